@@ -1,0 +1,142 @@
+"""Typed configuration: what a run is, and how options typed as text become values.
+
+The keyword-only parameters of a family, dataset or architecture *are* its options: their annotations say what is allowed, their
+defaults are the defaults. There is no second list of options to keep in step.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, Self, get_origin, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, TypeAdapter, ValidationError, model_validator
+
+from stabaudit.errors import UsageError
+from stabaudit.registry import unknown
+
+Positive = Annotated[int, Field(gt=0)]
+NonNegative = Annotated[int, Field(ge=0)]
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Option = bool | int | float | str | list[Any] | None
+
+
+class Frozen(BaseModel):
+    """A value object: immutable, and no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Choice(Frozen):
+    """A registered name and the options it was given, defaults filled in."""
+
+    name: str
+    options: dict[str, Option] = {}
+
+
+class Training(Frozen):
+    """How one restart is trained: Adam (0.9, 0.999) over shuffled batches.
+
+    Exactly one of `epochs` and `steps` is set. `schedule` "plateau" divides the learning rate by ten whenever the mean training
+    loss
+    of an epoch has not improved for ten epochs; "constant" leaves it alone.
+    """
+
+    epochs: Positive | None = None
+    steps: Positive | None = None
+    batch_size: Positive = 64
+    learning_rate: PositiveFloat = 1e-3
+    schedule: Literal["plateau", "constant"] = "plateau"
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> Self:
+        if (self.epochs is None) == (self.steps is None):
+            message = "give either epochs or steps"
+            raise ValueError(message)
+        return self
+
+
+class RunConfig(Frozen):
+    """Everything that decides the latents of a run. Restart i is trained from seed `seed + i`."""
+
+    family: Choice
+    dataset: Choice
+    architecture: Choice
+    likelihood: Choice
+    latent_dim: Positive
+    restarts: Positive
+    seed: NonNegative = 0
+    training: Training
+    exact: bool = False
+    device: Literal["cpu", "cuda"] = "cpu"
+
+    def differences(self, other: "RunConfig") -> dict[str, tuple[object, object]]:
+        """Dotted keys in which two configurations differ, with both values; empty when they are the same run."""
+        mine, theirs = _flat(self.model_dump()), _flat(other.model_dump())
+        return {
+            key: (mine.get(key), theirs.get(key))
+            for key in sorted(mine.keys() | theirs.keys())
+            if mine.get(key) != theirs.get(key)
+        }
+
+
+def _flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
+    flat: dict[str, object] = {}
+    for key, value in nested.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def options_of(target: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """The options of a family, dataset or architecture: its keyword-only parameters, by name."""
+    parameters = inspect.signature(target).parameters
+    return {name: p for name, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
+
+
+def parse_options(target: Callable[..., Any], given: Mapping[str, object], where: str) -> dict[str, Option]:
+    """Check options against the keyword-only parameters of `target` and fill in the defaults.
+
+    Text is converted to the annotated type; a tuple is written with commas: `widths=50,50`.
+
+    Args:
+        target: a function or class whose keyword-only parameters are annotated.
+        given: option names and their values, as text or typed.
+        where: what the options belong to, for messages: "family vade".
+
+    Raises:
+        UsageError: an unknown option (with the nearest known), a value of the wrong type or out of range, or a missing one.
+
+    Example:
+        >>> def load(*, segments: Positive = 40, widths: tuple[int, ...] = ()) -> None: ...
+        >>> parse_options(load, {"widths": "50,50"}, "dataset tcl")
+        {'segments': 40, 'widths': [50, 50]}
+    """
+    parameters = options_of(target)
+    for name in given:
+        if name not in parameters:
+            raise unknown(f"option of {where}", name, parameters)
+    # A class keeps the annotations of its parameters on __init__.
+    hints = get_type_hints(target.__init__ if inspect.isclass(target) else target, include_extras=True)
+    options: dict[str, Option] = {}
+    for name, parameter in parameters.items():
+        if name in given:
+            options[name] = _convert(given[name], hints.get(name, Any), f"option {name!r} of {where}")
+        elif parameter.default is inspect.Parameter.empty:
+            raise UsageError(f"{where} needs the option {name!r}: --set {name}=…")
+        else:
+            options[name] = list(parameter.default) if isinstance(parameter.default, tuple) else parameter.default
+    return options
+
+
+def _convert(value: object, annotation: Any, what: str) -> Option:  # noqa: ANN401 -- an annotation can be any type form
+    if isinstance(value, str) and get_origin(annotation) in {tuple, list}:
+        value = [part for part in value.split(",") if part]
+    try:
+        adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+        converted = adapter.validate_python(value)
+    except ValidationError as error:
+        raise UsageError(f"{what}: {value!r} — {error.errors()[0]['msg']}") from None
+    except PydanticUserError as error:
+        raise UsageError(f"{what} has an annotation that cannot be checked: {annotation!r}") from error
+    return list(converted) if isinstance(converted, tuple) else converted

@@ -1,0 +1,1 @@
+"""West wing: datasets, one small file each; `load(...)` returns a `Dataset`."""

@@ -1,0 +1,20 @@
+"""What goes wrong and is the user's to mend: one clear line and exit status 2, no traceback.
+
+A message says what, where, what was expected and what to do. Anything that is not a `StabauditError` is a defect of stabaudit.
+"""
+
+
+class StabauditError(Exception):
+    """Base of all errors with a message for the user."""
+
+
+class UsageError(StabauditError):
+    """An option, name or combination of them that cannot be used."""
+
+
+class BadData(StabauditError):
+    """A file or array that does not hold what it should."""
+
+
+class BadRun(StabauditError):
+    """A run folder that cannot be read, or not be written by this command."""

@@ -1,0 +1,1 @@
+"""West wing: model families, one file each: a prior and an objective."""

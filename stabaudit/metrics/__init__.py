@@ -1,0 +1,1 @@
+"""East wing: scores as pure functions on arrays; no files, no torch."""

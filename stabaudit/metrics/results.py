@@ -1,0 +1,53 @@
+"""What scoring a pair of latents gives."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Metric = Literal["strong_mcc", "weak_mcc", "affine_r2", "affine_r2_reverse"]
+Sample = Literal["in", "out"]
+
+
+class ScoreName(NamedTuple):
+    """A score is named by its metric, by k (canonical pairs averaged by `weak_mcc`; None: all dimensions) and by the sample.
+
+    Sample "in" is the half that the matching, directions or map were estimated on (*fit*), "out" the other (*score*).
+    """
+
+    metric: Metric
+    k: int | None
+    sample: Sample
+
+
+@dataclass(frozen=True)
+class PairScores:
+    """Every score of one pair (a, b).
+
+    Args:
+        a: position of the first latents.
+        b: position of the second latents.
+        values: the scores; MCCs in [0, 1], R² in (−∞, 1].
+        independence: K draws of each score with the rows of b permuted and everything refitted, shape (K,) each.
+        rotation: K draws of strong MCC with b whitened and turned by a Haar-random rotation, shape (K,) each.
+        matching: dimensions of a and of b that were matched on *fit*, shape (m, 2), in descending order of |correlation| there.
+        matched_in: |correlation| of the matched dimensions on *fit*, shape (m,), descending.
+        matched_out: |correlation| of the same dimensions on *score*, shape (m,), in the order of `matching`.
+    """
+
+    a: int
+    b: int
+    values: dict[ScoreName, float]
+    independence: dict[ScoreName, Array]
+    rotation: dict[ScoreName, Array]
+    matching: Array
+    matched_in: Array
+    matched_out: Array
+
+    def curve(self, sample: Sample) -> Array:
+        """Cumulative MCC curve (Willetts 2021, Figs 2–4): running mean of the matched correlations in descending order, shape (m,)."""
+        matched = np.sort(self.matched_in if sample == "in" else self.matched_out)[::-1]
+        running: Array = np.cumsum(matched) / np.arange(1, len(matched) + 1)
+        return running

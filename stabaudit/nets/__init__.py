@@ -1,0 +1,1 @@
+"""West wing: encoder and decoder networks, one small file each."""

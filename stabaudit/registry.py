@@ -1,0 +1,88 @@
+"""Names that users type, and where the thing behind each name is defined.
+
+A name is resolved to `package.module:attribute` and imported only then. Outside packages add names by entry points in the groups
+`stabaudit.families`, `stabaudit.datasets` and `stabaudit.architectures`.
+"""
+
+import difflib
+import importlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Any, Literal
+
+from stabaudit.errors import UsageError
+
+Kind = Literal["family", "dataset", "architecture"]
+_PLURAL: dict[Kind, str] = {"family": "families", "dataset": "datasets", "architecture": "architectures"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a named thing is defined, and what it is in one line."""
+
+    target: str
+    summary: str
+
+
+_BUILT_IN: dict[Kind, dict[str, Entry]] = {
+    "family": {
+        "vae": Entry("stabaudit.families.vae:VAE", "variational autoencoder, Gaussian or Laplace prior"),
+        "ivae": Entry("stabaudit.families.ivae:IVAE", "identifiable VAE: a prior conditioned on the auxiliary variable u"),
+        "vade": Entry("stabaudit.families.vade:VaDE", "VAE with a learned Gaussian-mixture prior"),
+    },
+    "dataset": {
+        "digits": Entry("stabaudit.data.digits:load", "1,797 real 8×8 digits that ship inside scikit-learn"),
+        "mnist": Entry("stabaudit.data.idx:load_mnist", "70,000 handwritten digits 28×28, from IDX files"),
+        "fashion-mnist": Entry("stabaudit.data.idx:load_fashion_mnist", "70,000 pictures of clothing 28×28, from IDX files"),
+        "tcl": Entry("stabaudit.data.tcl:load", "sources in segments, mixed by a random network; the true sources are kept"),
+        "pinwheel": Entry("stabaudit.data.pinwheel:load", "K curved arms in the plane"),
+    },
+    "architecture": {
+        "mlp": Entry("stabaudit.nets.mlp:build", "fully connected, 512-384-256-256 with dropout 0.1 by default"),
+    },
+}
+
+
+def known(kind: Kind) -> dict[str, Entry]:
+    """All names of a kind: built in, then those that installed packages add."""
+    found = dict(_BUILT_IN[kind])
+    for point in entry_points(group=f"stabaudit.{_PLURAL[kind]}"):
+        package = point.dist.name if point.dist else "an installed package"
+        found.setdefault(point.name, Entry(point.value, f"from {package}"))
+    return found
+
+
+def unknown(what: str, name: str, names: Iterable[str]) -> UsageError:
+    """The error for a name nobody knows, with the nearest known ones.
+
+    >>> print(unknown("family", "bvae", ["vae", "ivae", "vade"]))
+    unknown family 'bvae'; did you mean 'vae' or 'vade'?
+    >>> print(unknown("family", "xyz", ["vae", "ivae"]))
+    unknown family 'xyz'; known: ivae, vae
+    """
+    names = sorted(names)
+    near = difflib.get_close_matches(name, names, n=2, cutoff=0.6)
+    if near:
+        return UsageError(f"unknown {what} {name!r}; did you mean {' or '.join(map(repr, near))}?")
+    return UsageError(f"unknown {what} {name!r}; known: {', '.join(names)}")
+
+
+def resolve(kind: Kind, name: str) -> Any:  # noqa: ANN401 -- a class or a function, by kind
+    """Import what a name stands for: a registered name or `package.module:attribute`.
+
+    Raises:
+        UsageError: if nobody knows the name, or the module or attribute cannot be imported.
+    """
+    entries = known(kind)
+    if name in entries:
+        target = entries[name].target
+    elif ":" in name:
+        target = name
+    else:
+        raise unknown(kind, name, entries)
+    module, _, attribute = target.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UsageError(f"{kind} {name!r}: cannot import {target!r} ({error})") from error

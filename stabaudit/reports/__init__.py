@@ -1,0 +1,1 @@
+"""East wing: typed results as terminal tables, JSON, CSV and Markdown."""

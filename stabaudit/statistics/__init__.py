@@ -1,0 +1,1 @@
+"""East wing: statistics over restarts and configurations, as pure functions on numbers."""

@@ -1,0 +1,1 @@
+"""The hinge: run folders on disk. Only this package touches run files."""

@@ -1,0 +1,1 @@
+"""West wing: the restart axis, the training loop and the workers that run it."""
