@@ -47,7 +47,7 @@ class PairScores:
     matched_out: Array
 
     def curve(self, sample: Sample) -> Array:
-        """Cumulative MCC curve (Willetts 2021, Figs 2–4): running mean of the matched correlations in descending order, shape (m,)."""
+        """Cumulative MCC curve (Willetts 2021, Figs 2–4): running mean of matched correlations, descending, shape (m,)."""
         matched = np.sort(self.matched_in if sample == "in" else self.matched_out)[::-1]
         running: Array = np.cumsum(matched) / np.arange(1, len(matched) + 1)
         return running
