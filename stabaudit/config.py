@@ -6,7 +6,7 @@ defaults are the defaults. There is no second list of options to keep in step.
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal, Self, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Self, TypeVar, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, TypeAdapter, ValidationError, model_validator
 
@@ -16,6 +16,7 @@ from stabaudit.registry import unknown
 Positive = Annotated[int, Field(gt=0)]
 NonNegative = Annotated[int, Field(ge=0)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Model = TypeVar("Model", bound=BaseModel)
 Option = bool | int | float | str | list[Any] | None
 
 
@@ -140,3 +141,19 @@ def _convert(value: object, annotation: Any, what: str) -> Option:  # noqa: ANN4
     except PydanticUserError as error:
         raise UsageError(f"{what} has an annotation that cannot be checked: {annotation!r}") from error
     return list(converted) if isinstance(converted, tuple) else converted
+
+
+def checked(model: type[Model], values: Mapping[str, object], where: str) -> Model:
+    """Validate a mapping as a model.
+
+    Raises:
+        UsageError: naming the first key that does not fit, and why.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        if first["type"] == "extra_forbidden":
+            raise unknown(f"key of {where}", key, model.model_fields) from None
+        raise UsageError(f"{where}: {key} {first.get('input')!r} — {first['msg']}") from None

@@ -105,9 +105,10 @@ def require_finite(array: Array, where: str) -> None:
     """Refuse NaN and infinity.
 
     Raises:
-        BadData: naming the first column that holds any, and how many the array holds.
+        BadData: naming the first column that holds any (of the flattened row), and how many the array holds.
     """
     bad = ~np.isfinite(array)
     if bad.any():
-        column = int(np.argwhere(bad)[0][1]) if array.ndim > 1 else 0
-        raise BadData(f"{where} holds {int(bad.sum())} NaN or infinite values, the first in column {column}")
+        columns = np.any(bad.reshape(len(array), -1), axis=0)
+        first = f", the first in column {int(np.argmax(columns))}" if columns.size > 1 else ""
+        raise BadData(f"{where} holds {int(bad.sum())} NaN or infinite values{first}")

@@ -51,3 +51,18 @@ class PairScores:
         matched = np.sort(self.matched_in if sample == "in" else self.matched_out)[::-1]
         running: Array = np.cumsum(matched) / np.arange(1, len(matched) + 1)
         return running
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Every pair that was asked for, and what was noticed on the way.
+
+    Args:
+        pairs: in the order asked for.
+        dead: the dimensions of each latents that do not vary on *fit*, by position; those of true sources come last.
+        warnings: one line each.
+    """
+
+    pairs: tuple[PairScores, ...]
+    dead: tuple[tuple[int, ...], ...]
+    warnings: tuple[str, ...]

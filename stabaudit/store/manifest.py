@@ -1,16 +1,35 @@
 """`run.json`: what a run folder holds and what state each restart is in."""
 
-from typing import Literal
+from itertools import chain
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 
 from stabaudit.config import Frozen, NonNegative, Positive, RunConfig
+from stabaudit.errors import BadRun
+from stabaudit.store.files import missing, reason, shown, write_bytes
+from stabaudit.store.layout import MANIFEST
 
 SCHEMA_VERSION = 1
 
+
+def _inside(path: str) -> str:
+    if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+        message = f"{path!r} is not inside the run folder"
+        raise ValueError(message)
+    return path
+
+
+Digests = dict[Annotated[str, AfterValidator(_inside)], str]  # paths within the run folder to SHA-256
 State = Literal["pending", "done", "diverged", "failed"]
 
 
 class Restart(Frozen):
-    """One restart. `files` maps paths within the run folder to their SHA-256; it is complete only when `state` is "done"."""
+    """One restart. Its `files` are complete only when `state` is "done"."""
+
+    # A diverged restart has scores that are not numbers, and JSON has no word for them: they are written as text.
+    model_config = ConfigDict(ser_json_inf_nan="strings")
 
     index: NonNegative
     seed: NonNegative
@@ -19,7 +38,7 @@ class Restart(Frozen):
     steps: NonNegative = 0
     seconds: float = 0.0
     scores: dict[str, float] = {}  # final loss and terms on the training and evaluation rows, in nats per sample
-    files: dict[str, str] = {}
+    files: Digests = {}
 
 
 class DatasetRecord(Frozen):
@@ -55,6 +74,64 @@ class Manifest(Frozen):
     config: RunConfig | None
     dataset: DatasetRecord
     environment: Environment
+    posterior: Literal["q(z|x)", "q(z|x,u)"] = "q(z|x)"  # what the latents are means of
     shards: list[list[NonNegative]]  # restart indices that are trained together, in order
     restarts: list[Restart]
-    files: dict[str, str] = {}  # SHA-256 of files that belong to no restart (evaluation.parquet)
+    files: Digests = {}  # files that belong to no restart (evaluation.parquet)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        count = len(self.restarts)
+        sharded = list(chain.from_iterable(self.shards))
+        if [restart.index for restart in self.restarts] != list(range(count)):
+            message = "restarts are not numbered 0, 1, … in order"
+        elif self.config is not None and self.config.restarts != count:
+            message = f"the configuration asks for {self.config.restarts} restarts, {count} are listed"
+        elif len(set(sharded)) < len(sharded) or not set(sharded) <= set(range(count)):
+            message = "shards name a restart twice, or one that is not listed"
+        else:
+            return self
+        raise ValueError(message)
+
+
+class _Version(BaseModel):
+    """The one key that every schema has."""
+
+    schema_version: Positive
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a run folder.
+
+    Raises:
+        BadRun: no such folder, no `run.json` in it, or one that is damaged or of a newer schema.
+    """
+    path = folder / MANIFEST
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError as error:
+        where = f"{shown(folder)} is not a run folder: it has no {MANIFEST}" if folder.is_dir() else missing(folder)
+        raise BadRun(where) from error
+    except OSError as error:
+        raise BadRun(f"cannot read {shown(path)}: {reason(error)}") from error
+    try:
+        version = _Version.model_validate_json(text).schema_version
+        if version <= SCHEMA_VERSION:
+            return Manifest.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        what = " ".join(f"{'.'.join(map(str, first['loc']))} {first['msg']}".split())
+        raise BadRun(f"{shown(path)} is damaged ({what}); restore it from a copy, or train into another folder") from error
+    raise BadRun(
+        f"{shown(path)} has schema version {version}, this stabaudit reads up to {SCHEMA_VERSION}: "
+        "use the stabaudit that wrote it, or a newer one"
+    )
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write the manifest of a run folder atomically.
+
+    Raises:
+        BadRun: where it cannot be written; the one before is as it was.
+    """
+    write_bytes(folder / MANIFEST, (manifest.model_dump_json(indent=2) + "\n").encode())

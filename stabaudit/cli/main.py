@@ -1,0 +1,123 @@
+"""The console script: one command per file, one way out for errors.
+
+Exit status: 0 done and passed; 1 the gate failed; 2 bad usage, bad input or any abnormal end; 3 the gate is inconclusive;
+130, 141 and 143 after Ctrl-C, a closed pipe and SIGTERM. A defect of stabaudit therefore never looks like a failed gate.
+"""
+
+import importlib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated, NoReturn
+
+import typer
+
+from stabaudit import __version__
+from stabaudit.errors import StabauditError
+
+_COMMANDS = {
+    "train": "stabaudit.cli.train:train",
+    "compare": "stabaudit.cli.compare:compare",
+    "report": "stabaudit.cli.report:report",
+    "check": "stabaudit.cli.check:check",
+    "audit": "stabaudit.cli.audit:audit",
+    "list": "stabaudit.cli.listing:list_names",
+    "show": "stabaudit.cli.show:show",
+    "verify": "stabaudit.cli.verify:verify",
+}
+
+app = typer.Typer(
+    help="If I train this model again, do I get the same representation?",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    invoke_without_command=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"stabaudit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    context: typer.Context,
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+    color: Annotated[bool | None, typer.Option("--color/--no-color", help="Colour, or none, wherever output goes.")] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error (also STABAUDIT_DEBUG=1).")] = False,
+) -> None:
+    # The environment variables that rich reads anyway, so that worker processes agree.
+    if color is not None:
+        os.environ.pop("FORCE_COLOR" if not color else "NO_COLOR", None)
+        os.environ["FORCE_COLOR" if color else "NO_COLOR"] = "1"
+    if debug:
+        os.environ["STABAUDIT_DEBUG"] = "1"
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help().rstrip())
+        raise typer.Exit(2)
+
+
+for _name, _target in _COMMANDS.items():
+    _module, _, _function = _target.partition(":")
+    try:
+        app.command(_name)(getattr(importlib.import_module(_module), _function))
+    except ModuleNotFoundError as _error:  # TEMPORARY until every command is there
+        if _error.name != _module:
+            raise
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command line and exit with its status.
+
+    Args:
+        arguments: the command line without the program's name; None: this process's.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
+
+
+def _terminate(*_: object) -> NoReturn:
+    raise SystemExit(128 + signal.SIGTERM)
+
+
+def _run(arguments: Sequence[str]) -> int:
+    try:
+        # Without typer's standalone mode a command's value or typer.Exit's code comes back; Ctrl-C comes back as 130.
+        status = app(list(arguments), prog_name="stabaudit", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _hush()
+    except SystemExit as stop:  # typer leaves with status 1 when a pipe is closed, which would say that a gate failed
+        if isinstance(stop.__context__, BrokenPipeError):
+            return _hush()
+        raise
+    except Exception as error:  # noqa: BLE001 -- the one way out
+        if os.environ.get("STABAUDIT_DEBUG"):
+            traceback.print_exception(error)
+        typer.echo(f"stabaudit: error: {_one_line(error)}", err=True)
+        return 2
+    return status if isinstance(status, int) else 0
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, typer.TyperException):
+        message = error.format_message()
+    elif isinstance(error, StabauditError):
+        message = str(error)
+    elif isinstance(error, OSError) and error.strerror:
+        message = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    else:
+        message = f"internal error, {type(error).__name__}: {error}; run again with 'stabaudit --debug …' and report it"
+    return " ".join(message.split())
+
+
+def _hush() -> int:
+    """Let nothing more go to a pipe that nobody reads; Python would complain about it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 128 + signal.SIGPIPE

@@ -1,0 +1,113 @@
+"""Progress on stderr: bars with time left on a terminal, a line now and then elsewhere."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from stabaudit.cli.output import message
+from stabaudit.training.messages import Event, Failed, Finished, Shard
+from stabaudit.training.messages import Progress as Advance
+from stabaudit.training.train import Job
+
+LINE_SECONDS = 30.0
+BARS = 16  # more restarts than this share one bar per run
+
+Watch = tuple[Callable[[Event], None], Callable[[], None]]
+
+
+@contextmanager
+def watch(jobs: Sequence[Job], *, quiet: bool) -> Iterator[Watch]:
+    """What to call on every event and several times a second while jobs are trained."""
+    if quiet:
+        yield (lambda _: None), (lambda: None)
+    elif sys.stderr.isatty():
+        bars = _Bars(jobs)
+        with bars.progress:
+            yield bars.on_event, lambda: None
+    else:
+        lines = _Lines()
+        yield lines.on_event, lines.on_tick
+
+
+class _Bars:
+    """One bar per restart, or one per run where that would be too many."""
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[loss]}"),
+            TimeRemainingColumn(compact=True),
+            console=Console(stderr=True),
+        )
+        total = sum(job.prepared.config.restarts for job in jobs)
+        self._each = total <= BARS
+        self._tasks: dict[tuple[Path, int], TaskID] = {}
+        self._step: dict[tuple[Path, int], int] = {}
+        for job in jobs:
+            for restart in range(job.prepared.config.restarts if self._each else 1):
+                label = f"{job.folder.name} #{restart}" if self._each else job.folder.name
+                self._tasks[job.folder.resolve(), restart] = self.progress.add_task(
+                    escape(label), total=None, start=False, loss=""
+                )
+
+    def on_event(self, event: Event) -> None:
+        folder = event.shard.folder.resolve()
+        for row, restart in enumerate(event.shard.restarts):
+            task = self._tasks[folder, restart if self._each else 0]
+            self.progress.start_task(task)
+            if isinstance(event, Advance):
+                loss = f"loss {event.loss[row]:.4g}" if event.loss else ""
+                self._move(task, event, restart, loss)
+            elif isinstance(event, Failed):
+                self.progress.update(task, loss="[red]failed[/red]")
+            elif event.restarts[row].state == "diverged":
+                self.progress.update(task, loss="[red]diverged[/red]")
+
+    def _move(self, task: TaskID, event: Advance, restart: int, loss: str) -> None:
+        key = (event.shard.folder, restart)
+        total = event.total_steps * (1 if self._each else event.shard.config.restarts)
+        self.progress.update(task, total=total, loss=loss, advance=event.step - self._step.get(key, 0))
+        self._step[key] = event.step
+
+
+class _Lines:
+    """A line per shard that ends, and one every half a minute about those that are under way."""
+
+    def __init__(self) -> None:
+        self._start = self._last = time.monotonic()
+        self._under_way: dict[tuple[Path, int], Advance] = {}
+
+    def on_event(self, event: Event) -> None:
+        key = (event.shard.folder, event.shard.number)
+        if isinstance(event, Advance):
+            self._under_way[key] = event
+            return
+        self._under_way.pop(key, None)
+        seconds = time.monotonic() - self._start
+        if isinstance(event, Failed):
+            message(f"{_name(event.shard)} failed: {event.message}")
+        elif isinstance(event, Finished):
+            for restart in event.restarts:
+                message(f"{event.shard.folder.name} restart {restart.index} {restart.state} after {seconds:.0f} s")
+
+    def on_tick(self) -> None:
+        if time.monotonic() - self._last < LINE_SECONDS:
+            return
+        self._last = time.monotonic()
+        for advance in self._under_way.values():
+            fraction = advance.step / advance.total_steps
+            left = (self._last - self._start) * (1 - fraction) / max(fraction, 1e-9)
+            message(f"{_name(advance.shard)}: step {advance.step} of {advance.total_steps}, about {left:.0f} s left")
+
+
+def _name(shard: Shard) -> str:
+    first, last = shard.restarts[0], shard.restarts[-1]
+    return f"{shard.folder.name} restart {first}" if first == last else f"{shard.folder.name} restarts {first}–{last}"

@@ -1,0 +1,104 @@
+"""`stabaudit train`: train N restarts of a model family and keep their latents."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stabaudit.cli.output import message
+
+
+def train(
+    family: Annotated[str, typer.Argument(help="Model family; see 'stabaudit list families'.")],
+    data: Annotated[str, typer.Option(help="Dataset by name, or a .npz, .npy, .parquet or .csv file.")] = "digits",
+    arch: Annotated[str, typer.Option(help="Encoder and decoder networks.")] = "mlp",
+    likelihood: Annotated[str | None, typer.Option(help="bernoulli or gaussian; by default what suits the data.")] = None,
+    latent_dim: Annotated[int, typer.Option("--latent-dim", "-d", help="Latent dimensions.", min=1)] = 10,
+    restarts: Annotated[int, typer.Option("--restarts", "-n", help="Trainings from different seeds.", min=1)] = 10,
+    seed: Annotated[int, typer.Option(help="Seed of the first restart; the others count on.", min=0)] = 0,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training rows [default: 50].", min=1)] = None,
+    steps: Annotated[int | None, typer.Option(help="Training steps, instead of epochs.", min=1)] = None,
+    batch_size: Annotated[int, typer.Option(help="Rows in a step.", min=1)] = 64,
+    lr: Annotated[float, typer.Option(help="Adam's learning rate at the start.")] = 1e-3,
+    schedule: Annotated[str, typer.Option(help="plateau: the learning rate falls when the loss stalls; constant.")] = "plateau",
+    settings: Annotated[list[str] | None, typer.Option("--set", help="An option as key=value; repeat it.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Train each restart by itself: its bits depend on its seed alone.")
+    ] = False,
+    workers: Annotated[int | None, typer.Option(help="Worker processes [default: one per core].", min=1)] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder [default: runs/FAMILY-ARCH-DATA-dD].")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder with published data files (also STABAUDIT_DATA).")] = None,
+    download: Annotated[bool, typer.Option("--download", help="Fetch published data files that are missing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be trained, and stop.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Train N restarts of a model family and keep their latents."""
+    from stabaudit.training.workers import warm_up
+
+    if not dry_run:
+        warm_up()
+    from stabaudit.cli.progress import watch
+    from stabaudit.config import checked
+    from stabaudit.training.prepare import Recipe, prepare
+    from stabaudit.training.train import Job
+    from stabaudit.training.train import train as train_runs
+    from stabaudit.training.workers import default_workers
+
+    recipe = checked(
+        Recipe,
+        {
+            "family": family,
+            "data": data,
+            "arch": arch,
+            "likelihood": likelihood,
+            "latent_dim": latent_dim,
+            "restarts": restarts,
+            "seed": seed,
+            "epochs": epochs,
+            "steps": steps,
+            "batch_size": batch_size,
+            "lr": lr,
+            "schedule": schedule,
+            "device": device,
+            "exact": exact,
+            "settings": parse_settings(settings or []),
+        },
+        "train",
+    )
+    prepared = prepare(recipe, data_dir=data_dir, download=download)
+    job = Job(prepared, out or Path("runs") / prepared.name)
+    count = workers or default_workers()
+    if dry_run:
+        typer.echo(job.prepared.describe(job.folder, count))
+        return
+    with watch([job], quiet=quiet) as (on_event, on_tick):
+        (run,) = train_runs([job], count, on_event, on_tick)
+    done = len(run.done)
+    message(f"{done} of {restarts} restarts are done in {run.folder}")
+    for restart in run.manifest.restarts:
+        if restart.state != "done":
+            message(f"restart {restart.index} {restart.state}: {restart.detail}")
+    if done == 0:
+        raise typer.Exit(2)
+    if done > 1:
+        message(f"next: stabaudit compare {run.folder}")
+
+
+def parse_settings(pairs: list[str]) -> dict[str, object]:
+    """Split key=value texts.
+
+    Raises:
+        UsageError: a text without `=`, or a key given twice.
+    """
+    from stabaudit.errors import UsageError
+
+    settings: dict[str, object] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise UsageError(f"--set {pair!r}: expected key=value")
+        if key in settings:
+            raise UsageError(f"--set {key} is given twice")
+        settings[key] = value
+    return settings

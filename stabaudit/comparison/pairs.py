@@ -1,0 +1,173 @@
+"""Scores of pairs → their mean, interval and floors, within a group of restarts and between two groups."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations, product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stabaudit.comparison.records import Curve, Difference, Sample, Score, above_floor, limits
+from stabaudit.metrics.results import PairScores, ScoreName
+from stabaudit.statistics import jackknife
+from stabaudit.statistics.jackknife import Estimate
+from stabaudit.statistics.permutation import permutation_p
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Member:
+    """A group as the pairs see it: its name and the positions of its latents among all that were scored."""
+
+    run: str
+    positions: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """All pairs that were scored.
+
+    Args:
+        scored: by positions (a, b), a < b.
+        dead: constant dimensions of each latents, by name.
+    """
+
+    scored: dict[tuple[int, int], PairScores]
+    dead: Sequence[tuple[str, ...]]
+
+    @property
+    def names(self) -> list[ScoreName]:
+        """Scores within a run: affine R² stands for both ways."""
+        return [name for name in next(iter(self.scored.values())).values if name.metric != "affine_r2_reverse"]
+
+    def within(self, member: Member) -> list[Score]:
+        """Mean over the pairs of one run."""
+        chosen = [self.scored[pair] for pair in combinations(member.positions, 2)]
+        return [
+            as_score(
+                (member.run, member.run),
+                name,
+                jackknife.within(self._matrix(name, member.positions)),
+                restarts=len(member.positions),
+                floors=Floors.of(chosen, _both_ways(name)),
+                dead=self._dead_of(member),
+            )
+            for name in self.names
+        ]
+
+    def between(self, a: Member, b: Member) -> list[Score]:
+        """Mean over the pairs of a restart of `a` and one of `b`."""
+        chosen = [self.scored[pair] for pair in product(a.positions, b.positions)]
+        shape = (len(a.positions), len(b.positions))
+        return [
+            as_score(
+                (a.run, b.run),
+                name,
+                jackknife.between(np.array([pair.values[name] for pair in chosen]).reshape(shape)),
+                restarts=sum(shape),
+                floors=Floors.of(chosen, [name]),
+                dead=self._dead_of(a, b),
+            )
+            for name in chosen[0].values
+        ]
+
+    def differences(self, a: Member, b: Member, *, rng: np.random.Generator) -> list[Difference]:
+        """Out-of-sample scores within `a` minus those within `b`; both need two restarts or more."""
+        return [self._difference(name, a, b, rng) for name in self.names if name.sample == "out"]
+
+    def _difference(self, name: ScoreName, a: Member, b: Member, rng: np.random.Generator) -> Difference:
+        means = [jackknife.within(self._matrix(name, member.positions)) for member in (a, b)]
+        estimate = jackknife.difference(*means)
+        low, high = limits(estimate)
+        return Difference(
+            run_a=a.run,
+            run_b=b.run,
+            metric=name.metric,
+            k=name.k,
+            sample=name.sample,
+            difference=estimate.mean,
+            ci_low=low,
+            ci_high=high,
+            p_welch=jackknife.two_sided_p(estimate),
+            p_permutation=permutation_p(self._matrix(name, a.positions + b.positions), len(a.positions), rng=rng),
+        )
+
+    def curves(self, a: Member, b: Member) -> list[Curve]:
+        """Cumulative MCC curves, in- and out-of-sample, averaged over the pairs within a run (a is b) or between two."""
+        chosen = combinations(a.positions, 2) if a is b else product(a.positions, b.positions)
+        pairs = [self.scored[pair] for pair in chosen]
+        samples: tuple[Sample, ...] = ("in", "out")
+        return [
+            Curve(a.run, b.run, sample, tuple(np.mean([pair.curve(sample) for pair in pairs], axis=0).tolist()))
+            for sample in samples
+        ]
+
+    def _matrix(self, name: ScoreName, positions: Sequence[int]) -> FloatArray:
+        """Symmetric scores, shape (N, N); affine R² is the mean of both ways."""
+        matrix = np.zeros((len(positions), len(positions)))
+        for i, j in combinations(range(len(positions)), 2):
+            values = self.scored[positions[i], positions[j]].values
+            matrix[i, j] = matrix[j, i] = np.mean([values[way] for way in _both_ways(name)])
+        return matrix
+
+    def _dead_of(self, *members: Member) -> tuple[str, ...]:
+        return tuple(dead for member in members for position in member.positions for dead in self.dead[position])
+
+
+def _both_ways(name: ScoreName) -> list[ScoreName]:
+    return [name, name._replace(metric="affine_r2_reverse")] if name.metric == "affine_r2" else [name]
+
+
+@dataclass(frozen=True)
+class Floors:
+    """Draws of the mean over pairs by chance, shape (K,); None where a floor does not apply or was not drawn."""
+
+    independence: FloatArray | None
+    rotation: FloatArray | None
+
+    @classmethod
+    def of(cls, pairs: Iterable[PairScores], names: Sequence[ScoreName]) -> "Floors":
+        """Average each draw over the pairs (and over several names)."""
+        chosen = list(pairs)
+
+        def mean_of(draws: Callable[[PairScores], dict[ScoreName, FloatArray]]) -> FloatArray | None:
+            found = [draws(pair)[name] for pair in chosen for name in names if name in draws(pair)]
+            if not found or not len(found[0]):
+                return None
+            mean: FloatArray = np.mean(found, axis=0)
+            return mean
+
+        return cls(mean_of(lambda pair: pair.independence), mean_of(lambda pair: pair.rotation))
+
+
+def as_score(
+    runs: tuple[str, str], name: ScoreName, estimate: Estimate, *, restarts: int, floors: Floors, dead: tuple[str, ...]
+) -> Score:
+    """Put a mean, its interval and its floors into one record."""
+    low, high = limits(estimate)
+    independence = None if floors.independence is None else float(floors.independence.mean())
+    rotation = None if floors.rotation is None else float(floors.rotation.mean())
+    p_rotation = None
+    if floors.rotation is not None:
+        p_rotation = (1 + int((floors.rotation >= estimate.mean).sum())) / (1 + len(floors.rotation))
+    return Score(
+        run_a=runs[0],
+        run_b=runs[1],
+        relation="within" if runs[0] == runs[1] else "between",
+        metric=name.metric,
+        k=name.k,
+        sample=name.sample,
+        mean=estimate.mean,
+        sd=estimate.sd,
+        ci_low=low,
+        ci_high=high,
+        pairs=estimate.count,
+        restarts=restarts,
+        independence_floor=independence,
+        rotation_floor=rotation,
+        adjusted=above_floor(estimate.mean, independence),
+        axis_alignment=above_floor(estimate.mean, rotation),
+        p_rotation=p_rotation,
+        dead_dimensions=dead,
+    )

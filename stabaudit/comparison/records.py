@@ -1,0 +1,142 @@
+"""What a comparison finds: typed results whose fields are the records of the JSON report."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from stabaudit.statistics.jackknife import Estimate
+
+Sample = Literal["in", "out"]
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What was compared: a run, one restart of it, or a file of latents.
+
+    Args:
+        name: unique in a comparison; records refer to it.
+        path: the run folder or file.
+        family, architecture, dataset: names with the options that matter; None for latents from elsewhere.
+        fingerprint: of the dataset, where it is known.
+        latent_dim: number of dimensions d.
+        rows: evaluation samples n; half of them fit, half score.
+        restarts: how many were compared.
+        trained: how many the run was to have.
+        lost: restarts that failed, diverged or are not trained yet, one line each.
+    """
+
+    name: str
+    path: str
+    family: str | None
+    architecture: str | None
+    dataset: str | None
+    fingerprint: str | None
+    latent_dim: int
+    rows: int
+    restarts: int
+    trained: int
+    lost: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Score:
+    """One score of a run, or between two runs, with its floors; `metric`, `k` and `sample` name it.
+
+    Args:
+        run_a: the run, or the first of two.
+        run_b: the same run again, or the second.
+        relation: pairs of restarts within one run, or of one restart of either.
+        metric: strong_mcc, weak_mcc, affine_r2 (both ways averaged within a run; a→b between runs), affine_r2_reverse (b→a),
+            source_strong_mcc, source_weak_mcc (each restart against the true sources).
+        k: canonical pairs averaged by a weak MCC; None for all dimensions.
+        sample: scored on the rows it was fitted on, or on the others.
+        mean: over pairs; MCCs in [0, 1], R² in (−∞, 1].
+        sd: standard deviation over the same pairs.
+        ci_low, ci_high: 95% interval of the mean, the restart being the unit; None where there are too few restarts.
+        pairs: how many values were averaged.
+        restarts: how many restarts they came from.
+        independence_floor: the score of unrelated latents: rows shuffled, everything refitted.
+        rotation_floor: strong MCC had the restarts agreed only up to an affine map.
+        adjusted: (mean − floor)/(1 − floor) with the independence floor: 0 is chance, 1 perfect.
+        axis_alignment: the same with the rotation floor.
+        p_rotation: how often a rotation does as well, at least 1/(1 + draws).
+        dead_dimensions: constant dimensions of the restarts involved, "run#restart:z7".
+    """
+
+    run_a: str
+    run_b: str
+    relation: Literal["within", "between"]
+    metric: str
+    k: int | None
+    sample: Sample
+    mean: float
+    sd: float | None
+    ci_low: float | None
+    ci_high: float | None
+    pairs: int
+    restarts: int
+    independence_floor: float | None
+    rotation_floor: float | None
+    adjusted: float | None
+    axis_alignment: float | None
+    p_rotation: float | None
+    dead_dimensions: tuple[str, ...]
+
+    def interval(self, reading: Literal["mean", "adjusted", "axis_alignment"] = "mean") -> tuple[float, float] | None:
+        """The interval of the score, or of what a floor makes of it; None where there is none."""
+        floor = {"mean": 0.0, "adjusted": self.independence_floor, "axis_alignment": self.rotation_floor}[reading]
+        low, high = above_floor(self.ci_low, floor), above_floor(self.ci_high, floor)
+        return None if low is None or high is None else (low, high)
+
+
+def above_floor(score: float | None, floor: float | None) -> float | None:
+    """(M − M₀)/(1 − M₀): 0 at the floor M₀, 1 for a perfect score; None without a score, a floor, or room above it.
+
+    >>> above_floor(0.75, 0.5)
+    0.5
+    """
+    return None if score is None or floor is None or floor >= 1 else (score - floor) / (1 - floor)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A score within run a minus the same score within run b.
+
+    `p_welch` is Welch's t on jackknife pseudo-values, `p_permutation` deals the restarts anew; None where either cannot be had.
+    """
+
+    run_a: str
+    run_b: str
+    metric: str
+    k: int | None
+    sample: Sample
+    difference: float
+    ci_low: float | None
+    ci_high: float | None
+    p_welch: float | None
+    p_permutation: float | None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Cumulative MCC curve: position m holds the mean of the m+1 best matched |correlations|, averaged over pairs."""
+
+    run_a: str
+    run_b: str
+    sample: Sample
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everything that comparing runs gives."""
+
+    runs: tuple[RunSummary, ...]
+    scores: tuple[Score, ...]
+    differences: tuple[Difference, ...]
+    curves: tuple[Curve, ...]
+    warnings: tuple[str, ...]
+
+
+def limits(estimate: Estimate) -> tuple[float | None, float | None]:
+    """Both ends of an estimate's interval, None where it has none."""
+    return estimate.interval() or (None, None)

@@ -1,0 +1,144 @@
+"""MNIST and Fashion-MNIST from their IDX files (LeCun et al. 1998; Xiao et al. 2017).
+
+An IDX file is a header of big-endian 32-bit numbers, then the values in row-major order:
+
+    0x00 0x00 type dimensions | size of each dimension | values        type 0x08: unsigned bytes
+
+Pixels 0..255 become x in [0, 1]. The training files are the training rows, with ids from 0 (to 59999 in the published files); the
+test files are the evaluation rows, ids going on from there.
+"""
+
+import gzip
+import hashlib
+import math
+import zlib
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stabaudit.data.dataset import Dataset, Split, one_hot
+from stabaudit.data.folder import DataFolder, Published
+from stabaudit.data.reading import read_at_most
+from stabaudit.errors import BadData
+
+UNSIGNED_BYTE = 0x08
+GZIP_MAGIC = b"\x1f\x8b"
+IMAGE_SHAPE = (28, 28)
+CLASSES = 10
+
+TRAIN_IMAGES = "train-images-idx3-ubyte.gz"
+TRAIN_LABELS = "train-labels-idx1-ubyte.gz"
+TEST_IMAGES = "t10k-images-idx3-ubyte.gz"
+TEST_LABELS = "t10k-labels-idx1-ubyte.gz"
+
+# SHA-256 of the .gz files as published, taken from files whose MD5 are those that the publishers give.
+MNIST = Published(
+    name="mnist",
+    url="https://ossci-datasets.s3.amazonaws.com/mnist/",  # a mirror: the original site no longer serves the files
+    sha256={
+        TRAIN_IMAGES: "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+        TRAIN_LABELS: "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+        TEST_IMAGES: "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+        TEST_LABELS: "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+    },
+)
+FASHION_MNIST = Published(
+    name="fashion-mnist",
+    url="http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",  # offered without TLS; the checksums are what is trusted
+    sha256={
+        TRAIN_IMAGES: "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+        TRAIN_LABELS: "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+        TEST_IMAGES: "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+        TEST_LABELS: "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+    },
+)
+
+
+def load_mnist(files: DataFolder) -> Dataset:
+    """Load MNIST: x of shape (1, 28, 28), labels 0..9, u the one-hot label."""
+    return _load(files, MNIST, not_from=FASHION_MNIST)
+
+
+def load_fashion_mnist(files: DataFolder) -> Dataset:
+    """Load Fashion-MNIST: x of shape (1, 28, 28), labels 0..9 (kinds of clothing), u the one-hot label."""
+    return _load(files, FASHION_MNIST, not_from=MNIST)
+
+
+def _load(files: DataFolder, published: Published, not_from: Published) -> Dataset:
+    paths = files.find(published)
+    # The two datasets use the same file names, so a wrong folder would go unnoticed.
+    labels = paths[TRAIN_LABELS]
+    if hashlib.sha256(labels.read_bytes()).hexdigest() == not_from.sha256[TRAIN_LABELS]:
+        raise BadData(f"{labels} belongs to {not_from.name}, not to {published.name}; give the folder of {published.name}")
+    train = _read_split(paths[TRAIN_IMAGES], paths[TRAIN_LABELS], first_id=0)
+    evaluation = _read_split(paths[TEST_IMAGES], paths[TEST_LABELS], first_id=len(train))
+    return Dataset(published.name, train, evaluation, "bernoulli")
+
+
+def _read_split(images: Path, labels: Path, first_id: int) -> Split:
+    pixels = read_idx(images, IMAGE_SHAPE)
+    classes = read_idx(labels, ()).astype(np.int64)
+    if len(pixels) != len(classes):
+        raise BadData(f"{labels} holds {len(classes):,} labels, {images} holds {len(pixels):,} images; both must be of one set")
+    if classes.max() >= CLASSES:
+        raise BadData(f"{labels}: label {classes.max()} found, expected 0 to {CLASSES - 1}")
+    return Split(
+        x=np.divide(pixels[:, None], 255, dtype=np.float32),
+        sample_id=first_id + np.arange(len(classes)),
+        u=one_hot(classes, CLASSES),
+        labels=classes,
+    )
+
+
+def read_idx(path: Path, item_shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Read an IDX file of unsigned bytes, gzipped or not (by its content, whatever its name).
+
+    Args:
+        path: the file.
+        item_shape: shape that one item must have: (28, 28) for images, () for labels.
+
+    Returns:
+        The items, shape (n, *item_shape), n ≥ 1.
+
+    Raises:
+        BadData: unreadable, cut short, too long, or another kind of file.
+    """
+    try:
+        with ExitStack() as stack:
+            stream = cast("BinaryIO", stack.enter_context(path.open("rb")))
+            compressed = stream.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+            stream.seek(0)
+            if compressed:
+                stream = cast("BinaryIO", stack.enter_context(gzip.GzipFile(fileobj=stream)))
+            return _parse(stream, path, item_shape)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise BadData(f"{path}: the gzip data are damaged or cut short ({error}); get the file again") from error
+    except OSError as error:
+        raise BadData(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _parse(stream: BinaryIO, path: Path, item_shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    dimensions = 1 + len(item_shape)
+    expected_magic = bytes([0, 0, UNSIGNED_BYTE, dimensions])
+    header = bytes(read_at_most(stream, 4 + 4 * dimensions))
+    if header[:4] != expected_magic:
+        raise BadData(
+            f"{path} is not the IDX file wanted: it starts with {header[:4].hex() or 'nothing'}, expected {expected_magic.hex()} "
+            f"(unsigned bytes, {dimensions} dimensions)"
+        )
+    if len(header) < 4 + 4 * dimensions:
+        raise BadData(f"{path} ends within its header, after {len(header)} of {4 + 4 * dimensions} bytes; get the file again")
+    count, *shape = (int(size) for size in np.frombuffer(header[4:], ">u4"))
+    if tuple(shape) != item_shape:
+        raise BadData(f"{path}: items have shape {tuple(shape)}, expected {item_shape}")
+    if count == 0:
+        raise BadData(f"{path} holds no items")
+    expected = count * math.prod(item_shape)
+    values = read_at_most(stream, expected + 1)  # one more than expected: shows excess, and makes gzip verify its checksum
+    if len(values) != expected:
+        found = "more" if len(values) > expected else f"only {len(values):,}"
+        raise BadData(f"{path}: the header promises {count:,} items, {expected:,} bytes; {found} follow; get the file again")
+    return np.frombuffer(values, np.uint8).reshape(count, *item_shape)

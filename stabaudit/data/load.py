@@ -1,0 +1,69 @@
+"""The one way to a dataset: by a registered name, or by the path of the user's own file."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from stabaudit.config import Option, parse_options
+from stabaudit.data import files
+from stabaudit.data.dataset import Dataset
+from stabaudit.data.folder import DataFolder
+from stabaudit.registry import known, resolve
+
+
+def load_dataset(name: str, options: Mapping[str, object], *, data_dir: Path | None = None, download: bool = False) -> Dataset:
+    """Load a dataset.
+
+    Args:
+        name: a registered dataset, `package.module:attribute`, or the path of a `.npz`, `.npy`, `.parquet` or `.csv` file. A
+            registered name wins over a path.
+        options: the dataset's options, as text or typed; defaults are filled in.
+        data_dir: folder with published files; by default that of STABAUDIT_DATA, else ./data.
+        download: whether to download published files that are missing.
+
+    Raises:
+        UsageError: an unknown name, or options that do not fit.
+        BadData: files that are missing or do not hold what they should.
+    """
+    loader = loader_of(name)
+    values = parse_options(loader, options, f"dataset {name}")
+    match _positional(loader):
+        case []:
+            dataset = loader(**values)
+        case _ if loader is files.load:
+            dataset = loader(Path(name), **values)
+        case _:
+            dataset = loader(DataFolder.locate(data_dir, download=download), **values)
+    return dataset
+
+
+def resolve_options(name: str, options: Mapping[str, object]) -> dict[str, Option]:
+    """The options of a dataset, checked and with defaults filled in, without loading any data.
+
+    Raises:
+        UsageError: an unknown name, or options that do not fit.
+
+    Example:
+        >>> resolve_options("tcl-willetts", {"samples": "500"})
+        {'samples': 500, 'data_seed': 0}
+    """
+    return parse_options(loader_of(name), options, f"dataset {name}")
+
+
+def loader_of(name: str) -> Callable[..., Dataset]:
+    """The loader of a registered dataset, or of the user's own file; its keyword-only parameters are the options.
+
+    Raises:
+        UsageError: an unknown name.
+    """
+    if name not in known("dataset") and (Path(name).suffix.lower() in files.SUFFIXES or Path(name).is_file()):
+        return files.load
+    loader: Callable[..., Dataset] = resolve("dataset", name)
+    return loader
+
+
+def _positional(loader: Callable[..., Any]) -> list[str]:
+    """Names of the parameters that are no options: a loader that reads published files has one, the data folder."""
+    parameters = inspect.signature(loader).parameters.values()
+    return [p.name for p in parameters if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}]

@@ -1,0 +1,105 @@
+"""The contract of a model family, and the densities that families are made of.
+
+A family is written for one restart: it never knows how many restarts are trained, or that they are trained together.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from stabaudit.nets.base import Noise, Posterior
+from stabaudit.nets.likelihoods import Likelihood
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a family is built for.
+
+    Args:
+        x_shape: shape of one observation.
+        u_dim: size of the auxiliary variable u; 0 where the data has none.
+        latent_dim: d.
+        rows: number of training rows.
+        networks: `networks(context_dim)` builds an encoder and a decoder of the chosen architecture.
+        likelihood: log p(x|z) given the decoder's output.
+    """
+
+    x_shape: tuple[int, ...]
+    u_dim: int
+    latent_dim: int
+    rows: int
+    networks: Callable[[int], tuple[nn.Module, nn.Module]]
+    likelihood: Likelihood
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a training step sees.
+
+    Args:
+        x: observations, shape (batch, *x_shape).
+        u: auxiliary variable, shape (batch, k); k = 0 where the data has none.
+        noise: the random numbers of this step.
+        progress: how much of the training is done, a scalar in [0, 1).
+    """
+
+    x: Tensor
+    u: Tensor
+    noise: Noise
+    progress: Tensor
+
+
+class Family(nn.Module, ABC):
+    """A model family: a prior and an objective.
+
+    The constructor takes a `Problem`; its keyword-only parameters are the family's options.
+    """
+
+    needs_u: ClassVar[bool] = False
+    sees_u: bool = False  # whether `encode` uses u: the latents are means of q(z|x,u) rather than q(z|x)
+
+    @abstractmethod
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Terms of the objective as means over the batch, in nats; "loss" is minimised, the others are recorded."""
+
+    @abstractmethod
+    def encode(self, x: Tensor, u: Tensor) -> Posterior:
+        """Posterior of x, shape (batch, *x_shape), given u, shape (batch, k); deterministic in evaluation mode."""
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the terms of `loss`."""
+        return self.loss(batch)
+
+
+def reparameterise(posterior: Posterior, noise: Noise) -> Tensor:
+    """Draw one sample of z per row, shape (batch, d) (Kingma & Welling 2014)."""
+    return posterior.mean + (0.5 * posterior.log_var).exp() * noise.normal(posterior.mean.shape)
+
+
+def gaussian_log_density(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
+    """Log N(z; mean, diag exp log_var), summed over the last dimension; arguments broadcast."""
+    return -0.5 * ((z - mean).square() * (-log_var).exp() + log_var + math.log(2 * math.pi)).sum(-1)
+
+
+def gaussian_kl(posterior: Posterior, mean: Tensor | float = 0.0, log_var: Tensor | None = None) -> Tensor:
+    """KL(q ‖ N(mean, diag exp log_var)) per row, shape (batch,); the standard Gaussian by default."""
+    if log_var is None:
+        return 0.5 * (posterior.log_var.exp() + (posterior.mean - mean).square() - 1 - posterior.log_var).sum(-1)
+    ratio = (posterior.log_var - log_var).exp() + (posterior.mean - mean).square() * (-log_var).exp()
+    return 0.5 * (ratio - 1 - posterior.log_var + log_var).sum(-1)
+
+
+def elbo_terms(log_likelihood: Tensor, kl: Tensor) -> dict[str, Tensor]:
+    """The negative evidence lower bound and its two parts as batch means, from values per row, shape (batch,)."""
+    reconstruction, divergence = -log_likelihood.mean(), kl.mean()
+    return {"loss": reconstruction + divergence, "reconstruction": reconstruction, "kl": divergence}
+
+
+def xavier_uniform(*shape: int) -> nn.Parameter:
+    """A parameter initialised as Glorot & Bengio (2010) do."""
+    return nn.Parameter(nn.init.xavier_uniform_(torch.empty(*shape)))

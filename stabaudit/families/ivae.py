@@ -1,0 +1,62 @@
+"""iVAE: a VAE whose prior is conditioned on an auxiliary variable u (Khemakhem et al. 2019, eq. 8).
+
+Maximises E_q(z|x,u) [log p(x|z) + log p(z|u) − log q(z|x,u)], the divergence in closed form. p(z|u) is a diagonal Gaussian: with
+zero mean its sufficient statistic is z² (k = 1), with a learned mean z and z² (k = 2).
+"""
+
+from typing import ClassVar, Literal
+
+from torch import Tensor, nn
+
+from stabaudit.config import Positive
+from stabaudit.families.base import Batch, Family, Problem, elbo_terms, gaussian_kl, reparameterise
+from stabaudit.nets.base import MLP, Posterior, bounded
+
+
+class IVAE(Family):
+    """Identifiable variational autoencoder.
+
+    Args:
+        problem: what it is built for; the data must have u.
+        prior_mean: "zero" (k = 1) or "learned" (k = 2).
+        prior_network: "table" is linear in u: a free value per category of a one-hot u. "mlp" is a network of u.
+        prior_widths: hidden sizes of that network.
+        encoder_u: the encoder sees u besides x.
+    """
+
+    needs_u: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        problem: Problem,
+        *,
+        prior_mean: Literal["zero", "learned"] = "zero",
+        prior_network: Literal["table", "mlp"] = "table",
+        prior_widths: tuple[Positive, ...] = (50, 50),
+        encoder_u: bool = True,
+    ) -> None:
+        super().__init__()
+        self.sees_u = encoder_u
+        self.encoder, self.decoder = problem.networks(problem.u_dim if encoder_u else 0)
+        self.likelihood = problem.likelihood
+        self.statistics = {"zero": 1, "learned": 2}[prior_mean]
+        hidden = prior_widths if prior_network == "mlp" else ()
+        self.prior = MLP([problem.u_dim, *hidden, self.statistics * problem.latent_dim], "leaky-relu")
+        nn.init.zeros_(self.prior.out.bias)
+
+    def conditional_prior(self, u: Tensor) -> Posterior:
+        """p(z|u) for u of shape (batch, k): mean and log-variance, both of shape (batch, d)."""
+        *mean, log_var = self.prior(u).chunk(self.statistics, 1)
+        return Posterior(mean[0] if mean else log_var.new_zeros(()), bounded(log_var))
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Negative ELBO with its two parts."""
+        posterior: Posterior = self.encoder(batch.x, batch.u if self.sees_u else None, batch.noise)
+        z = reparameterise(posterior, batch.noise)
+        log_likelihood = self.likelihood.log_prob(batch.x, self.decoder(z, batch.noise))
+        return elbo_terms(log_likelihood, gaussian_kl(posterior, *self.conditional_prior(batch.u)))
+
+    def encode(self, x: Tensor, u: Tensor) -> Posterior:
+        """Posterior q(z|x,u), or q(z|x) when the encoder does not see u."""
+        posterior: Posterior = self.encoder(x, u if self.sees_u else None, None)
+        return posterior

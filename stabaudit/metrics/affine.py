@@ -1,0 +1,104 @@
+"""Affine alignment: how much of b's variance an affine map of a explains, and that map.
+
+On *fit*, least squares gives b̂ = b̄ + (a − ā)M with M = S_aa⁺ S_ab. In units of the standard deviations on *fit*, S_aa⁺ = W_aW_aᵀ
+with the whitening W_a, so a's linearly dependent directions are left out. On *score*, with the same map,
+
+    R² = 1 − Σ‖b − b̂‖² / Σ‖b − b̄‖²,
+
+where b̄ is the mean of b on *score*: the map is compared with the best constant, not with one that has itself to be carried over
+from *fit*. Out-of-sample R² is negative when the map does worse than that constant. Dimensions of b weigh by their variances; a
+dimension of b that does not vary has nothing to explain and R² = 0.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from stabaudit.metrics.checks import require_scorable
+from stabaudit.metrics.halves import NEGLIGIBLE_VARIANCE, Cross, Halves, Marginal
+from stabaudit.metrics.results import Array
+
+
+class AffineMap(NamedTuple):
+    """b̂ = a @ matrix + offset, in the latents' own units; shapes (d_a, d_b) and (d_b,)."""
+
+    matrix: Array
+    offset: Array
+
+
+class Explained(NamedTuple):
+    """R² of a half, in (−∞, 1]: over all dimensions of b, and of each, shape (d_b,)."""
+
+    total: float
+    per_dimension: Array
+
+
+class Alignment(NamedTuple):
+    """R² of one map on *fit* (`inside`) and on *score* (`outside`)."""
+
+    inside: Explained
+    outside: Explained
+
+
+def affine_r2(a: Array, b: Array, fit: Array | None = None) -> Explained:
+    """R² of the least-squares affine map from a to b.
+
+    Args:
+        a: latents to map from, shape (n, d_a).
+        b: latents to map to, shape (n, d_b), of the same rows.
+        fit: True for the rows to estimate the map on, shape (n,); the others are scored (out-of-sample). None: all rows do both.
+
+    Raises:
+        BadData: NaN or infinity, unequal rows, or n ≤ d rows to fit on.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> a = rng.standard_normal((1000, 3))
+        >>> round(affine_r2(a, a @ rng.standard_normal((3, 2)) - 7.0).total, 12)
+        1.0
+    """
+    require_scorable([a, b], ["a", "b"], fit)
+    halves = Halves.of_rows([a, b], fit)
+    first, second = halves.marginals
+    return affine(first, second, halves.cross(0, 1)).outside
+
+
+def affine_map(a: Array, b: Array, fit: Array | None = None) -> AffineMap:
+    """The least-squares affine map from a to b on the rows of *fit*; arguments and errors as of `affine_r2`.
+
+    Example:
+        >>> a = np.random.default_rng(0).standard_normal((100, 2))
+        >>> matrix, offset = affine_map(a, a @ [[1.0, -1.0], [2.0, 0.5]] + [5.0, 6.0])
+        >>> print(matrix.round(9), offset.round(9))
+        [[ 1.  -1. ]
+         [ 2.   0.5]] [5. 6.]
+    """
+    require_scorable([a, b], ["a", "b"], fit)
+    halves = Halves.of_rows([a, b], fit)
+    first, second = halves.marginals
+    slopes = first.whitening @ (first.whitening.T @ halves.cross(0, 1).fit)
+    matrix = first.in_own_units(slopes) * second.scale
+    return AffineMap(matrix, second.mean - first.mean @ matrix)
+
+
+def affine(a: Marginal, b: Marginal, cross: Cross) -> Alignment:
+    """Fit the affine map from a to b on *fit* and score it on both halves."""
+    projected = a.whitening.T @ cross.fit
+    slopes = a.whitening @ projected
+    alive = (b.scale > 0).astype(float)
+    residual_inside = alive - (projected**2).sum(axis=0)
+    # Second moment of the residual about zero: its variance on score, and the mean by which the map misses there.
+    residual_outside = (
+        b.variance_on_score - (slopes * (2.0 * cross.score - a.score @ slopes)).sum(axis=0) + (b.drift - a.drift @ slopes) ** 2
+    )
+    weight = b.scale**2
+    return Alignment(_explained(residual_inside, alive, weight), _explained(residual_outside, b.variance_on_score, weight))
+
+
+def _explained(residual: Array, variance: Array, weight: Array) -> Explained:
+    """R² from residual and total variances per dimension, in units of *fit*, and the squared units."""
+    varies = variance > NEGLIGIBLE_VARIANCE
+    residual = residual.clip(min=0.0)  # rounding can leave −1e-16 of a perfect fit
+    per_dimension = np.where(varies, 1.0 - residual / np.where(varies, variance, 1.0), 0.0)
+    total = float(weight @ np.where(varies, variance, 0.0))
+    return Explained(1.0 - float(weight @ residual) / total if total > 0 else 0.0, per_dimension)

@@ -1,0 +1,62 @@
+"""What latents must be before they can be scored."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from stabaudit.errors import BadData
+from stabaudit.metrics.results import Array
+
+
+def require_scorable(latents: Sequence[Array], names: Sequence[str], fit: Array | None) -> list[str]:
+    """Refuse what cannot be scored.
+
+    Args:
+        latents: one array per restart, shapes (n, d_r).
+        names: what to call each of them in a message.
+        fit: True for rows of *fit*, shape (n,), or None when all rows serve.
+
+    Returns:
+        Warnings, one line each: fewer than 2d rows in *fit*.
+
+    Raises:
+        BadData: an array that is not a table of finite numbers, different numbers of rows, n ≤ d rows in *fit*, or fewer than two
+            rows in *score*.
+    """
+    for z, name in zip(latents, names, strict=True):
+        _require_finite_table(z, name)
+        if len(z) != len(latents[0]):
+            raise BadData(f"{name} has {len(z)} rows, {names[0]} has {len(latents[0])}; join them on sample_id first")
+    n, d = len(latents[0]), max(z.shape[1] for z in latents)
+    if fit is not None:
+        if fit.shape != (n,) or fit.dtype != bool:
+            raise BadData(f"the mask of fit rows has shape {fit.shape} and type {fit.dtype}, expected ({n},) and bool")
+        if n - int(fit.sum()) < 2:
+            raise BadData(f"{n - int(fit.sum())} of {n} rows are left to score on; at least 2 are needed")
+        n = int(fit.sum())
+    if n <= d:
+        raise BadData(f"{n} rows to fit on for {d} dimensions: more rows than dimensions are needed, better {2 * d} and more")
+    if n < 2 * d:
+        return [f"only {n} rows to fit on for {d} dimensions: in-sample scores are mostly chance below {2 * d}"]
+    return []
+
+
+def require_equal_dimensions(d_a: int, d_b: int, what: str) -> None:
+    """Refuse a pair of unequal dimensions.
+
+    Raises:
+        BadData: naming both numbers.
+    """
+    if d_a != d_b:
+        raise BadData(f"{what} have {d_a} and {d_b} dimensions; allow unequal dimensions explicitly to match the smaller number")
+
+
+def _require_finite_table(z: Array, name: str) -> None:
+    if z.ndim != 2 or z.shape[1] == 0 or z.dtype.kind not in "fiu":
+        raise BadData(f"{name}: shape {z.shape} of type {z.dtype}, expected a table of numbers, shape (n, d)")
+    bad = ~np.isfinite(z)
+    if bad.any():
+        count = bad.sum(axis=0)
+        first = int(count.argmax() if (count > 0).sum() == 1 else np.flatnonzero(count)[0])
+        others = f" and {int((count > 0).sum()) - 1} more dimensions" if (count > 0).sum() > 1 else ""
+        raise BadData(f"{name}: dimension {first}{others} hold NaN or infinity, {int(bad.sum())} values in all")

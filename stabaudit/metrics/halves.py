@@ -1,0 +1,157 @@
+"""The moments of *fit* and of *score*, read restart by restart and pair by pair in units of the standard deviations on *fit*.
+
+In these units a covariance on *fit* is a correlation. A restart's whitening W is estimated on *fit* too: with the correlations
+S = VΛVᵀ, W = VΛ^(−1/2) over the eigenvalues that are numerically not zero, so that WᵀSW = I and WWᵀ is the pseudo-inverse of S.
+
+One threshold serves throughout: a variance below 1e-12 of the one it is compared with counts as zero. For a dimension that is the
+largest variance of the same latents; for an eigenvalue, the largest one; for a dimension or canonical variate on *score*, its own
+variance on *fit*.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate, pairwise
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from stabaudit.errors import BadData
+from stabaudit.metrics.moments import Moments, moments_of
+from stabaudit.metrics.results import Array
+
+NEGLIGIBLE_VARIANCE = 1e-12
+
+
+class Cross(NamedTuple):
+    """Covariances between the dimensions of a and of b on both halves, in units of *fit*, shape (d_a, d_b) each.
+
+    `fit` therefore holds correlations. Rows and columns of dead dimensions are zero.
+    """
+
+    fit: Array
+    score: Array
+
+    @property
+    def transposed(self) -> "Cross":
+        """The same seen from b, shape (d_b, d_a) each."""
+        return Cross(self.fit.T, self.score.T)
+
+
+@dataclass(frozen=True)
+class Marginal:
+    """One restart by itself.
+
+    Args:
+        mean: on *fit*, in the latents' own units, shape (d,).
+        scale: standard deviations on *fit*, in the latents' own units, shape (d,); 0 for dead dimensions.
+        drift: mean on *score* − mean on *fit*, in units of `scale`, shape (d,).
+        fit: correlations on *fit*, shape (d, d); zero where a dimension is dead.
+        score: covariances on *score* in units of `scale`, shape (d, d).
+    """
+
+    mean: Array
+    scale: Array
+    drift: Array
+    fit: Array
+    score: Array
+
+    @property
+    def dead(self) -> tuple[int, ...]:
+        """Dimensions without variance on *fit*."""
+        return tuple(np.flatnonzero(self.scale == 0).tolist())
+
+    @property
+    def rank(self) -> int:
+        """Number of linearly independent directions on *fit*."""
+        return int(self.whitening.shape[1])
+
+    def in_own_units(self, linear: Array) -> Array:
+        """The linear map of standardised rows, shape (d, m), as one of rows in the latents' own units."""
+        return _reciprocal(self.scale)[:, None] * linear
+
+    @cached_property
+    def variance_on_score(self) -> Array:
+        """Variances on *score* in units of those on *fit*, shape (d,)."""
+        return self.score.diagonal()
+
+    @cached_property
+    def whitening(self) -> Array:
+        """W with WᵀSW = I for the correlations S on *fit*, shape (d, rank)."""
+        eigenvalues, vectors = np.linalg.eigh(self.fit)
+        present = eigenvalues > NEGLIGIBLE_VARIANCE * eigenvalues[-1]
+        whitening: Array = vectors[:, present] / np.sqrt(eigenvalues[present])
+        return whitening
+
+
+@dataclass(frozen=True)
+class Halves:
+    """All restarts on both halves.
+
+    Args:
+        fit: moments of the stacked dimensions on *fit*.
+        score: the same on *score*.
+        blocks: the columns of each restart among the stacked ones.
+        marginals: each restart by itself.
+    """
+
+    fit: Moments
+    score: Moments
+    blocks: tuple[slice, ...]
+    marginals: tuple[Marginal, ...]
+
+    @classmethod
+    def of_moments(cls, fit: Moments, score: Moments, sizes: Sequence[int]) -> Self:
+        """Cut stacked moments into restarts of the given numbers of dimensions."""
+        blocks = tuple(slice(*ends) for ends in pairwise(accumulate(sizes, initial=0)))
+        return cls(fit, score, blocks, tuple(_marginal(fit, score, block) for block in blocks))
+
+    @classmethod
+    def of_rows(cls, latents: Sequence[Array], fit: Array | None) -> Self:
+        """Take the moments of rows in memory.
+
+        Args:
+            latents: one array per restart, shapes (n, d_r).
+            fit: True for rows of *fit*, shape (n,); None lets all rows serve as both halves.
+        """
+        every = np.ones(len(latents[0]), dtype=bool) if fit is None else fit
+        on_fit = moments_of(latents, np.flatnonzero(every))
+        on_score = on_fit if fit is None else moments_of(latents, np.flatnonzero(~every))
+        return cls.of_moments(on_fit, on_score, [z.shape[1] for z in latents])
+
+    def cross(self, a: int, b: int) -> Cross:
+        """Cross-moments of restarts a and b."""
+        rows, columns = self.blocks[a], self.blocks[b]
+        units = _reciprocal(self.marginals[a].scale)[:, None] * _reciprocal(self.marginals[b].scale)
+        return Cross(self.fit.covariance[rows, columns] * units, self.score.covariance[rows, columns] * units)
+
+
+def _marginal(fit: Moments, score: Moments, block: slice) -> Marginal:
+    covariance, mean = fit.covariance[block, block], fit.mean[block]
+    variance = covariance.diagonal()
+    if not np.isfinite(variance).all():
+        raise BadData("latents hold values whose squares exceed the range of float64; rescale them")
+    alive = (variance > 0) & (variance >= NEGLIGIBLE_VARIANCE * variance.max(initial=0.0))
+    scale = np.sqrt(np.where(alive, variance, 0.0))
+    unit = _reciprocal(scale)
+    units = unit[:, None] * unit
+    return Marginal(
+        mean=mean,
+        scale=scale,
+        drift=(score.mean[block] - mean) * unit,
+        fit=covariance * units,
+        score=score.covariance[block, block] * units,
+    )
+
+
+def _reciprocal(scale: Array) -> Array:
+    """1/scale, and 0 for dead dimensions."""
+    return np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
+
+
+def correlation(covariance: Array, variance_a: Array, variance_b: Array) -> Array:
+    """Covariances in units of *fit* made correlations, in [−1, 1]; 0 where a variance is negligible. Arguments broadcast."""
+    present = (variance_a > NEGLIGIBLE_VARIANCE) & (variance_b > NEGLIGIBLE_VARIANCE)
+    product = np.where(present, variance_a * variance_b, 1.0)
+    scaled: Array = np.where(present, covariance / np.sqrt(product), 0.0)
+    return scaled.clip(-1.0, 1.0)

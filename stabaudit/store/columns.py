@@ -1,0 +1,91 @@
+"""Columns of a table and the arrays they stand for."""
+
+import re
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from stabaudit.errors import BadData
+
+Array = NDArray[Any]
+
+_NOT_DIMENSIONS = {"sample_id", "label", "split"}
+
+
+def numbered(prefix: str, values: Array) -> dict[str, Array]:
+    """A matrix of shape (n, d) as d columns: `prefix0`, `prefix1` and so on."""
+    return {f"{prefix}{k}": np.ascontiguousarray(column) for k, column in enumerate(values.T)}
+
+
+def run_of(prefix: str, names: list[str], where: str) -> list[str]:
+    """Those of `names` that are `prefix0`, `prefix1`, … in the order of their numbers.
+
+    Raises:
+        BadData: where one is missing in between.
+
+    >>> run_of("z", ["z1", "label", "z0"], "a.parquet")
+    ['z0', 'z1']
+    """
+    found = {name for name in names if re.fullmatch(rf"{prefix}(0|[1-9]\d*)", name)}
+    wanted = [f"{prefix}{k}" for k in range(len(found))]
+    missing = [name for name in wanted if name not in found]
+    if missing:
+        raise BadData(f"{where}: column {missing[0]} is missing among {len(found)} columns {prefix}0, {prefix}1, …")
+    return wanted
+
+
+def dimensions(schema: pa.Schema, where: str) -> list[str]:
+    """The columns that are latent dimensions: z0, z1, … or, where there are none, all that are not known to be something else.
+
+    Raises:
+        BadData: where there are none, one is missing, repeated or does not hold numbers.
+    """
+    names = schema.names
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise BadData(f"{where}: several columns are called {repeated[0]!r}; columns need names of their own")
+    found = run_of("z", names, where) or [
+        name for name in names if name not in _NOT_DIMENSIONS and not re.fullmatch(r"__index_level_\d+__|log_var\d+", name)
+    ]
+    if not found:
+        raise BadData(f"{where}: no latent dimensions; expected columns z0, z1, … or other columns of numbers")
+    for name in found:
+        kind = schema.field(name).type
+        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
+            raise BadData(f"{where}: column {name!r} is {kind}, expected numbers; remove it, or name the dimensions z0, z1, …")
+    return found
+
+
+def matrix(table: pa.Table, names: list[str], where: str) -> NDArray[np.float32]:
+    """Columns of numbers as a matrix, shape (n, d), float32, each column contiguous; what is absent is NaN."""
+    values = np.empty((len(names), table.num_rows), dtype=np.float32)
+    for row, name in zip(values, names, strict=True):
+        column = table.column(name)
+        if pa.types.is_decimal(column.type):
+            column = column.cast(pa.float64())
+        elif not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+            raise BadData(f"{where}: column {name!r} is {column.type}, expected numbers")
+        with np.errstate(over="ignore"):  # beyond float32 becomes infinite
+            row[:] = column.to_numpy()
+    return values.T
+
+
+def names_or_codes(table: pa.Table, name: str, where: str) -> Array:
+    """A column of names or codes, shape (n,): integers or text, none absent.
+
+    Raises:
+        BadData: where a value is absent or it holds anything else.
+    """
+    column = table.column(name)
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if column.null_count:
+        raise BadData(f"{where}: {name} is absent in {column.null_count} rows; fill it in or drop the column")
+    if pa.types.is_integer(column.type):
+        codes: Array = column.to_numpy()
+        return codes
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type):
+        return np.array(column.to_pylist(), dtype=np.str_)
+    raise BadData(f"{where}: {name} is {column.type}, expected integers or text")

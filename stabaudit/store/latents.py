@@ -1,0 +1,191 @@
+"""Latents of one restart on disk: one Parquet column per dimension, `sample_id, label?, z0..z{d-1}, log_var0..`, float32.
+
+A run's own files say which dataset and restart they belong to. `read_latents` also reads what came from elsewhere: Parquet with
+any numeric columns, `.npy`, `.npz` and `.csv`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from stabaudit.config import Frozen, NonNegative
+from stabaudit.errors import BadData
+from stabaudit.store import columns, foreign
+from stabaudit.store.files import shown
+from stabaudit.store.parquet import ROW_GROUP, opened, read_table, write_table
+
+Array = NDArray[Any]
+FloatArray = NDArray[np.float32]
+
+_KEY = b"stabaudit"  # of the file's metadata
+
+
+class LatentsMetadata(Frozen):
+    """Where latents come from, as far as their file says. `fingerprint` is that of the dataset."""
+
+    fingerprint: str | None = None
+    restart: NonNegative | None = None
+    seed: NonNegative | None = None
+    schema_version: Literal[1] = 1
+
+
+@dataclass(frozen=True)
+class Latents:
+    """Encoder means of n evaluation samples.
+
+    Args:
+        sample_id: a name of each row, unique, integers or text, shape (n,).
+        mean: posterior means, shape (n, d), float32, finite.
+        log_var: posterior log-variances, shape (n, d), float32, finite, or None.
+        label: class of each row, integers or text, shape (n,), or None.
+        metadata: where the latents come from.
+        ids_by_position: True where the file named no rows and `sample_id` merely counts them from 0.
+    """
+
+    sample_id: Array
+    mean: FloatArray
+    log_var: FloatArray | None = None
+    label: Array | None = None
+    metadata: LatentsMetadata = field(default_factory=LatentsMetadata)
+    ids_by_position: bool = False
+
+    def validate(self, where: str) -> None:
+        """Check shapes, ids and finiteness.
+
+        Raises:
+            BadData: naming the dimension that holds NaN or infinity and how many, or the first repeated id.
+        """
+        n = len(self.sample_id)
+        if self.mean.ndim != 2 or 0 in self.mean.shape:
+            raise BadData(f"{where}: latents have shape {self.mean.shape}, expected (n, d) with n and d at least 1")
+        for name, array in (("means", self.mean), ("log-variances", self.log_var), ("labels", self.label)):
+            if array is not None and len(array) != n:
+                raise BadData(f"{where}: {len(array)} rows of {name} for {n} sample ids")
+        if self.log_var is not None and self.log_var.shape != self.mean.shape:
+            raise BadData(f"{where}: log-variances have shape {self.log_var.shape}, means {self.mean.shape}")
+        _require_finite(self.mean, "z", where)
+        if self.log_var is not None:
+            _require_finite(self.log_var, "log_var", where)
+        require_unique(self.sample_id, where)
+
+
+def write_latents(path: Path, latents: Latents) -> None:
+    """Write latents atomically.
+
+    Raises:
+        BadData: where they do not pass `Latents.validate`.
+        BadRun: where the file cannot be written.
+    """
+    latents.validate(shown(path))
+    content: dict[str, Array] = {"sample_id": latents.sample_id}
+    if latents.label is not None:
+        content["label"] = latents.label
+    content |= columns.numbered("z", latents.mean)
+    if latents.log_var is not None:
+        content |= columns.numbered("log_var", latents.log_var)
+    write_table(path, pa.table(content, metadata={_KEY: latents.metadata.model_dump_json().encode()}))
+
+
+def read_latents(path: Path) -> Latents:
+    """Latents from a file: Parquet (a run's or another's), `.npy`, `.npz` (key `z`, or a single array) or `.csv`.
+
+    The dimensions are the columns z0, z1, … or, where there are none, all columns but `sample_id`, `label` and `split`. Rows are
+    named by `sample_id`, or else counted from 0. Numbers of other types are rounded to float32.
+
+    Raises:
+        BadData: a missing, damaged or truncated file, one that holds no table of numbers, NaN or infinity, repeated ids.
+    """
+    where = shown(path)
+    match path.suffix.lower():
+        case ".parquet":
+            table = read_table(path)
+        case ".csv":
+            table = foreign.read_csv(path)
+        case ".npy" | ".npz":
+            table = foreign.read_numpy(path)
+        case _:
+            raise BadData(f"{where}: expected a .parquet, .npy, .npz or .csv file of latents")
+    latents = _from_table(table, columns.dimensions(table.schema, where), where)
+    latents.validate(where)
+    return latents
+
+
+def iter_latents(path: Path, rows: int = ROW_GROUP) -> Iterator[Latents]:
+    """The means of a Parquet file in blocks of at most `rows` rows, without holding more than one row group.
+
+    Log-variances and labels are not read. Ids are unique within a block; across blocks is for the caller to check.
+
+    Raises:
+        BadData: as `read_latents`, when the block in question is reached.
+    """
+    where = shown(path)
+    start = 0
+    with opened(path) as file:
+        schema = file.schema_arrow
+        dimensions = columns.dimensions(schema, where)
+        wanted = [name for name in ("sample_id", *dimensions) if name in schema.names]
+        for batch in file.iter_batches(batch_size=rows, columns=wanted):
+            table = pa.Table.from_batches([batch]).replace_schema_metadata(schema.metadata)
+            block = _from_table(table, dimensions, where, start)
+            block.validate(where)
+            start += len(block.sample_id)
+            yield block
+    if start == 0:
+        raise BadData(f"{where}: no rows")
+
+
+def require_unique(sample_id: Array, where: str) -> None:
+    """Refuse repeated ids.
+
+    Raises:
+        BadData: naming the first one and how many there are.
+    """
+    ids, counts = np.unique(sample_id, return_counts=True)
+    repeated = ids[counts > 1]
+    if len(repeated):
+        raise BadData(f"{where}: {len(repeated)} sample ids are repeated, the first is {repeated[0]}; ids must name one row each")
+
+
+def _from_table(table: pa.Table, dimensions: list[str], where: str, start: int = 0) -> Latents:
+    names = table.column_names
+    log_vars = columns.run_of("log_var", names, where)
+    if log_vars and len(log_vars) != len(dimensions):
+        raise BadData(f"{where}: {len(log_vars)} columns of log-variances for {len(dimensions)} dimensions")
+    named = "sample_id" in names
+    return Latents(
+        sample_id=columns.names_or_codes(table, "sample_id", where) if named else np.arange(start, start + table.num_rows),
+        mean=columns.matrix(table, dimensions, where),
+        log_var=columns.matrix(table, log_vars, where) if log_vars else None,
+        label=columns.names_or_codes(table, "label", where) if "label" in names else None,
+        metadata=_metadata(table.schema, where),
+        ids_by_position=not named,
+    )
+
+
+def _metadata(schema: pa.Schema, where: str) -> LatentsMetadata:
+    text = (schema.metadata or {}).get(_KEY)
+    if text is None:
+        return LatentsMetadata()
+    try:
+        return LatentsMetadata.model_validate_json(text)
+    except ValidationError as error:
+        raise BadData(f"{where}: its 'stabaudit' metadata is damaged or too new; update stabaudit or retrain") from error
+
+
+def _require_finite(values: FloatArray, prefix: str, where: str) -> None:
+    bad = ~np.isfinite(values)
+    if bad.any():
+        counts = bad.sum(axis=0)
+        first = int(np.flatnonzero(counts)[0])
+        others = int((counts > 0).sum()) - 1
+        more = f", and {others} more columns hold some" if others else ""
+        raise BadData(
+            f"{where}: {prefix}{first} holds {counts[first]} NaN or infinite values{more}; "
+            "retrain this restart, or leave out the rows in question"
+        )

@@ -1,0 +1,105 @@
+"""What a command asks of a folder that already holds a run: nothing new, more restarts, or something that is refused."""
+
+import unicodedata
+from pathlib import Path
+
+from stabaudit.errors import BadRun
+from stabaudit.store.files import TEMPORARY, reason, shown
+from stabaudit.store.layout import MANIFEST
+from stabaudit.store.lock import LOCK, NOTE
+from stabaudit.store.manifest import Manifest, Restart, read_manifest
+
+_UNREADABLE = {"Cc", "Cs", "Zl", "Zp"}  # Unicode categories that break lines or cannot be printed: no folder is made with them
+
+
+def agree(folder: Path, wanted: Manifest) -> Manifest:
+    """The manifest to go on with: `wanted` in a folder that is missing or empty, else what `reconcile` makes of the two.
+
+    A restart that was done but has lost a file is pending again. Nothing is written.
+
+    Raises:
+        BadRun: where the folder holds something else, or has a name that cannot be.
+    """
+    try:
+        holds_run = (folder / MANIFEST).exists()
+    except OSError as error:
+        raise BadRun(f"cannot read {shown(folder)}: {reason(error)}") from error
+    if not holds_run:
+        require_fresh(folder)
+        return wanted
+    manifest = reconcile(read_manifest(folder), wanted, folder)
+    return manifest.model_copy(update={"restarts": [_pending_if_lost(restart, folder) for restart in manifest.restarts]})
+
+
+def require_fresh(folder: Path) -> None:
+    """Refuse a folder that holds anything, or whose name should not be made.
+
+    Raises:
+        BadRun: saying which.
+    """
+    if any(unicodedata.category(character) in _UNREADABLE for character in folder.name):
+        raise BadRun(f"a run folder cannot be called {folder.name!r}: it holds control characters; name another folder")
+    try:
+        held = sorted(entry.name for entry in folder.iterdir() if entry.name not in {LOCK, NOTE} and not entry.match(TEMPORARY))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise BadRun(f"cannot use {shown(folder)} as a run folder: {reason(error)}") from error
+    if MANIFEST in held:
+        raise BadRun(f"{shown(folder)} holds a run already; name another folder")
+    if held:
+        raise BadRun(f"{shown(folder)} is not a run folder and not empty: it holds {shown(held[0])}; name another folder")
+
+
+def reconcile(recorded: Manifest, wanted: Manifest, folder: Path) -> Manifest:
+    """The recorded run, extended where more restarts are wanted.
+
+    Shards that were recorded stay as they are, since what is trained together decides the bits; the restarts that are new are
+    grouped as in `wanted`. Environment and creation time stay those of the first training.
+
+    Raises:
+        BadRun: another configuration or dataset (naming each key with both values), or fewer restarts than recorded.
+    """
+    more = len(wanted.restarts) > len(recorded.restarts)
+    differences = _differences(recorded, wanted)
+    if more:
+        differences.pop("restarts", None)
+    if differences:
+        listed = "; ".join(f"{key} is {there!r} there, {here!r} here" for key, (there, here) in differences.items())
+        raise BadRun(f"{shown(folder)} holds another run: {listed}. Name another folder, or ask for what it holds")
+    if not more:
+        return recorded
+    known = len(recorded.restarts)
+    fresh = [[index for index in shard if index >= known] for shard in wanted.shards]
+    return recorded.model_copy(
+        update={
+            "command": wanted.command,
+            "config": wanted.config,
+            "shards": recorded.shards + [shard for shard in fresh if shard],
+            "restarts": recorded.restarts + wanted.restarts[known:],
+        }
+    )
+
+
+def _differences(recorded: Manifest, wanted: Manifest) -> dict[str, tuple[object, object]]:
+    """Keys that differ, with the recorded and the wanted value."""
+    if recorded.config is None or wanted.config is None:
+        differences: dict[str, tuple[object, object]] = {}
+        if recorded.config is not wanted.config:
+            differences["origin"] = (_origin(recorded), _origin(wanted))
+        if len(recorded.restarts) != len(wanted.restarts):
+            differences["restarts"] = (len(recorded.restarts), len(wanted.restarts))
+    else:
+        differences = recorded.config.differences(wanted.config)
+    if recorded.dataset.fingerprint != wanted.dataset.fingerprint:
+        differences["dataset fingerprint"] = (recorded.dataset.fingerprint, wanted.dataset.fingerprint)
+    return differences
+
+
+def _origin(manifest: Manifest) -> str:
+    return "imported" if manifest.config is None else "trained"
+
+
+def _pending_if_lost(restart: Restart, folder: Path) -> Restart:
+    lost = restart.state == "done" and not all((folder / path).exists() for path in restart.files)
+    return Restart(index=restart.index, seed=restart.seed) if lost else restart

@@ -1,0 +1,68 @@
+"""From a configuration to a function that builds one restart's family."""
+
+from collections.abc import Callable, Mapping
+
+from torch import nn
+
+from stabaudit.config import Choice, RunConfig, options_of, parse_options
+from stabaudit.errors import UsageError
+from stabaudit.families.base import Family, Problem
+from stabaudit.nets.likelihoods import LIKELIHOODS, Likelihood
+from stabaudit.registry import resolve, unknown
+
+
+def builder(config: RunConfig, x_shape: tuple[int, ...], u_dim: int, rows: int) -> Callable[[], Family]:
+    """A function that builds the configured family, freshly initialised from torch's global generator.
+
+    Args:
+        config: the configuration, options complete.
+        x_shape: shape of one observation.
+        u_dim: size of the auxiliary variable, 0 where there is none.
+        rows: number of training rows.
+    """
+    family = resolve("family", config.family.name)
+    architecture = resolve("architecture", config.architecture.name)
+    likelihood: Callable[..., Likelihood] = LIKELIHOODS[config.likelihood.name]
+
+    def networks(context_dim: int) -> tuple[nn.Module, nn.Module]:
+        pair: tuple[nn.Module, nn.Module] = architecture(x_shape, config.latent_dim, context_dim, **config.architecture.options)
+        return pair
+
+    def build() -> Family:
+        given = likelihood(**config.likelihood.options)
+        problem = Problem(x_shape, u_dim, config.latent_dim, rows, networks, given)
+        built: Family = family(problem, **config.family.options)
+        return built
+
+    return build
+
+
+def choose(settings: Mapping[str, object], **named: tuple[str, Callable[..., object]]) -> dict[str, Choice]:
+    """Give each setting to the one that knows it, and complete everyone's options with the defaults.
+
+    Args:
+        settings: option values by name; `family.prior` says whose option is meant where two have the same.
+        named: for each part of a configuration ("family", "dataset", …) its name and the function whose keyword-only parameters
+            are the options.
+
+    Raises:
+        UsageError: nobody knows an option, or two do and no prefix says which.
+    """
+    owned: dict[str, dict[str, object]] = {part: {} for part in named}
+    known = {part: options_of(target) for part, (_, target) in named.items()}
+    for key, value in settings.items():
+        prefix, _, option = key.rpartition(".")
+        if prefix and prefix not in named:
+            raise unknown("prefix of an option", prefix, named)
+        owners = [prefix] if prefix else [part for part in named if option in known[part]]
+        if len(owners) > 1:
+            raise UsageError(
+                f"option {option!r} belongs to {' and '.join(owners)}: write {owners[0]}.{option}=… or {owners[1]}.{option}=…"
+            )
+        if not owners:
+            raise unknown("option", option, {name for options in known.values() for name in options})
+        owned[owners[0]][option] = value
+    return {
+        part: Choice(name=name, options=parse_options(target, owned[part], f"{part} {name}"))
+        for part, (name, target) in named.items()
+    }

@@ -1,0 +1,230 @@
+"""From what a user asked for to a checked configuration: what can be refused is refused here, before anything is written."""
+
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+
+from stabaudit import __version__
+from stabaudit.config import Choice, Frozen, NonNegative, Option, Positive, PositiveFloat, RunConfig, Training, options_of
+from stabaudit.data.dataset import Dataset
+from stabaudit.data.load import load_dataset, loader_of
+from stabaudit.errors import UsageError
+from stabaudit.families.base import Family
+from stabaudit.nets.likelihoods import LIKELIHOODS
+from stabaudit.registry import resolve, unknown
+from stabaudit.store.manifest import DatasetRecord, Environment, Manifest, Restart
+from stabaudit.training.build import builder, choose
+
+DEFAULT_EPOCHS = 50
+GROUPED_PARAMETERS = 100_000  # larger networks fill a core alone; stacking them gains nothing
+GROUP = 16  # restarts in a shard at most
+
+
+class Recipe(Frozen):
+    """One run as a user asks for it; what is None gets a value that suits the data.
+
+    Args:
+        family: registered name or `package.module:Class`.
+        data: registered name or the path of a file.
+        arch: registered name.
+        likelihood: "bernoulli" or "gaussian"; None: what the dataset suggests.
+        latent_dim: d.
+        restarts: N.
+        seed: of restart 0; restart i has seed + i.
+        epochs: passes over the training rows; at most one of `epochs` and `steps`.
+        steps: training steps of each restart.
+        batch_size: rows in a step.
+        lr: learning rate at the start.
+        schedule: "plateau" or "constant".
+        device: "auto" takes CUDA where there is one.
+        exact: train each restart by itself.
+        settings: options of family, architecture, dataset and likelihood.
+    """
+
+    family: str
+    data: str
+    arch: str = "mlp"
+    likelihood: str | None = None
+    latent_dim: Positive
+    restarts: Positive = 10
+    seed: NonNegative = 0
+    epochs: Positive | None = None
+    steps: Positive | None = None
+    batch_size: Positive = 64
+    lr: PositiveFloat = 1e-3
+    schedule: Literal["plateau", "constant"] = "plateau"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    exact: bool = False
+    settings: dict[str, Option] = {}
+
+
+class Prepared(Frozen, arbitrary_types_allowed=True):
+    """A checked run, ready to be trained.
+
+    Args:
+        config: options complete.
+        dataset: loaded.
+        parameters: number of weights of one restart.
+        posterior: what the latents are means of.
+    """
+
+    config: RunConfig
+    dataset: Dataset
+    parameters: int
+    posterior: Literal["q(z|x)", "q(z|x,u)"]
+
+    @property
+    def name(self) -> str:
+        """A folder name that tells runs of different families, architectures, datasets and dimensions apart."""
+        data = Path(self.config.dataset.name).stem
+        return f"{self.config.family.name}-{self.config.architecture.name}-{data}-d{self.config.latent_dim}".replace(":", ".")
+
+    def describe(self, folder: Path, workers: int) -> str:
+        """Say in a few lines what would be trained."""
+        config, training = self.config, self.config.training
+        per_epoch = len(self.dataset.train) // training.batch_size
+        steps = training.steps or (training.epochs or 0) * per_epoch
+        lines = {
+            "folder": folder,
+            "family": f"{config.family.name} {_written(config.family)}",
+            "architecture": f"{config.architecture.name} {_written(config.architecture)}",
+            "likelihood": f"{config.likelihood.name} {_written(config.likelihood)}",
+            "dataset": f"{config.dataset.name} {_written(config.dataset)}",
+            "rows": f"{len(self.dataset.train)} to train on, {len(self.dataset.evaluation)} to evaluate on",
+            "restarts": f"{config.restarts}, seeds {config.seed} to {config.seed + config.restarts - 1}",
+            "weights": f"{self.parameters:,} per restart, {config.latent_dim} latent dimensions, means of {self.posterior}",
+            "steps": f"{steps:,} of {training.batch_size} rows, {per_epoch:,} an epoch",
+            "shards": f"{self.shards(workers)} on {workers} workers, {config.device}",
+        }
+        return "\n".join(f"{name:13}{str(text).strip()}" for name, text in lines.items())
+
+    def shards(self, workers: int) -> list[list[int]]:
+        """Cut the restarts into groups that are trained together.
+
+        Small networks are stacked, as many as keeps all workers busy; large ones and `exact` runs are trained one by one.
+        """
+        restarts = self.config.restarts
+        size = 1
+        if not self.config.exact and self.parameters <= GROUPED_PARAMETERS:
+            size = min(GROUP, -(-restarts // workers))
+        return [list(range(first, min(first + size, restarts))) for first in range(0, restarts, size)]
+
+    def manifest(self, name: str, workers: int) -> Manifest:
+        """The manifest of a run that has not begun."""
+        config, dataset = self.config, self.dataset
+        return Manifest(
+            name=name,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            command=" ".join(["stabaudit", *sys.argv[1:]]),
+            config=config,
+            dataset=DatasetRecord(
+                name=dataset.name,
+                fingerprint=dataset.fingerprint,
+                train_rows=len(dataset.train),
+                evaluation_rows=len(dataset.evaluation),
+                shape=list(dataset.train.x.shape[1:]),
+            ),
+            environment=environment(),
+            posterior=self.posterior,
+            shards=self.shards(workers),
+            restarts=[Restart(index=i, seed=config.seed + i) for i in range(config.restarts)],
+        )
+
+
+def environment() -> Environment:
+    """What this process runs on."""
+    return Environment(
+        stabaudit=__version__,
+        python=platform.python_version(),
+        torch=torch.__version__,
+        numpy=np.__version__,
+        platform=platform.platform(),
+        processor=torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine(),
+        cores=os.cpu_count() or 1,
+    )
+
+
+def prepare(recipe: Recipe, *, data_dir: Path | None = None, download: bool = False, dataset: Dataset | None = None) -> Prepared:
+    """Check a recipe against its dataset and complete it.
+
+    Args:
+        recipe: what the user asked for.
+        data_dir: where published files lie.
+        download: fetch published files that are missing.
+        dataset: the recipe's dataset, when it was loaded before.
+
+    Raises:
+        UsageError: names, options or combinations that cannot be used.
+        BadData: the dataset cannot be loaded.
+    """
+    if recipe.epochs and recipe.steps:
+        raise UsageError("--epochs and --steps: give one of them")
+    family, loader = resolve("family", recipe.family), loader_of(recipe.data)
+    architecture = resolve("architecture", recipe.arch)
+    if dataset is None:
+        known = options_of(loader)
+        own = {key.removeprefix("dataset."): value for key, value in recipe.settings.items()}
+        dataset = load_dataset(recipe.data, {k: v for k, v in own.items() if k in known}, data_dir=data_dir, download=download)
+    likelihood = recipe.likelihood or dataset.likelihood
+    if likelihood not in LIKELIHOODS:
+        raise unknown("likelihood", likelihood, LIKELIHOODS)
+    chosen = choose(
+        recipe.settings,
+        family=(recipe.family, family),
+        architecture=(recipe.arch, architecture),
+        dataset=(recipe.data, loader),
+        likelihood=(likelihood, LIKELIHOODS[likelihood]),
+    )
+    config = RunConfig(
+        **chosen,
+        latent_dim=recipe.latent_dim,
+        restarts=recipe.restarts,
+        seed=recipe.seed,
+        training=Training(
+            epochs=None if recipe.steps else recipe.epochs or DEFAULT_EPOCHS,
+            steps=recipe.steps,
+            batch_size=recipe.batch_size,
+            learning_rate=recipe.lr,
+            schedule=recipe.schedule,
+        ),
+        exact=recipe.exact,
+        device=_device(recipe.device),
+    )
+    return _checked(config, dataset, family)
+
+
+def _checked(config: RunConfig, dataset: Dataset, family: type[Family]) -> Prepared:
+    """Refuse combinations that cannot be trained, and learn the size of the model."""
+    rows, u = len(dataset.train), dataset.train.u
+    if family.needs_u and u is None:
+        raise UsageError(f"family {config.family.name!r} needs an auxiliary variable u, and {dataset.name} has none; try 'vade'")
+    if config.training.batch_size > rows:
+        raise UsageError(
+            f"a batch of {config.training.batch_size} is more than the {rows} training rows of {dataset.name}: lower --batch-size"
+        )
+    if config.likelihood.name == "bernoulli" and (dataset.train.x.min() < 0 or dataset.train.x.max() > 1):
+        raise UsageError(f"the Bernoulli likelihood needs values in [0, 1], and {dataset.name} has others: --likelihood gaussian")
+    with torch.device("meta"):
+        model = builder(config, dataset.train.x.shape[1:], 0 if u is None else u.shape[1], rows)()
+    return Prepared(
+        config=config,
+        dataset=dataset,
+        parameters=sum(p.numel() for p in model.parameters()),
+        posterior="q(z|x,u)" if model.sees_u else "q(z|x)",
+    )
+
+
+def _written(choice: Choice) -> str:
+    return " ".join(f"{key}={value}" for key, value in choice.options.items())
+
+
+def _device(asked: Literal["auto", "cpu", "cuda"]) -> Literal["cpu", "cuda"]:
+    if asked == "cuda" and not torch.cuda.is_available():
+        raise UsageError("--device cuda: torch finds no CUDA device here; use --device cpu")
+    return "cuda" if asked != "cpu" and torch.cuda.is_available() else "cpu"

@@ -1,0 +1,139 @@
+"""Where shards run: worker processes of one thread each.
+
+Workers come from a fork server that has imported torch once and started no threads, so that a new worker takes milliseconds. A
+worker that dies takes its shard with it, not the run: the shard is reported as failed and a fresh worker goes on with the rest.
+"""
+
+import multiprocessing
+import os
+import signal
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from stabaudit.errors import StabauditError
+from stabaudit.training.messages import Event, Failed, Finished, Progress, Shard
+
+TICK = 0.2  # seconds between calls of `on_tick` while nothing happens
+
+
+def run_shards(shards: Sequence[Shard], workers: int, on_event: Callable[[Event], None], on_tick: Callable[[], None]) -> None:
+    """Train shards in worker processes and tell what happens, in the calling thread.
+
+    Args:
+        shards: what to train, in order.
+        workers: processes at most.
+        on_event: called for every event of every shard; exactly one `Finished` or `Failed` ends each.
+        on_tick: called at least every `TICK` seconds.
+    """
+    waiting = deque(shards)
+    context = _context()
+    with _pool() as pool:
+        while waiting or pool:
+            while waiting and len(pool) < workers:
+                worker = _Worker(context)
+                worker.assign(waiting.popleft())
+                pool.append(worker)
+            for ready in wait([worker.connection for worker in pool], timeout=TICK):
+                worker = next(worker for worker in pool if worker.connection is ready)
+                event = worker.receive()
+                on_event(event)
+                if isinstance(event, Progress):
+                    continue
+                if worker.alive and waiting:
+                    worker.assign(waiting.popleft())
+                else:
+                    worker.stop()
+                    pool.remove(worker)
+            on_tick()
+
+
+def default_workers() -> int:
+    """One worker per core that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def warm_up() -> None:
+    """Start the fork server, which imports torch, while the caller is busy with something else."""
+    from multiprocessing import forkserver  # noqa: PLC0415 -- not on every platform
+
+    _context()
+    forkserver.ensure_running()
+
+
+class _Worker:
+    """A process and the shard it is on."""
+
+    def __init__(self, context: Any) -> None:  # noqa: ANN401 -- the types of contexts are private
+        self.connection, theirs = context.Pipe()
+        self._process = context.Process(target=_work, args=(theirs,), daemon=True)
+        self._process.start()
+        theirs.close()
+        self.alive = True
+        self._shard: Shard | None = None
+
+    def assign(self, shard: Shard) -> None:
+        self._shard = shard
+        self.connection.send(shard)
+
+    def receive(self) -> Event:
+        """The next event; a broken connection means that the process is gone."""
+        assert self._shard is not None  # noqa: S101 -- only busy workers are waited for
+        try:
+            event: Event = self.connection.recv()
+        except (EOFError, ConnectionResetError):
+            self.alive = False
+            self._process.join()
+            return Failed(self._shard, f"its worker process ended with exit status {self._process.exitcode}")
+        return event
+
+    def stop(self) -> None:
+        self.connection.close()
+        self._process.terminate()
+        self._process.join()
+
+
+@contextmanager
+def _pool() -> Iterator[list[_Worker]]:
+    """Workers that do not outlive the block, however it ends."""
+    pool: list[_Worker] = []
+    try:
+        yield pool
+    finally:
+        for worker in pool:
+            worker.stop()
+
+
+def _context() -> Any:  # noqa: ANN401 -- the types of contexts are private
+    method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+    context = multiprocessing.get_context(method)
+    if method == "forkserver":
+        context.set_forkserver_preload(["stabaudit.training.shard"])
+    return context
+
+
+def _work(connection: Connection) -> None:
+    """Train one shard after another until the other end closes."""
+    import torch  # noqa: PLC0415 -- preloaded by the fork server
+
+    from stabaudit.training.shard import train_shard  # noqa: PLC0415
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal; the parent decides
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    while True:
+        try:
+            shard: Shard = connection.recv()
+        except EOFError:
+            return
+        try:
+            connection.send(Finished(shard, train_shard(shard, connection.send)))
+        except StabauditError as error:
+            connection.send(Failed(shard, str(error)))
+        except BrokenPipeError:
+            return  # the parent is gone
+        except Exception as error:  # noqa: BLE001 -- whatever a family raises is told, and the others go on
+            connection.send(Failed(shard, "".join(traceback.format_exception_only(error)).strip()))

@@ -1,0 +1,66 @@
+"""Gates: every side of every bound, and what is typed."""
+
+import pytest
+
+from stabaudit.errors import UsageError
+from stabaudit.statistics.gate import ScoreKey, judge_regression, parse_requirement, parse_score, worst
+
+
+@pytest.mark.parametrize(
+    ("difference", "verdict"),
+    [
+        ((-0.019, 0.01), "pass"),
+        ((-0.05, -0.021), "fail"),
+        ((-0.05, 0.05), "inconclusive"),
+        ((-0.02, 0.05), "inconclusive"),  # touching the margin is not above it
+        ((-0.05, -0.02), "inconclusive"),
+        (None, "inconclusive"),
+    ],
+)
+def test_regression_against_a_margin_of_two_hundredths(difference, verdict):
+    assert judge_regression(difference, 0.02) == verdict
+
+
+@pytest.mark.parametrize(
+    ("requirement", "interval", "verdict"),
+    [
+        ("strong_mcc>=0.6", (0.6, 0.7), "pass"),
+        ("strong_mcc>0.6", (0.6, 0.7), "inconclusive"),
+        ("strong_mcc >= 0.6", (0.5, 0.59), "fail"),
+        ("strong_mcc<=0.6", (0.5, 0.6), "pass"),
+        ("strong_mcc<0.6", (0.6, 0.7), "fail"),
+        ("strong_mcc>=0.6", (0.5, 0.7), "inconclusive"),
+        ("strong_mcc>=0.6", None, "inconclusive"),
+    ],
+)
+def test_requirements(requirement, interval, verdict):
+    assert parse_requirement(requirement).judge(interval) == verdict
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("strong_mcc", ScoreKey("strong_mcc")),
+        ("weak_mcc@all.in", ScoreKey("weak_mcc", "all", "in")),
+        ("weak_mcc@20", ScoreKey("weak_mcc", 20)),
+        ("strong_mcc.axis_alignment", ScoreKey("strong_mcc", reading="axis_alignment")),
+        ("strong_mcc.in.adjusted", ScoreKey("strong_mcc", sample="in", reading="adjusted")),
+    ],
+)
+def test_names_of_scores(text, key):
+    assert parse_score(text) == key
+    assert parse_score(str(key)) == key
+
+
+@pytest.mark.parametrize(
+    "text", ["strong_mcc", "strong_mcc=0.6", ">=0.6", "strong_mcc>=", "strong_mcc>=0.6 or so", "weak_mcc@0>=1", ""]
+)
+def test_what_cannot_be_read_is_refused(text):
+    with pytest.raises(UsageError, match="cannot read the requirement"):
+        parse_requirement(text)
+
+
+def test_one_failure_fails_all():
+    assert worst(["pass", "inconclusive", "fail"]) == "fail"
+    assert worst(["pass", "inconclusive"]) == "inconclusive"
+    assert worst(["pass"]) == "pass"
