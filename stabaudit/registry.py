@@ -37,7 +37,6 @@ _BUILT_IN: dict[Kind, dict[str, Entry]] = {
         "fashion-mnist": Entry("stabaudit.data.idx:load_fashion_mnist", "70,000 pictures of clothing 28×28, from IDX files"),
         "tcl": Entry("stabaudit.data.tcl:load", "sources in segments, mixed by a random network; the true sources are kept"),
         "tcl-willetts": Entry("stabaudit.data.tcl:load_willetts", "tcl in the setting of Willetts and Paige 2021"),
-        "tcl-willetts": Entry("stabaudit.data.tcl:load_willetts", "tcl as Willetts et al. set it: 20 segments with means, 4 layers"),
         "pinwheel": Entry("stabaudit.data.pinwheel:load", "K curved arms in the plane"),
     },
     "architecture": {

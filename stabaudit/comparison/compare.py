@@ -68,8 +68,11 @@ def compare(groups: Sequence[Group], settings: Settings = Settings()) -> Compari
     return Comparison(
         runs=tuple(group.summary for group in groups),
         scores=(
-            *(score for member in several for score in pairs.within(member)),
-            *(score for group in groups for score in _against_sources(group, fit, settings, rng)),
+            *(
+                score
+                for group, member in zip(groups, members, strict=True)
+                for score in (*pairs.within(member), *_against_sources(group, fit, settings, rng))
+            ),
             *(score for a, b in between for score in pairs.between(a, b)),
         ),
         differences=tuple(found for a, b in combinations(several, 2) for found in pairs.differences(a, b, rng=rng)),

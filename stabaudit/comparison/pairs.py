@@ -42,7 +42,9 @@ class Pairs:
         return [name for name in next(iter(self.scored.values())).values if name.metric != "affine_r2_reverse"]
 
     def within(self, member: Member) -> list[Score]:
-        """Mean over the pairs of one run."""
+        """Mean over the pairs of one run; none for a single restart."""
+        if len(member.positions) < 2:
+            return []
         chosen = [self.scored[pair] for pair in combinations(member.positions, 2)]
         return [
             as_score(

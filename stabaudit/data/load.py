@@ -3,7 +3,6 @@
 import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from stabaudit.config import Option, parse_options
 from stabaudit.data import files
@@ -28,14 +27,11 @@ def load_dataset(name: str, options: Mapping[str, object], *, data_dir: Path | N
     """
     loader = loader_of(name)
     values = parse_options(loader, options, f"dataset {name}")
-    match _positional(loader):
-        case []:
-            dataset = loader(**values)
-        case _ if loader is files.load:
-            dataset = loader(Path(name), **values)
-        case _:
-            dataset = loader(DataFolder.locate(data_dir, download=download), **values)
-    return dataset
+    if loader is files.load:
+        return loader(Path(name), **values)
+    if _reads_published_files(loader):
+        return loader(DataFolder.locate(data_dir, download=download), **values)
+    return loader(**values)
 
 
 def resolve_options(name: str, options: Mapping[str, object]) -> dict[str, Option]:
@@ -63,7 +59,7 @@ def loader_of(name: str) -> Callable[..., Dataset]:
     return loader
 
 
-def _positional(loader: Callable[..., Any]) -> list[str]:
-    """Names of the parameters that are no options: a loader that reads published files has one, the data folder."""
+def _reads_published_files(loader: Callable[..., Dataset]) -> bool:
+    """Whether a loader has a positional parameter: the data folder."""
     parameters = inspect.signature(loader).parameters.values()
-    return [p.name for p in parameters if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}]
+    return any(p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD} for p in parameters)

@@ -62,18 +62,17 @@ def read_table(path: Path, columns: Columns) -> dict[str, Array]:
 
 def _open(path: Path) -> tuple[pa.Table, set[str]]:
     """Return the table and the names of columns that pandas wrote as its index, which are no features."""
+    kind = path.suffix.lower()[1:]
     try:
-        if path.suffix.lower() == ".csv":
-            table = pa.csv.read_csv(path)
-        else:
-            # Not read_table: it takes values from folder names like "year=2020".
-            table = pa.parquet.ParquetFile(path, page_checksum_verification=True).read()
-    except (pa.ArrowException, OSError) as error:
+        # Not parquet.read_table: it takes values from folder names like "year=2020".
+        table = pa.csv.read_csv(path) if kind == "csv" else pa.parquet.ParquetFile(path, page_checksum_verification=True).read()
+        table.validate(full=True)
+        names, pandas = table.column_names, table.schema.pandas_metadata or {}
+    except (pa.ArrowException, OSError, ValueError) as error:  # ValueError: damaged names or metadata
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise BadData(f"{path} cannot be read as {path.suffix.lower()[1:]}: {reason}") from error
-    if path.suffix.lower() == ".csv" and all(_is_number(name) for name in table.column_names):
+        raise BadData(f"{path} cannot be read as {kind}: {reason}") from error
+    if kind == "csv" and all(_is_number(name) for name in names):
         raise BadData(f"{path}: the first line must name the columns, but it holds numbers")
-    pandas = table.schema.pandas_metadata or {}
     return table, {name for name in pandas.get("index_columns", []) if isinstance(name, str)}
 
 

@@ -54,9 +54,8 @@ def require_equal_dimensions(d_a: int, d_b: int, what: str) -> None:
 def _require_finite_table(z: Array, name: str) -> None:
     if z.ndim != 2 or z.shape[1] == 0 or z.dtype.kind not in "fiu":
         raise BadData(f"{name}: shape {z.shape} of type {z.dtype}, expected a table of numbers, shape (n, d)")
-    bad = ~np.isfinite(z)
-    if bad.any():
-        count = bad.sum(axis=0)
-        first = int(count.argmax() if (count > 0).sum() == 1 else np.flatnonzero(count)[0])
-        others = f" and {int((count > 0).sum()) - 1} more dimensions" if (count > 0).sum() > 1 else ""
-        raise BadData(f"{name}: dimension {first}{others} hold NaN or infinity, {int(bad.sum())} values in all")
+    if not np.isfinite(z).all():
+        count = (~np.isfinite(z)).sum(axis=0)
+        spoilt = np.flatnonzero(count)
+        where = f"dimension {spoilt[0]} holds" if len(spoilt) == 1 else f"dimension {spoilt[0]} and {len(spoilt) - 1} more hold"
+        raise BadData(f"{name}: {where} {int(count.sum())} NaN or infinite values")

@@ -2,13 +2,14 @@
 
 *Independence floor*: the rows of b are permuted and everything is refitted. Rows are permuted within *fit* and within *score*, so
 that a restart's own moments stay as they are on either half and only the cross-moments are new: one matrix product per draw
-serves all pairs. Permuting all rows together and cutting them again gives the same floor; a test holds one against the other.
+serves all pairs. Permuting all rows and cutting them again gives either MCC the same floor (a test holds one against the other);
+it would let the floor of out-of-sample R² vary with the cut, which the score does not.
 
 *Rotation floor* (strong MCC only): b is whitened and turned, b → (b − b̄)WQ with Q Haar-distributed over the orthogonal matrices,
 which keeps every affine relation between a and b and destroys the axes. It is what strong MCC would be if the two agreed only up
-to an affine map, and it needs no rows: the cross-moments of the turned b are those of b times WQ. Where b has
-rank r < d, Q is the first r rows of a d × d rotation, its columns rescaled: d random directions of unit variance in the space
-that b spans, so that as many dimensions are matched as in the score itself. Dead dimensions stay dead, for the same reason.
+to an affine map, and it needs no rows: the cross-moments of the turned b are those of b times WQ. Where b has rank r < d, Q is
+the first r rows of a d × d rotation, its columns rescaled: d random directions of unit variance in the space that b spans, so
+that as many dimensions are matched as in the score itself. Dead dimensions stay dead, for the same reason.
 
 `adjusted` places a score between its floor, 0, and agreement, 1.
 """

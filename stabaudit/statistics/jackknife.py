@@ -102,6 +102,11 @@ def difference(a: Estimate, b: Estimate) -> Estimate:
     return Estimate(mean, None, math.hypot(a.se, b.se), _welch(parts), a.count + b.count)
 
 
+def standard_error(half_width: float, df: float, level: float = 0.95) -> float:
+    """The standard error behind an interval of the given half width; undoes `Estimate.interval`."""
+    return half_width / float(stdtrit(df, 0.5 + level / 2))
+
+
 def two_sided_p(estimate: Estimate) -> float | None:
     """Probability, were the true mean 0, of one at least as far from 0; None without a standard error.
 

@@ -91,7 +91,7 @@ def missing(path: Path) -> str:
 
 def reason(error: OSError) -> str:
     """Why the system refused, in its own words: "no space left on device"."""
-    text = " ".join((error.strerror or str(error)).split())
+    text = os.strerror(error.errno) if error.errno is not None else " ".join(str(error).split())
     return text[:1].lower() + text[1:]
 
 

@@ -37,6 +37,7 @@ class Run:
         folder: where it lies.
         manifest: what it holds; kept up to date as the run is written.
         lock: the right to write it, or None.
+        delegated: whether the process that has this right lets this one write the files of restarts.
     """
 
     def __init__(self, folder: Path, manifest: Manifest, lock: WriteLock | None = None, *, delegated: bool = False) -> None:
@@ -53,15 +54,6 @@ class Run:
             BadRun: no such folder, not a run, a damaged manifest or one of a newer schema.
         """
         return cls(folder, read_manifest(folder))
-
-    @classmethod
-    def delegate(cls, folder: Path) -> Self:
-        """Open a run in a worker of the process that holds its lock: files may be saved, the manifest is left to that process.
-
-        Raises:
-            BadRun: as `open`.
-        """
-        return cls(folder, read_manifest(folder), delegated=True)
 
     @classmethod
     def delegate(cls, folder: Path) -> Self:
@@ -211,17 +203,17 @@ class Run:
             BadData: NaN or infinity, repeated ids, arrays that do not fit together.
             BadRun: where the file cannot be written.
         """
-        self._require_writing()
+        self._require_lock(or_delegated=True)
         write_latents(self.latents_path(index), replace(latents, metadata=self._metadata(index)))
 
     def save_history(self, index: int, history: Mapping[str, Array]) -> None:
         """Write the history of a restart (see `stabaudit.store.history`)."""
-        self._require_writing()
+        self._require_lock(or_delegated=True)
         write_history(self.history_path(index), history)
 
     def save_weights(self, index: int, weights: Mapping[str, Array]) -> None:
         """Write the weights of a restart (see `stabaudit.store.weights`)."""
-        self._require_writing()
+        self._require_lock(or_delegated=True)
         write_weights(self.weights_path(index), weights)
 
     def save_evaluation(self, rows: Evaluation) -> None:
@@ -231,7 +223,7 @@ class Run:
             BadData: arrays that do not fit together.
             BadRun: where it cannot be written.
         """
-        self._require_right(delegated=self._delegated)
+        self._require_lock()
         path = self.folder / layout.EVALUATION
         if layout.EVALUATION not in self.manifest.files or not path.exists():
             write_evaluation(path, rows)
@@ -245,7 +237,7 @@ class Run:
         Raises:
             BadRun: where it is said to be done but has no latents, or the manifest cannot be written.
         """
-        self._require_right(delegated=self._delegated)
+        self._require_lock()
         index = self.restart(restart.index).index
         files = {file: sha256(self.folder / file) for file in layout.of_restart(index) if (self.folder / file).exists()}
         if restart.state == "done" and layout.latents(index) not in files:
@@ -271,12 +263,8 @@ class Run:
             raise BadRun(f"restart {index} of {shown(self.folder)} is {restart.state}{detail}; run its train command again")
         return restart
 
-    def _require_writing(self) -> None:
-        if not self._delegated:
-            self._require_right(delegated=self._delegated)
-
-    def _require_right(self, *, delegated: bool = False) -> None:
-        if self._lock is None and not delegated:
+    def _require_lock(self, *, or_delegated: bool = False) -> None:
+        if self._lock is None and not (or_delegated and self._delegated):
             message = f"{self.folder} was opened for reading; Run.prepare opens it for writing"
             raise RuntimeError(message)
 

@@ -1,0 +1,155 @@
+"""Audit plans: a grid of configurations to train, and then to compare. The only module that sees both wings.
+
+    summary = "what the plan asks"        # one line, shown by `stabaudit list plans`
+
+    [defaults]                            # keys of every run, as in `training.prepare.Recipe`
+    data = "digits"
+    restarts = 5
+    settings.dropout = 0.0
+
+    [grid]                                # every combination is a run
+    family = ["vae", "vade"]
+    latent_dim = [4, 8]
+"""
+
+import itertools
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from stabaudit.config import checked
+from stabaudit.errors import BadData, UsageError
+from stabaudit.registry import unknown
+from stabaudit.store.files import reason, shown
+from stabaudit.store.run import Run
+from stabaudit.training.messages import Event
+from stabaudit.training.prepare import Prepared, Recipe, prepare
+from stabaudit.training.train import Job, train
+
+SUFFIX = ".toml"
+KEYS = {"summary", "defaults", "grid"}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A named list of runs to train and compare.
+
+    Args:
+        name: of the file, without its suffix.
+        summary: what the plan asks, in one line.
+        recipes: one per run, by a name that tells what distinguishes it.
+    """
+
+    name: str
+    summary: str
+    recipes: Mapping[str, Recipe]
+
+
+def built_in() -> dict[str, Path]:
+    """Plans that come with stabaudit, by name."""
+    folder = Path(str(files("stabaudit.plans")))
+    return {path.stem: path for path in sorted(folder.glob(f"*{SUFFIX}"))}
+
+
+def load_plan(name: str) -> Plan:
+    """Read a plan, by the name of a built-in one or by the path of a file.
+
+    Raises:
+        UsageError: an unknown name, a key nobody knows, or a value that does not fit.
+        BadData: a file that cannot be read or is not TOML.
+    """
+    known = built_in()
+    path = known.get(name, Path(name))
+    if name not in known and not name.endswith(SUFFIX):
+        raise unknown("plan", name, known)
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadData(f"cannot read plan {shown(path)}: {reason(error)}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadData(f"plan {shown(path)} is not TOML: {error}") from error
+    return parse_plan(path.stem, content)
+
+
+def parse_plan(name: str, content: Mapping[str, Any]) -> Plan:
+    """Check a plan's content and multiply out its grid.
+
+    Raises:
+        UsageError: a key nobody knows, or a value that does not fit.
+
+    Example:
+        >>> plan = parse_plan("mine", {"defaults": {"data": "digits", "latent_dim": 4}, "grid": {"family": ["vae", "vade"]}})
+        >>> list(plan.recipes)
+        ['family=vae', 'family=vade']
+    """
+    for key in content:
+        if key not in KEYS:
+            raise unknown(f"key of plan {name}", key, KEYS)
+    defaults, grid = content.get("defaults", {}), _dotted(content.get("grid", {}))
+    for key, values in grid.items():
+        if not isinstance(values, list) or not values:
+            raise UsageError(f"plan {name}: grid.{key} must be a list of values, not {values!r}")
+    recipes: dict[str, Recipe] = {}
+    for values in itertools.product(*grid.values()):
+        cell = dict(zip(grid, values, strict=True))
+        label = ",".join(f"{key.removeprefix('settings.')}={value}" for key, value in cell.items()) or "run"
+        recipes[label] = checked(Recipe, _with(defaults, cell), f"plan {name}, {label}")
+    return Plan(name, str(content.get("summary", "")), recipes)
+
+
+def run_plan(
+    plan: Plan,
+    folder: Path,
+    workers: int,
+    *,
+    data_dir: Path | None = None,
+    download: bool = False,
+    watch: Callable[[list[Job]], Any],
+) -> list[Run]:
+    """Train every run of a plan, or what is missing of it.
+
+    Args:
+        plan: the plan.
+        folder: where the run folders go, one per run.
+        workers: worker processes.
+        data_dir: where published files lie.
+        download: fetch published files that are missing.
+        watch: a context manager over the jobs that gives `on_event` and `on_tick`, as in `training.train.train`.
+
+    Raises:
+        StabauditError: whatever is wrong with the plan's runs, before anything is trained.
+    """
+    jobs: list[Job] = []
+    loaded: dict[str, Prepared] = {}
+    for label, recipe in plan.recipes.items():
+        key = repr((recipe.data, sorted(recipe.settings.items(), key=repr)))
+        known = loaded.get(key)
+        prepared = prepare(recipe, data_dir=data_dir, download=download, dataset=known.dataset if known else None)
+        loaded.setdefault(key, prepared)
+        jobs.append(Job(prepared, folder / "runs" / label.replace("/", "_")))
+    # With many runs in the pool, whole runs keep the workers busy; with few, the restarts of each are shared out.
+    with watch(jobs) as (on_event, on_tick):
+        return train(jobs, workers, on_event, on_tick)
+
+
+def _dotted(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Flatten nested tables: {"settings": {"prior": [...]}} to {"settings.prior": [...]}."""
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        flat |= _dotted(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return flat
+
+
+def _with(defaults: Mapping[str, Any], cell: Mapping[str, Any]) -> dict[str, Any]:
+    """Set dotted keys on a copy of the defaults."""
+    settings = dict(defaults.get("settings", {}))
+    merged = {key: value for key, value in defaults.items() if key != "settings"}
+    for key, value in cell.items():
+        if key.startswith("settings."):
+            settings[key.removeprefix("settings.")] = value
+        else:
+            merged[key] = value
+    return merged | {"settings": settings}

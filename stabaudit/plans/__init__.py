@@ -1,0 +1,1 @@
+"""Built-in audit plans, a TOML file each."""

@@ -1,0 +1,127 @@
+"""A comparison as tables: one per run, one per two runs, then the differences between runs."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from itertools import groupby
+
+from stabaudit.comparison.records import Comparison, Curve, Difference, RunSummary, Score
+from stabaudit.reports.report import Report, Section
+from stabaudit.reports.words import counted, explain, mean_with_interval, number, p_value, score_name
+
+_CURVE_POINTS = 10  # rows of a printed curve; JSON has them all
+
+
+def comparison_report(comparison: Comparison, *, curves: bool = False) -> Report:
+    """Every score, with its floors, and what it means.
+
+    Args:
+        comparison: the results.
+        curves: also print the cumulative MCC curves.
+    """
+    sections = [_pair_section(comparison, list(scores)) for _, scores in groupby(comparison.scores, lambda s: (s.run_a, s.run_b))]
+    sections += [_difference_section(list(found)) for _, found in groupby(comparison.differences, lambda d: (d.run_a, d.run_b))]
+    if curves:
+        sections += [_curve_section(curve) for curve in comparison.curves if curve.sample == "out"]
+    return Report(sections, _records(comparison))
+
+
+def summary_report(comparison: Comparison) -> Report:
+    """One row per run: strong and weak MCC, out-of-sample, with intervals and floors."""
+    rows, words = [], []
+    for run in comparison.runs:
+        own = [score for score in comparison.scores if score.run_a == score.run_b == run.name and score.sample == "out"]
+        strong = next((score for score in own if score.metric == "strong_mcc"), None)
+        weak = next((score for score in own if score.metric == "weak_mcc" and score.k is not None), None)
+        rows.append([run.name, _restarts(run), *_with_floors(strong), *_with_floors(weak)])
+        if strong:
+            words.append(f"{run.name}: {explain(strong)}")
+    k = next((score.k for score in comparison.scores if score.metric == "weak_mcc" and score.k), None)
+    header = ["run", "N", "strong MCC [95%]", "floors", f"{score_name('weak_mcc', k)} [95%]", "floor"]
+    return Report([Section("stability, out-of-sample", header, rows, words)], _records(comparison))
+
+
+def _with_floors(score: Score | None) -> list[str]:
+    """A mean with its interval; then chance and, for strong MCC, the rotation floor."""
+    if score is None:
+        return [number(None)] * 2
+    floors = [floor for floor in (score.independence_floor, score.rotation_floor) if floor is not None]
+    return [mean_with_interval(score.mean, score.ci_low, score.ci_high, 2), "/".join(number(floor, 2) for floor in floors)]
+
+
+def _restarts(run: RunSummary) -> str:
+    return f"{run.restarts}/{run.trained}" if run.lost else str(run.restarts)
+
+
+def _records(comparison: Comparison) -> dict[str, list[dict[str, object]]]:
+    return {
+        "runs": [asdict(run) for run in comparison.runs],
+        "scores": [asdict(score) for score in comparison.scores],
+        "differences": [asdict(difference) for difference in comparison.differences],
+        "curves": [asdict(curve) for curve in comparison.curves],
+        "warnings": [{"warning": warning} for warning in comparison.warnings],
+    }
+
+
+def _pair_section(comparison: Comparison, scores: Sequence[Score]) -> Section:
+    """All scores within one run or between two: out-of-sample in full, in-sample beside it."""
+    inside = {(score.metric, score.k): score for score in scores if score.sample == "in"}
+    outside = [score for score in scores if score.sample == "out"]
+    rows = [
+        [
+            score_name(score.metric, score.k),
+            mean_with_interval(score.mean, score.ci_low, score.ci_high),
+            number(inside[score.metric, score.k].mean, 2),
+            number(score.independence_floor, 2),
+            number(score.rotation_floor, 2),
+            number(score.adjusted, 2),
+            number(score.axis_alignment, 2),
+        ]
+        for score in outside
+    ]
+    header = ["score", "out-of-sample [95%]", "in", "chance", "rotation", "adj.", "axes"]
+    strong = [score for score in outside if score.metric == "strong_mcc"]
+    words = [explain(score) for score in strong]
+    if strong and strong[0].p_rotation is not None:
+        words[0] += f" p = {p_value(strong[0].p_rotation)} against rotations."
+    return Section(_title(comparison, outside[0]), header, rows, words)
+
+
+def _title(comparison: Comparison, score: Score) -> str:
+    runs = {run.name: run for run in comparison.runs}
+    sizes = f"{counted(score.restarts, 'restart')}, {counted(score.pairs, 'pair')}, {counted(runs[score.run_a].rows, 'row')}"
+    if score.relation == "within":
+        return f"within {score.run_a}: {sizes}, d = {runs[score.run_a].latent_dim}"
+    return f"between {score.run_a} and {score.run_b}: {sizes}"
+
+
+def _difference_section(differences: Sequence[Difference]) -> Section:
+    """Every score within one run minus the same within another."""
+    header = ["score", "difference [95%]", "p (Welch)", "p (permuted)"]
+    rows = [
+        [
+            score_name(d.metric, d.k),
+            mean_with_interval(d.difference, d.ci_low, d.ci_high),
+            p_value(d.p_welch),
+            p_value(d.p_permutation),
+        ]
+        for d in differences
+    ]
+    words = [_explain_difference(d) for d in differences if d.metric == "strong_mcc"]
+    return Section(f"within {differences[0].run_a} − within {differences[0].run_b}, out-of-sample", header, rows, words)
+
+
+def _explain_difference(d: Difference) -> str:
+    if d.ci_low is None or d.ci_high is None:
+        return "too few restarts to say which is more stable."
+    if d.ci_low > 0 or d.ci_high < 0:
+        return f"the strong MCC of {d.run_a if d.ci_low > 0 else d.run_b} is higher."
+    return "the interval of the strong MCC holds 0: neither run is shown to be more stable."
+
+
+def _curve_section(curve: Curve) -> Section:
+    """The curve at up to ten places, the last of which is the score itself."""
+    d = len(curve.values)
+    points = sorted({max(1, round(d * i / _CURVE_POINTS)) for i in range(1, _CURVE_POINTS + 1)})
+    where = f"within {curve.run_a}" if curve.run_a == curve.run_b else f"between {curve.run_a} and {curve.run_b}"
+    rows = [[str(point), number(curve.values[point - 1])] for point in points]
+    return Section(f"cumulative MCC, out-of-sample, {where}", ["best matched dimensions", "mean |correlation|"], rows, left=0)

@@ -1,0 +1,28 @@
+"""What gates say: value, bound and verdict in one row each."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from stabaudit.comparison.gates import Gate
+from stabaudit.reports.report import Report, Section
+from stabaudit.reports.words import mean_with_interval, number
+from stabaudit.statistics.gate import worst
+
+
+def gates_report(gates: Sequence[Gate], run: str) -> Report:
+    """Every gate, and the verdict over all of them."""
+    rows = [_row(gate) for gate in gates]
+    header = ["gate", "value [95%]", "chance", "verdict"]
+    verdict = worst([gate.verdict for gate in gates])
+    records = {"gates": [asdict(gate) for gate in gates], "verdicts": [{"run": run, "verdict": verdict}]}
+    return Report([Section(f"gates on {run}", header, rows, [f"{run}: {verdict}."])], records, main="gates")
+
+
+def _row(gate: Gate) -> list[str]:
+    if gate.kind == "regression" and gate.change is not None:
+        what = f"change of {gate.score} {gate.operator} {gate.bound:g}"
+        value = mean_with_interval(gate.change, gate.change_low, gate.change_high)
+    else:
+        what = f"{gate.score} {gate.operator} {gate.bound:g}"
+        value = mean_with_interval(gate.value, gate.ci_low, gate.ci_high)
+    return [what, value, number(gate.floor), gate.verdict]

@@ -1,0 +1,86 @@
+"""Numbers and names as people read them. A mean never stands without its interval, nor a score without its floor."""
+
+from stabaudit.comparison.records import Score
+
+NONE = "–"  # where there is no such number
+
+_METRICS = {
+    "strong_mcc": "strong MCC",
+    "weak_mcc": "weak MCC",
+    "affine_r2": "affine R²",
+    "affine_r2_reverse": "affine R² back",
+    "source_strong_mcc": "source strong",
+    "source_weak_mcc": "source weak",
+}
+
+
+def score_name(metric: str, k: int | None) -> str:
+    """A score as it is called in tables.
+
+    >>> score_name("weak_mcc", 20), score_name("weak_mcc", None), score_name("strong_mcc", None)
+    ('weak MCC@20', 'weak MCC@all', 'strong MCC')
+    """
+    name = _METRICS.get(metric, metric)
+    return f"{name}@{'all' if k is None else k}" if "weak" in metric else name
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number with fixed decimals, or a dash.
+
+    >>> number(0.62712), number(-0.0001), number(None)
+    ('0.627', '0.000', '–')
+    """
+    if value is None:
+        return NONE
+    text = f"{value:.{digits}f}"
+    return text.lstrip("-") if float(text) == 0 else text
+
+
+def interval(low: float | None, high: float | None, digits: int = 3) -> str:
+    """Both limits in brackets, or words where there is no interval.
+
+    >>> interval(0.6, 0.65), interval(None, None)
+    ('[0.600, 0.650]', '[no interval]')
+    """
+    return "[no interval]" if low is None or high is None else f"[{number(low, digits)}, {number(high, digits)}]"
+
+
+def mean_with_interval(mean: float, low: float | None, high: float | None, digits: int = 3) -> str:
+    """A mean and its interval: "0.627 [0.600, 0.650]"."""
+    return f"{number(mean, digits)} {interval(low, high, digits)}"
+
+
+def p_value(p: float | None, digits: int = 3) -> str:
+    """A p-value with fixed decimals, or the bound that it lies below.
+
+    >>> p_value(0.0291), p_value(0.0002), p_value(None)
+    ('0.029', '<0.001', '–')
+    """
+    smallest = 10.0**-digits
+    return NONE if p is None else f"<{smallest:.{digits}f}" if p < smallest else f"{p:.{digits}f}"
+
+
+def counted(count: int, what: str) -> str:
+    """A count with its noun.
+
+    >>> counted(1, "pair"), counted(1200, "row")
+    ('1 pair', '1,200 rows')
+    """
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def explain(strong: Score) -> str:
+    """What a strong MCC says, held against chance and against rotations.
+
+    It lies above a floor when its whole interval does.
+    """
+    low, chance, rotation = strong.ci_low, strong.independence_floor, strong.rotation_floor
+    said = f"strong MCC {mean_with_interval(strong.mean, low, strong.ci_high, 2)}"
+    turned, unrelated = f"rotation floor {number(rotation, 2)}", f"chance ({number(chance, 2)})"
+    if low is None:
+        return f"{said}, {turned}, {unrelated}: too few restarts to say how sure that is."
+    if rotation is not None and low > rotation:
+        return f"{said} lies above the {turned}: the axes themselves are reproducible, not only their span."
+    if chance is not None and low > chance:
+        return f"{said} lies above {unrelated} but not above the {turned}: the axes agree no better than after a rotation."
+    return f"{said} does not lie above {unrelated}: no common axes can be seen."
