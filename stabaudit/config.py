@@ -6,7 +6,7 @@ defaults are the defaults. There is no second list of options to keep in step.
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal, Self, TypeVar, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, TypeAdapter, ValidationError, model_validator
 
@@ -109,7 +109,7 @@ def parse_options(target: Callable[..., Any], given: Mapping[str, object], where
         UsageError: an unknown option (with the nearest known), a value of the wrong type or out of range, or a missing one.
 
     Example:
-        >>> def load(*, segments: Positive = 40, widths: tuple[int, ...] = ()) -> None: ...
+        >>> def load(*, segments: Positive = 40, widths: tuple[int, ...] | None = None) -> None: ...
         >>> parse_options(load, {"widths": "50,50"}, "dataset tcl")
         {'segments': 40, 'widths': [50, 50]}
     """
@@ -131,7 +131,7 @@ def parse_options(target: Callable[..., Any], given: Mapping[str, object], where
 
 
 def _convert(value: object, annotation: Any, what: str) -> Option:  # noqa: ANN401 -- an annotation can be any type form
-    if isinstance(value, str) and get_origin(annotation) in {tuple, list}:
+    if isinstance(value, str) and any(get_origin(form) in {tuple, list} for form in (annotation, *get_args(annotation))):
         value = [part for part in value.split(",") if part]
     try:
         adapter: TypeAdapter[Any] = TypeAdapter(annotation)

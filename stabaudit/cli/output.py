@@ -1,16 +1,61 @@
 """Where a command's words go: results to stdout or a file, messages to stderr."""
 
+import os
+import shutil
+import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from stabaudit.errors import UsageError
+
+if TYPE_CHECKING:
+    from stabaudit.reports.report import Report
+
 Format = Literal["table", "json", "csv", "markdown"]
 
+
+def _require_folder(path: Path | None) -> Path | None:
+    """Refuse a file that could not be written before any work is done for it."""
+    if path is not None and path.is_dir():
+        raise UsageError(f"--output {path}: is a folder; name a file in it")
+    if path is not None and not path.parent.is_dir():
+        raise UsageError(f"--output {path}: no folder {path.parent}; make it first")
+    return path
+
+
 FormatOption = Annotated[Format, typer.Option("--format", help="How results are written.")]
-OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="Write the results to this file instead of stdout.")]
+OutputOption = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Write the results to this file, not to stdout.", callback=_require_folder)
+]
+
+
+def deliver(report: "Report", form: Format, output: Path | None) -> None:
+    """Write a report to a file, whole or not at all, or to stdout: never cut off, and folded only to fit a terminal.
+
+    Raises:
+        BadRun: where the file cannot be written.
+    """
+    from stabaudit.reports.render import render
+
+    if output is not None:
+        from stabaudit.store.files import write_bytes
+
+        write_bytes(output, render(report, form).encode())
+        return
+    terminal = sys.stdout.isatty()
+    width, color = shutil.get_terminal_size().columns if terminal else None, _colored(terminal=terminal)
+    typer.echo(render(report, form, width=width, color=color), nl=False, color=color)
 
 
 def message(text: str) -> None:
     """Tell the user something beside the result: one line on stderr."""
     typer.echo(f"stabaudit: {text}", err=True)
+
+
+def _colored(*, terminal: bool) -> bool:
+    """NO_COLOR (no-color.org) wins over FORCE_COLOR; `--color` and `--no-color` set them."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or (terminal and os.environ.get("TERM") != "dumb")

@@ -55,6 +55,7 @@ def compare(groups: Sequence[Group], settings: Settings = Settings()) -> Compari
         floor_draws=settings.floor_draws,
         rng=rng,
         allow_unequal=settings.allow_unequal,
+        names=labels,
     )
     dead = _dead(scored, labels)
     pairs = Pairs({(pair.a, pair.b): pair for pair in scored.pairs}, dead)
@@ -97,6 +98,7 @@ def _against_sources(group: Group, fit: NDArray[np.bool_], settings: Settings, r
         floor_draws=settings.floor_draws,
         rng=rng,
         allow_unequal=True,  # a model need not have as many dimensions as there are sources
+        names=group.labels,
     )
     dead = tuple(name for names in _dead(scored, group.labels) for name in names)
     found = []

@@ -132,6 +132,17 @@ def _read_run(run: Run, restart: int | None) -> _Unjoined:
     return _Unjoined(summary, chosen, latents, sources)
 
 
+def read_run(run: Run, *, name: str) -> Group:
+    """All restarts of one run that are done, under the name given.
+
+    Raises:
+        BadRun: where none is done.
+        BadData: a file that cannot be read, or different sample ids.
+    """
+    (group,) = _joined([_read_run(run, None).named(name)])
+    return group
+
+
 def lost_restarts(run: Run) -> tuple[str, ...]:
     """What became of the restarts that are not done: "restart 3 diverged (loss is NaN at step 120)"."""
     return tuple(

@@ -17,8 +17,10 @@ from stabaudit.metrics.floors import permuted_within_halves, turn, turned_cross,
 from stabaudit.metrics.halves import Halves
 from stabaudit.metrics.mcc import DEFAULT_K, Correlation, Matched, mean_of_first, ranked, strong, weak
 from stabaudit.metrics.results import Array, PairScores, Scored, ScoreName
+from stabaudit.metrics.threads import single_threaded
 
 Pair = tuple[int, int]
+Values = dict[ScoreName, float]
 SOURCES = -1  # the position that stands for the true sources in a pair
 STRONG_IN, STRONG_OUT = ScoreName("strong_mcc", None, "in"), ScoreName("strong_mcc", None, "out")
 
@@ -33,6 +35,7 @@ def score_pairs(
     floor_draws: int = 20,
     rng: np.random.Generator,
     allow_unequal: bool = False,
+    names: Sequence[str] | None = None,
 ) -> Scored:
     """Score pairs of latents in every way, with their floors.
 
@@ -46,6 +49,7 @@ def score_pairs(
         floor_draws: draws of either floor; 0 for none.
         rng: draws the floors.
         allow_unequal: match min(d_a, d_b) dimensions instead of refusing d_a ≠ d_b.
+        names: what to call each of the latents in messages.
 
     Raises:
         BadData: NaN or infinity, unequal rows or dimensions, or n ≤ d rows in *fit*.
@@ -60,11 +64,10 @@ def score_pairs(
         strong_mcc 0.71
         weak_mcc 1.0
     """
-    names = [f"latents {position}" for position in range(len(latents))]
     chosen = list(combinations(range(len(latents)), 2)) if pairs is None else list(pairs)
     return _score(
         latents,
-        names,
+        names or _positions(latents),
         fit,
         pairs=chosen,
         k=k,
@@ -85,13 +88,13 @@ def score_sources(
     floor_draws: int = 20,
     rng: np.random.Generator,
     allow_unequal: bool = False,
+    names: Sequence[str] | None = None,
 ) -> Scored:
     """Score every latents against the true sources, shape (n, d_s): pairs (a, −1). Otherwise as `score_pairs`."""
-    names = [*(f"latents {position}" for position in range(len(latents))), "sources"]
     chosen = [(position, len(latents)) for position in range(len(latents))]
     scored = _score(
         [*latents, sources],
-        names,
+        [*(names or _positions(latents)), "sources"],
         fit,
         pairs=chosen,
         k=k,
@@ -101,6 +104,10 @@ def score_sources(
         allow_unequal=allow_unequal,
     )
     return replace(scored, pairs=tuple(replace(pair, b=SOURCES) for pair in scored.pairs))
+
+
+def _positions(latents: Sequence[Array]) -> list[str]:
+    return [f"latents {position}" for position in range(len(latents))]
 
 
 @dataclass(frozen=True)
@@ -147,17 +154,17 @@ def _score(
     evidence = _Evidence.of(latents, fit, correlation)
     independence = [_permuted(evidence, pairs, k, rng) for _ in range(floor_draws)]
     rotation = [_turned(evidence, pairs, rng) for _ in range(floor_draws)]
+    observed = _scores(evidence, pairs, k)
     scored = []
-    for position, (a, b) in enumerate(pairs):
-        matched = _match(evidence.axes, a, b)
-        values = _values(evidence.values, matched, a, b, k)
+    for position, ((a, b), (matched, values)) in enumerate(zip(pairs, observed, strict=True)):
+        null = [draw[position] for draw in independence]
         turned = [draw[position] for draw in rotation]
         scored.append(
             PairScores(
                 a=a,
                 b=b,
                 values=values,
-                independence={name: np.array([draw[position][name] for draw in independence], dtype=float) for name in values},
+                independence={name: np.array([draw[name] for _, draw in null], dtype=float) for name in values},
                 rotation={
                     STRONG_IN: np.array([match.inside.mean() for match in turned], dtype=float),
                     STRONG_OUT: np.array([match.outside.mean() for match in turned], dtype=float),
@@ -179,7 +186,17 @@ def _match(axes: Halves, a: int, b: int) -> Matched:
     return strong(axes.cross(a, b), axes.marginals[a].variance_on_score, axes.marginals[b].variance_on_score)
 
 
-def _values(halves: Halves, matched: Matched, a: int, b: int, k: int) -> dict[ScoreName, float]:
+def _scores(evidence: _Evidence, pairs: Sequence[Pair], k: int) -> list[tuple[Matched, Values]]:
+    """Match and score every pair."""
+    scored = []
+    with single_threaded():
+        for a, b in pairs:
+            matched = _match(evidence.axes, a, b)
+            scored.append((matched, _values(evidence.values, matched, a, b, k)))
+    return scored
+
+
+def _values(halves: Halves, matched: Matched, a: int, b: int, k: int) -> Values:
     """Every score of a pair whose dimensions have been matched."""
     first, second, cross = halves.marginals[a], halves.marginals[b], halves.cross(a, b)
     canonical = weak(first, second, cross)
@@ -198,24 +215,26 @@ def _values(halves: Halves, matched: Matched, a: int, b: int, k: int) -> dict[Sc
     }
 
 
-def _permuted(evidence: _Evidence, pairs: Sequence[Pair], k: int, rng: np.random.Generator) -> list[dict[ScoreName, float]]:
+def _permuted(evidence: _Evidence, pairs: Sequence[Pair], k: int, rng: np.random.Generator) -> list[tuple[Matched, Values]]:
     """One draw of the independence floor, for every pair."""
     order = permuted_within_halves(evidence.fit, rng=rng)
     values = with_rows_permuted(evidence.values, evidence.latents, evidence.fit, order)
     axes = with_rows_permuted(evidence.axes, evidence.axis_latents, evidence.fit, order) if evidence.by_rank else values
-    return [_values(values, _match(axes, a, b), a, b, k) for a, b in pairs]
+    return _scores(replace(evidence, values=values, axes=axes), pairs, k)
 
 
 def _turned(evidence: _Evidence, pairs: Sequence[Pair], rng: np.random.Generator) -> list[Matched]:
     """One draw of the rotation floor, for every pair; one turn of a restart serves all its pairs."""
     marginals = evidence.values.marginals
-    turnings = [turn(marginal, rng=rng) for marginal in marginals]
+    with single_threaded():
+        turnings = [turn(marginal, rng=rng) for marginal in marginals]
     if not evidence.by_rank:
-        variances = [turned_variance_on_score(*turned) for turned in zip(marginals, turnings, strict=True)]
-        return [
-            strong(turned_cross(evidence.axes.cross(a, b), turnings[b]), marginals[a].variance_on_score, variances[b])
-            for a, b in pairs
-        ]
+        with single_threaded():
+            variances = [turned_variance_on_score(*turned) for turned in zip(marginals, turnings, strict=True)]
+            return [
+                strong(turned_cross(evidence.axes.cross(a, b), turnings[b]), marginals[a].variance_on_score, variances[b])
+                for a, b in pairs
+            ]
     # Ranks of turned values do not follow from moments: the rows themselves are turned, ranked and set beside the others.
     rows = [z @ marginal.in_own_units(t) for z, marginal, t in zip(evidence.latents, marginals, turnings, strict=True)]
     axes = Halves.of_rows([*evidence.axis_latents, *ranked(rows, evidence.fit, marginals)], evidence.fit)

@@ -91,7 +91,9 @@ def _title(comparison: Comparison, score: Score) -> str:
     sizes = f"{counted(score.restarts, 'restart')}, {counted(score.pairs, 'pair')}, {counted(runs[score.run_a].rows, 'row')}"
     if score.relation == "within":
         return f"within {score.run_a}: {sizes}, d = {runs[score.run_a].latent_dim}"
-    return f"between {score.run_a} and {score.run_b}: {sizes}"
+    a, b = runs[score.run_a].latent_dim, runs[score.run_b].latent_dim
+    matched = f"d = {a}" if a == b else f"{min(a, b)} of {max(a, b)} dimensions matched"
+    return f"between {score.run_a} and {score.run_b}: {sizes}, {matched}"
 
 
 def _difference_section(differences: Sequence[Difference]) -> Section:

@@ -15,7 +15,8 @@ def gates_report(gates: Sequence[Gate], run: str) -> Report:
     header = ["gate", "value [95%]", "chance", "verdict"]
     verdict = worst([gate.verdict for gate in gates])
     records = {"gates": [asdict(gate) for gate in gates], "verdicts": [{"run": run, "verdict": verdict}]}
-    return Report([Section(f"gates on {run}", header, rows, [f"{run}: {verdict}."])], records, main="gates")
+    words = [_explain(gate) for gate in gates] + [f"{run}: {verdict}."]
+    return Report([Section(f"gates on {run}", header, rows, words)], records, main="gates")
 
 
 def _row(gate: Gate) -> list[str]:
@@ -26,3 +27,17 @@ def _row(gate: Gate) -> list[str]:
         what = f"{gate.score} {gate.operator} {gate.bound:g}"
         value = mean_with_interval(gate.value, gate.ci_low, gate.ci_high)
     return [what, value, number(gate.floor), gate.verdict]
+
+
+def _explain(gate: Gate) -> str:
+    said = f"{gate.score} is {mean_with_interval(gate.value, gate.ci_low, gate.ci_high)}"
+    if gate.kind == "regression":
+        said += f", was {number(gate.baseline)}"
+    reason = {
+        "pass": "all of the interval keeps the bound",
+        "fail": "none of the interval keeps the bound",
+        "inconclusive": "the interval holds the bound; train more restarts"
+        if gate.ci_low is not None
+        else "there is no interval; train three restarts or more",
+    }[gate.verdict]
+    return f"{said}: {gate.verdict}, {reason}."

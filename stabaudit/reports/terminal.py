@@ -29,6 +29,7 @@ def as_table(sections: Sequence[Section], *, width: int | None, color: bool) -> 
         width=width or UNLIMITED,
         force_terminal=color,
         color_system="standard" if color else None,
+        no_color=not color,
         highlight=False,
         markup=False,
         emoji=False,

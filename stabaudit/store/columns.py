@@ -1,5 +1,6 @@
 """Columns of a table and the arrays they stand for."""
 
+import math
 import re
 from typing import Any
 
@@ -40,7 +41,7 @@ def dimensions(schema: pa.Schema, where: str) -> list[str]:
     """The columns that are latent dimensions: z0, z1, … or, where there are none, all that are not known to be something else.
 
     Raises:
-        BadData: where there are none, one is missing, repeated or does not hold numbers.
+        BadData: where there are none, or one is missing or repeated.
     """
     names = schema.names
     repeated = sorted({name for name in names if names.count(name) > 1})
@@ -51,24 +52,34 @@ def dimensions(schema: pa.Schema, where: str) -> list[str]:
     ]
     if not found:
         raise BadData(f"{where}: no latent dimensions; expected columns z0, z1, … or other columns of numbers")
-    for name in found:
-        kind = schema.field(name).type
-        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
-            raise BadData(f"{where}: column {name!r} is {kind}, expected numbers; remove it, or name the dimensions z0, z1, …")
     return found
 
 
+def numbers(table: pa.Table, name: str, where: str) -> Array:
+    """A column of numbers, shape (n,); what is absent is NaN.
+
+    Raises:
+        BadData: where it holds anything else.
+    """
+    column = table.column(name)
+    kind = column.type
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
+        raise BadData(f"{where}: column {name!r} is {kind}, expected numbers; remove it, or name the dimensions z0, z1, …")
+    if column.null_count or pa.types.is_decimal(kind):
+        column = column.cast(pa.float64(), safe=False).fill_null(math.nan)
+    return _array(column)
+
+
 def matrix(table: pa.Table, names: list[str], where: str) -> NDArray[np.float32]:
-    """Columns of numbers as a matrix, shape (n, d), float32, each column contiguous; what is absent is NaN."""
+    """Columns of numbers as a matrix, shape (n, d), float32, each column contiguous; what is absent is NaN.
+
+    Raises:
+        BadData: where one does not hold numbers.
+    """
     values = np.empty((len(names), table.num_rows), dtype=np.float32)
     for row, name in zip(values, names, strict=True):
-        column = table.column(name)
-        if pa.types.is_decimal(column.type):
-            column = column.cast(pa.float64())
-        elif not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
-            raise BadData(f"{where}: column {name!r} is {column.type}, expected numbers")
         with np.errstate(over="ignore"):  # beyond float32 becomes infinite
-            row[:] = column.to_numpy()
+            row[:] = numbers(table, name, where)
     return values.T
 
 
@@ -84,8 +95,12 @@ def names_or_codes(table: pa.Table, name: str, where: str) -> Array:
     if column.null_count:
         raise BadData(f"{where}: {name} is absent in {column.null_count} rows; fill it in or drop the column")
     if pa.types.is_integer(column.type):
-        codes: Array = column.to_numpy()
-        return codes
+        return _array(column)
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type):
         return np.array(column.to_pylist(), dtype=np.str_)
     raise BadData(f"{where}: {name} is {column.type}, expected integers or text")
+
+
+def _array(column: pa.ChunkedArray) -> Array:
+    # Arrow's own to_numpy would import pandas, which takes longer than to compare ten restarts.
+    return np.from_dlpack(column.combine_chunks())

@@ -1,14 +1,17 @@
 """Tables of latents that other programs wrote as `.csv`, `.npy` or `.npz`."""
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
+from numpy.typing import NDArray
 
 from stabaudit.errors import BadData
-from stabaudit.store import columns
 from stabaudit.store.files import reason, shown
 from stabaudit.store.numpy_files import load_npy, load_npz
+
+Array = NDArray[Any]
 
 
 def read_csv(path: Path) -> pa.Table:
@@ -29,8 +32,8 @@ def read_csv(path: Path) -> pa.Table:
     return table
 
 
-def read_numpy(path: Path) -> pa.Table:
-    """Columns z0, z1, … of an array of shape (n, d), and `sample_id` where an `.npz` file holds one beside it.
+def read_numpy(path: Path) -> tuple[Array, Array | None]:
+    """An array of shape (n, d), and the `sample_id` of its rows, shape (n,), where an `.npz` file holds one beside it.
 
     Raises:
         BadData: a missing or damaged file, no array `z` among several, or another shape or type.
@@ -43,12 +46,11 @@ def read_numpy(path: Path) -> pa.Table:
     values = arrays["z"] if "z" in arrays else next(iter(arrays.values()))
     if values.ndim != 2 or values.dtype.kind not in "fiu":
         raise BadData(f"{shown(path)}: {values.dtype} of shape {values.shape}, expected numbers of shape (n, d)")
-    content = columns.numbered("z", values.astype(values.dtype.newbyteorder("=")))
-    if ids is not None:
-        if ids.shape != values.shape[:1]:
-            raise BadData(f"{shown(path)}: sample_id has shape {ids.shape}, expected ({len(values)},)")
-        content["sample_id"] = ids
-    return pa.table(content)
+    if ids is not None and (ids.shape != values.shape[:1] or ids.dtype.kind not in "iuU"):
+        raise BadData(
+            f"{shown(path)}: sample_id is {ids.dtype} of shape {ids.shape}, expected integers or text of shape ({len(values)},)"
+        )
+    return values, ids
 
 
 def _is_number(text: str) -> bool:

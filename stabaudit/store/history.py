@@ -8,6 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from stabaudit.errors import BadData
+from stabaudit.store import columns
 from stabaudit.store.files import shown
 from stabaudit.store.parquet import read_table, write_table
 
@@ -36,7 +37,7 @@ def read_history(path: Path) -> dict[str, Array]:
     """A history by column, shape (rows,) each.
 
     Raises:
-        BadData: a missing or damaged file.
+        BadData: a missing or damaged file, or one that holds other things than numbers.
     """
     table = read_table(path)
-    return {name: table.column(name).to_numpy() for name in table.column_names}
+    return {name: columns.numbers(table, name, shown(path)) for name in table.column_names}

@@ -104,14 +104,13 @@ def read_latents(path: Path) -> Latents:
     where = shown(path)
     match path.suffix.lower():
         case ".parquet":
-            table = read_table(path)
+            latents = _from_table(read_table(path), where)
         case ".csv":
-            table = foreign.read_csv(path)
+            latents = _from_table(foreign.read_csv(path), where)
         case ".npy" | ".npz":
-            table = foreign.read_numpy(path)
+            latents = _from_arrays(*foreign.read_numpy(path))
         case _:
             raise BadData(f"{where}: expected a .parquet, .npy, .npz or .csv file of latents")
-    latents = _from_table(table, columns.dimensions(table.schema, where), where)
     latents.validate(where)
     return latents
 
@@ -128,11 +127,10 @@ def iter_latents(path: Path, rows: int = ROW_GROUP) -> Iterator[Latents]:
     start = 0
     with opened(path) as file:
         schema = file.schema_arrow
-        dimensions = columns.dimensions(schema, where)
-        wanted = [name for name in ("sample_id", *dimensions) if name in schema.names]
+        wanted = [name for name in ("sample_id", *columns.dimensions(schema, where)) if name in schema.names]
         for batch in file.iter_batches(batch_size=rows, columns=wanted):
             table = pa.Table.from_batches([batch]).replace_schema_metadata(schema.metadata)
-            block = _from_table(table, dimensions, where, start)
+            block = _from_table(table, where, start)
             block.validate(where)
             start += len(block.sample_id)
             yield block
@@ -152,8 +150,9 @@ def require_unique(sample_id: Array, where: str) -> None:
         raise BadData(f"{where}: {len(repeated)} sample ids are repeated, the first is {repeated[0]}; ids must name one row each")
 
 
-def _from_table(table: pa.Table, dimensions: list[str], where: str, start: int = 0) -> Latents:
+def _from_table(table: pa.Table, where: str, start: int = 0) -> Latents:
     names = table.column_names
+    dimensions = columns.dimensions(table.schema, where)
     log_vars = columns.run_of("log_var", names, where)
     if log_vars and len(log_vars) != len(dimensions):
         raise BadData(f"{where}: {len(log_vars)} columns of log-variances for {len(dimensions)} dimensions")
@@ -166,6 +165,12 @@ def _from_table(table: pa.Table, dimensions: list[str], where: str, start: int =
         metadata=_metadata(table.schema, where),
         ids_by_position=not named,
     )
+
+
+def _from_arrays(values: Array, sample_id: Array | None) -> Latents:
+    with np.errstate(over="ignore"):  # beyond float32 becomes infinite
+        mean = values.astype(np.float32)
+    return Latents(np.arange(len(mean)) if sample_id is None else sample_id, mean, ids_by_position=sample_id is None)
 
 
 def _metadata(schema: pa.Schema, where: str) -> LatentsMetadata:

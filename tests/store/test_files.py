@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,19 @@ def test_bytes_are_written_and_replaced(tmp_path):
     assert sha256(path) == hashlib.sha256(b"two").hexdigest()
 
 
+def test_the_file_is_flushed_before_it_takes_its_place_and_its_folder_after(good, monkeypatch):
+    events = []
+    replace = Path.replace
+
+    def flushed(descriptor):
+        events.append("flush folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "flush file")
+
+    monkeypatch.setattr(os, "fsync", flushed)
+    monkeypatch.setattr(Path, "replace", lambda self, to: (events.append("replace"), replace(self, to)))
+    write_atomically(good, lambda file: file.write(b"new"), lambda _: events.append("check"))
+    assert events == ["flush file", "check", "replace", "flush folder"]
+
+
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, MemoryError, ValueError])
 def test_a_writer_that_stops_half_way_leaves_the_good_file(good, stop):
     def write(file):
@@ -57,7 +71,7 @@ def test_a_check_that_fails_leaves_the_good_file(good):
 
 
 def test_bytes_that_do_not_read_back_are_refused(good, monkeypatch):
-    monkeypatch.setattr(Path, "read_bytes", lambda self: b"flipped")
+    monkeypatch.setattr(Path, "read_bytes", lambda _: b"flipped")
     with pytest.raises(BadRun, match="does not read back"):
         write_bytes(good, b"new")
     monkeypatch.undo()

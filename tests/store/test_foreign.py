@@ -83,6 +83,13 @@ def test_what_duckdb_writes_is_read(tmp_path):
     assert latents.sample_id.tolist() == ["a"]
 
 
+@pytest.mark.parametrize("kind", ["int8", "uint64", "float16", "float32"])
+def test_numbers_of_every_type_are_read(tmp_path, kind):
+    values = np.arange(6).reshape(3, 2).astype(kind)
+    for name, content in (("a.parquet", pd.DataFrame(values, columns=["x", "y"])), ("a.npy", values)):
+        np.testing.assert_array_equal(read_latents(written(tmp_path, name, content)).mean, values.astype(np.float32), strict=True)
+
+
 FRAME = pd.DataFrame(VALUES, columns=["z0", "z1"])
 
 
@@ -112,9 +119,14 @@ FRAME = pd.DataFrame(VALUES, columns=["z0", "z1"])
         ("a.npy", b"", "not a numpy array"),
         ("a.npy", pickle.dumps([1, 2]), "not a numpy array"),
         ("a.npy", npy(VALUES).replace(b"(6, 2)", b"(6,-2)"), "save it again"),
-        ("a.npy", npy(VALUES).replace(b"(6, 2), }" + b" " * 40, b"(10000000000000, 20000000000000), }" + b" " * 14), "save it again"),
+        (
+            "a.npy",
+            npy(VALUES).replace(b"(6, 2), }" + b" " * 40, b"(10000000000000, 20000000000000), }" + b" " * 14),
+            "save it again",
+        ),
         ("a.npz", {"a": VALUES, "b": VALUES}, "holds a, b; expected the latents under the key 'z'"),
-        ("a.npz", {"z": VALUES, "sample_id": np.arange(5)}, r"sample_id has shape \(5,\)"),
+        ("a.npz", {"z": VALUES, "sample_id": np.arange(5)}, r"sample_id is int64 of shape \(5,\), expected"),
+        ("a.npz", {"z": VALUES, "sample_id": np.arange(6) / 2}, "sample_id is float64 of shape"),
         ("a.npz", {"z": np.array([[None]], dtype=object)}, "never unpickled"),
         ("a.npz", b"PK not a zip", "damaged, cut short or not .npz"),
         ("a.csv", "x,y\n1,2\n3\n", "not a comma-separated table"),

@@ -23,12 +23,13 @@ def assert_same(a: Latents, b: Latents) -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(rows=st.integers(1, 40), dimensions=st.integers(1, 12), text=st.booleans(), bare=st.booleans(), seed=st.integers(0, 9))
-def test_round_trip(tmp_path_factory, latents, rows, dimensions, text, bare, seed):
+@given(shape=st.tuples(st.integers(1, 40), st.integers(1, 12)), text=st.booleans(), bare=st.booleans())
+def test_round_trip(tmp_path_factory, latents, shape, text, bare):
+    rows, dimensions = shape
     ids = np.array([f"naïve {i}" for i in range(rows)]) if text else np.arange(rows) - 5
     optional = {"log_var": None, "label": None} if bare else {}
-    metadata = LatentsMetadata(fingerprint="ab12", restart=seed, seed=7)
-    written = latents(seed, rows, dimensions, sample_id=ids, metadata=metadata, **optional)
+    metadata = LatentsMetadata(fingerprint="ab12", restart=3, seed=7)
+    written = latents(0, rows, dimensions, sample_id=ids, metadata=metadata, **optional)
     path = tmp_path_factory.mktemp("latents") / "a.parquet"
     write_latents(path, written)
     assert_same(read_latents(path), written)
@@ -72,9 +73,8 @@ def test_every_flipped_bit_is_refused_or_changes_no_number(tmp_path, latents):
         flipped.write_bytes(damaged)
         try:
             read = read_latents(flipped)
-        except BadData as error:
+        except BadData:
             refused += 1
-            assert "\n" not in str(error)
             continue
         np.testing.assert_array_equal(read.mean, written.mean)
         np.testing.assert_array_equal(read.log_var, written.log_var)
@@ -84,15 +84,22 @@ def test_every_flipped_bit_is_refused_or_changes_no_number(tmp_path, latents):
 
 
 def test_a_row_group_that_lost_rows_is_refused(tmp_path, latents):
-    """One of the two bits in this file's footer that pyarrow would take for fewer rows."""
+    """A flipped bit in the footer, where no checksum reaches, makes 40 rows 8."""
     path = tmp_path / "a.parquet"
     write_latents(path, latents(rows=40))
     content = path.read_bytes()
-    place = content.rindex(b"\x50", 0, content.index(b"ARROW:schema", len(content) // 2))  # 40 rows, zigzag-encoded
-    path.write_bytes(content[:place] + b"\x10" + content[place + 1 :])
-    assert pq.read_table(path).num_rows == 8
-    with pytest.raises(BadData, match="8 rows in its groups, 40 in all"):
-        read_latents(path)
+    silent = 0
+    for place in (place for place, byte in enumerate(content) if byte == 80):  # 40, zigzag-encoded
+        path.write_bytes(content[:place] + b"\x10" + content[place + 1 :])
+        try:
+            rows = pq.read_table(path).num_rows
+        except (OSError, pa.ArrowException):
+            continue
+        if rows == 8:
+            silent += 1
+            with pytest.raises(BadData, match="8 rows in its groups, 40 in all"):
+                read_latents(path)
+    assert silent  # pyarrow alone says nothing
 
 
 def test_every_flipped_bit_of_a_page_is_refused(tmp_path):

@@ -1,0 +1,36 @@
+"""`stabaudit compare A [B …]`: are the restarts of A alike, those of B, and A's to B's?"""
+
+from typing import Annotated, Literal
+
+import typer
+
+from stabaudit.cli.output import FormatOption, OutputOption, deliver, message
+
+KOption = Annotated[int, typer.Option("--k", min=1, help="Canonical pairs that weak MCC averages, beside all of them.")]
+CorrelationOption = Annotated[Literal["pearson", "spearman"], typer.Option(help="Correlation of strong MCC.")]
+FloorDrawsOption = Annotated[int, typer.Option(min=1, help="Draws of what scores would be by chance.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="Decides these draws.")]
+
+
+def compare(
+    selectors: Annotated[list[str], typer.Argument(metavar="A [B …]", help="Run folders, one restart (run#3) or latents files.")],
+    k: KOption = 20,
+    correlation: CorrelationOption = "pearson",
+    floor_draws: FloorDrawsOption = 20,
+    seed: SeedOption = 0,
+    allow_unequal: Annotated[bool, typer.Option("--allow-unequal", help="Match the smaller number of dimensions.")] = False,
+    curve: Annotated[bool, typer.Option("--curve", help="Print the cumulative MCC curves too.")] = False,
+    form: FormatOption = "table",
+    output: OutputOption = None,
+) -> None:
+    """Compare restarts within runs and between runs."""
+    from stabaudit.comparison.compare import Settings
+    from stabaudit.comparison.compare import compare as compare_groups
+    from stabaudit.comparison.groups import read_groups
+    from stabaudit.reports.comparison import comparison_report
+
+    settings = Settings(k=k, correlation=correlation, floor_draws=floor_draws, seed=seed, allow_unequal=allow_unequal)
+    comparison = compare_groups(read_groups(selectors), settings)
+    for warning in comparison.warnings:
+        message(warning)
+    deliver(comparison_report(comparison, curves=curve), form, output)

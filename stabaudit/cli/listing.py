@@ -1,0 +1,43 @@
+"""`stabaudit list`: what is known by name."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from stabaudit.cli.output import FormatOption, OutputOption, deliver
+
+What = Literal["families", "datasets", "architectures", "plans"]
+
+
+def list_names(
+    what: Annotated[What | None, typer.Argument(help="One kind of names; all kinds when left out.")] = None,
+    form: FormatOption = "table",
+    output: OutputOption = None,
+) -> None:
+    """List the known families, datasets, architectures and plans."""
+    from stabaudit.registry import known
+    from stabaudit.reports.report import Report, Section
+
+    named: dict[str, dict[str, str]] = {
+        "families": {name: entry.summary for name, entry in known("family").items()},
+        "datasets": {name: entry.summary for name, entry in known("dataset").items()},
+        "architectures": {name: entry.summary for name, entry in known("architecture").items()},
+        "plans": _plans(),
+    }
+    chosen = {kind: entries for kind, entries in named.items() if what in {None, kind}}
+    sections = [Section(kind, ["name", "what it is"], list(entries.items()), left=2) for kind, entries in chosen.items()]
+    records = [
+        {"kind": kind, "name": name, "summary": summary} for kind, entries in chosen.items() for name, summary in entries.items()
+    ]
+    deliver(Report(sections, {"names": records}, main="names"), form, output)
+
+
+def _plans() -> dict[str, str]:
+    """Built-in audit plans and the summary each gives of itself."""
+    import tomllib
+    from importlib.resources import files
+
+    plans = sorted(
+        (path for path in files("stabaudit.plans").iterdir() if path.name.endswith(".toml")), key=lambda path: path.name
+    )
+    return {plan.name.removesuffix(".toml"): str(tomllib.loads(plan.read_text("utf-8")).get("summary", "")) for plan in plans}

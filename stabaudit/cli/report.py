@@ -1,0 +1,74 @@
+"""`stabaudit report`: all runs below some paths, or a table of scores; with `--wilcoxon`, families against each other."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from stabaudit.cli.compare import CorrelationOption, FloorDrawsOption, KOption, SeedOption
+from stabaudit.cli.output import FormatOption, OutputOption, deliver, message
+from stabaudit.errors import UsageError
+
+if TYPE_CHECKING:
+    from stabaudit.comparison.compare import Settings
+    from stabaudit.reports.report import Report
+
+Zeros = Literal["pratt", "drop", "split"]
+
+
+def report(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="[PATH …]", help="Folders of runs, or one table of scores.")
+    ] = None,
+    wilcoxon: Annotated[bool, typer.Option("--wilcoxon", help="Test families against each other over configurations.")] = False,
+    score: Annotated[
+        str | None, typer.Option(help="Score to test: strong_mcc by default, as in check --require; of a table, its column.")
+    ] = None,
+    zeros: Annotated[Zeros, typer.Option(help="What the test does with differences of zero.")] = "pratt",
+    k: KOption = 20,
+    correlation: CorrelationOption = "pearson",
+    floor_draws: FloorDrawsOption = 20,
+    seed: SeedOption = 0,
+    form: FormatOption = "table",
+    output: OutputOption = None,
+) -> None:
+    """Summarise runs, and test model families against each other."""
+    paths = paths or [Path("runs")]
+    if any(path.suffix.lower() in {".csv", ".parquet"} and path.is_file() for path in paths):
+        if len(paths) > 1:
+            raise UsageError("give either one table of scores or folders of runs")
+        deliver(_of_table(paths[0], score, zeros), form, output)
+        return
+    from stabaudit.comparison.compare import Settings
+
+    settings = Settings(k=k, correlation=correlation, floor_draws=floor_draws, seed=seed)
+    deliver(_of_runs(paths, settings, score or "strong_mcc", zeros, wilcoxon=wilcoxon), form, output)
+
+
+def _of_table(path: Path, score: str | None, zeros: Zeros) -> "Report":
+    from stabaudit.comparison.configurations import read_score_table
+    from stabaudit.reports.families import families_report
+    from stabaudit.statistics.families import compare_families
+
+    table, name = read_score_table(path, score)
+    return families_report(compare_families(table, score=name, zeros=zeros))
+
+
+def _of_runs(paths: list[Path], settings: "Settings", score: str, zeros: Zeros, *, wilcoxon: bool) -> "Report":
+    from stabaudit.comparison.configurations import table_of_runs
+    from stabaudit.comparison.survey import survey
+    from stabaudit.reports.comparison import summary_report
+    from stabaudit.reports.families import families_report
+    from stabaudit.reports.report import joined
+    from stabaudit.statistics.families import compare_families
+    from stabaudit.statistics.gate import parse_score
+
+    key = parse_score(score)
+    comparison, configs = survey(paths, settings)
+    for warning in comparison.warnings:
+        message(warning)
+    summary = summary_report(comparison)
+    if not wilcoxon:
+        return summary
+    table = table_of_runs(configs, comparison.scores, key)
+    return joined([summary, families_report(compare_families(table, score=str(key), zeros=zeros))])

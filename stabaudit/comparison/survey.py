@@ -1,0 +1,49 @@
+"""All runs below some paths, each compared within itself."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from stabaudit.comparison.compare import Settings, compare
+from stabaudit.comparison.groups import lost_restarts, read_run
+from stabaudit.comparison.records import Comparison
+from stabaudit.config import RunConfig
+from stabaudit.store.files import shown
+from stabaudit.store.find import find_runs
+
+
+def survey(paths: Sequence[Path], settings: Settings) -> tuple[Comparison, dict[str, RunConfig]]:
+    """Score every run, and say of each that cannot be scored why.
+
+    Args:
+        paths: run folders, or folders above them.
+        settings: how pairs are scored.
+
+    Returns:
+        The comparisons as one, and the configurations of the scored runs by name; imported runs have none.
+
+    Raises:
+        UsageError: a path that is not there.
+        BadRun: no runs, or a damaged one.
+        BadData: latents that cannot be scored.
+    """
+    runs = find_runs(paths)
+    names = [run.manifest.name for run in runs]
+    comparisons, configs, warnings = [], {}, []
+    for run in runs:
+        name = run.manifest.name if names.count(run.manifest.name) == 1 else str(run.folder)
+        if len(run.done) < 2:
+            lost = "; ".join(lost_restarts(run)) or "the only one"
+            warnings.append(f"{shown(run.folder)} is left out: {len(run.done)} of {len(run.manifest.restarts)} restarts ({lost})")
+            continue
+        comparisons.append(compare([read_run(run, name=name)], settings))
+        if run.manifest.config is None:
+            warnings.append(f"{name} has no configuration, so it takes no part in tests over configurations")
+        else:
+            configs[name] = run.manifest.config
+    return Comparison(
+        runs=tuple(summary for found in comparisons for summary in found.runs),
+        scores=tuple(score for found in comparisons for score in found.scores),
+        differences=(),
+        curves=tuple(curve for found in comparisons for curve in found.curves),
+        warnings=(*(warning for found in comparisons for warning in found.warnings), *warnings),
+    ), configs

@@ -1,0 +1,218 @@
+"""What compare, report, check and list print, where, and with which exit status."""
+
+import csv
+import io
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from stabaudit.cli.main import main
+
+WILLETTS = Path(__file__).parents[2] / "fixtures" / "willetts2021-mcc.csv"
+
+SCORE_FIELDS = [
+    *("run_a", "run_b", "relation", "metric", "k", "sample", "mean", "sd", "ci_low", "ci_high", "pairs", "restarts"),
+    *("independence_floor", "rotation_floor", "adjusted", "axis_alignment", "p_rotation", "dead_dimensions"),
+]
+
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+
+    def invoke(*arguments):
+        with pytest.raises(SystemExit) as stop:
+            main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return stop.value.code, out, err
+
+    return invoke
+
+
+def strict(text):
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def test_willetts_as_a_table(run):
+    code, out, err = run("report", "--wilcoxon", WILLETTS)
+    assert (code, err) == (0, "")
+    assert out.splitlines()[:6] == [
+        "mcc of families over configurations: exact Wilcoxon signed-rank",
+        "families    n    T      p  Holm p  effect r    shift                 95%",
+        "────────────────────────────────────────────────────────────────────────",
+        "ivae–vae   24   74  0.029   0.087     0.507   0.0155    [0.0022, 0.0256]",
+        "ivae–vade  24  121  0.422   0.422     0.193   0.0076   [-0.0118, 0.0202]",
+        "vae–vade   24   78  0.039   0.087    -0.480  -0.0152  [-0.0333, -0.0002]",
+    ]
+    assert "χ² = 12.0, p = 0.0025" in out
+
+
+def test_willetts_as_json(run):
+    document = strict(run("report", "--wilcoxon", WILLETTS, "--format", "json")[1])
+    assert document["schema_version"] == 1
+    assert {(f["family_a"], f["family_b"]): f["statistic"] for f in document["families"]} == {
+        ("ivae", "vae"): 74,
+        ("ivae", "vade"): 121,
+        ("vae", "vade"): 78,
+    }
+    wanted = {"family_a", "family_b", "n", "statistic", "p", "p_holm", "min_p", "rank_biserial", "hodges_lehmann", "method"}
+    assert all(wanted <= f.keys() for f in document["families"])
+
+
+def test_few_configurations_cannot_reach_five_percent(run, tmp_path):
+    rows = [
+        f"mlp,mnist,{d},{family},{value}" for d in (1, 2, 3, 4, 5) for family, value in (("vae", 0.5), ("ivae", 0.5 + d / 100))
+    ]
+    (tmp_path / "t.csv").write_text(
+        "\n".join(["architecture,dataset,latent_dim,family,mcc", *rows, "conv,mnist,1,vae,0.4"]) + "\n"
+    )
+    _, out, _ = run("report", "--wilcoxon", tmp_path / "t.csv")
+    assert "with 5 matched configurations the smallest attainable p is 0.0625, so p = 0.05 is out of reach" in out
+    assert "conv mnist d=1  ivae" in out  # unmatched, but named
+
+
+def test_compare_prints_scores_with_intervals_and_floors(run, make_run):
+    code, out, err = run("compare", make_run("vae", "aligned", 4, lost=["loss is NaN at step 7"]))
+    assert code == 0
+    assert err == "stabaudit: vae: 4 of 5 restarts; restart 4 diverged (loss is NaN at step 7)\n"
+    assert out.startswith("within vae: 4 restarts, 6 pairs, 600 rows, d = 4\n")
+    assert "the axes themselves are reproducible, not only their span" in out
+
+
+def test_compare_as_json_has_exactly_the_promised_fields(run, make_run):
+    code, out, _ = run("compare", make_run("a"), make_run("b", "unrelated"), "--format", "json", "--floor-draws", "2")
+    assert code == 0
+    document = strict(out)
+    assert all(list(score) == SCORE_FIELDS for score in document["scores"])
+    found = {(s["relation"], s["metric"], s["sample"]) for s in document["scores"]}
+    for sample in ("in", "out"):
+        for metric in ("strong_mcc", "weak_mcc", "affine_r2"):
+            assert {("within", metric, sample), ("between", metric, sample)} <= found
+        assert ("between", "affine_r2_reverse", sample) in found
+    assert {s["k"] for s in document["scores"] if s["metric"] == "weak_mcc"} == {20, None}
+
+
+def test_compare_as_csv_is_the_list_of_scores(run, make_run):
+    rows = list(csv.DictReader(io.StringIO(run("compare", make_run("a"), "--format", "csv", "--floor-draws", "1")[1])))
+    assert list(rows[0]) == SCORE_FIELDS
+    assert {row["metric"] for row in rows} == {"strong_mcc", "weak_mcc", "affine_r2"}
+
+
+def test_curves_are_printed_on_request(run, make_run):
+    folder = make_run("a")
+    assert "cumulative" not in run("compare", folder, "--floor-draws", "1")[1]
+    assert "cumulative MCC, out-of-sample, within a" in run("compare", folder, "--floor-draws", "1", "--curve")[1]
+
+
+def test_output_goes_to_a_file_and_nowhere_else(run, make_run, tmp_path):
+    code, out, err = run("compare", make_run("a"), "--format", "json", "--output", tmp_path / "r.json", "--floor-draws", "1")
+    assert (code, out, err) == (0, "", "")
+    assert strict((tmp_path / "r.json").read_text())["runs"][0]["name"] == "a"
+
+
+def test_output_into_no_folder_is_refused_before_any_work(run, tmp_path):
+    code, out, err = run("compare", tmp_path / "no-run", "--output", tmp_path / "no-folder" / "r.json")
+    assert (code, out) == (2, "")
+    assert "no folder" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [["compare", "no-such-run"], ["report", "no-such-folder"], ["check", "no-run", "--require", "a>=1"]]
+)
+def test_what_is_not_there_is_one_line(run, arguments):
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("stabaudit: error: ")
+    assert err.count("\n") == 1
+
+
+def test_report_of_runs_and_their_families(run, make_run, tmp_path):
+    for d in (2, 3):
+        make_run(f"vae-d{d}", "rotated", 3, d=d, family="vae")
+        make_run(f"ivae-d{d}", "aligned", 3, d=d, family="ivae")
+    make_run("lonely", restarts=1)
+    code, out, err = run("report", tmp_path, "--wilcoxon", "--floor-draws", "2")
+    assert code == 0
+    assert "lonely is left out: 1 of 1 restarts" in err
+    rows = [line.split()[:2] for line in out.splitlines() if line.startswith(("vae-d", "ivae-d")) and ":" not in line]
+    assert rows == [["ivae-d2", "3"], ["ivae-d3", "3"], ["vae-d2", "3"], ["vae-d3", "3"]]
+    assert "ivae–vae  2  0  0.500   0.500     1.000" in out
+
+
+@pytest.mark.parametrize(
+    ("requirements", "code", "verdict"),
+    [
+        (["strong_mcc>=0.8"], 0, "pass"),
+        (["strong_mcc.in>0.8", "weak_mcc@all >= 0.8"], 0, "pass"),
+        (["strong_mcc>=0.99"], 1, "fail"),
+        (["strong_mcc.axis_alignment<0.2"], 1, "fail"),
+        (["strong_mcc>=0.99", "weak_mcc>0.5"], 1, "fail"),
+    ],
+)
+def test_requirements(run, make_run, requirements, code, verdict):
+    options = [option for requirement in requirements for option in ("--require", requirement)]
+    status, out, _ = run("check", make_run("vae"), *options, "--format", "json")
+    assert status == code
+    assert strict(out)["verdicts"] == [{"run": "vae", "verdict": verdict}]
+
+
+def test_an_inconclusive_gate_says_so_and_can_be_mapped(run, make_run):
+    folder = make_run("vae", restarts=2)  # one pair, no interval
+    gate = ["check", folder, "--require", "strong_mcc>=0.5", "--floor-draws", "1"]
+    assert [run(*gate, *option)[0] for option in ([], ["--inconclusive=pass"], ["--inconclusive=fail"])] == [3, 0, 1]
+    assert "inconclusive, there is no interval; train three restarts or more" in run(*gate)[1]
+
+
+@pytest.mark.parametrize(
+    "options", [[], ["--update-baseline"], ["--require", "strong_mc>=0.5"], ["--require", "strong"], ["--margin", "-1"]]
+)
+def test_gates_that_make_no_sense_are_bad_usage(run, make_run, options):
+    code, out, err = run("check", make_run("vae"), *options)
+    assert (code, out) == (2, "")
+    assert err.startswith("stabaudit: error: ")
+
+
+def test_a_missing_or_broken_baseline_is_bad_usage(run, make_run, tmp_path):
+    folder = make_run("vae")
+    missing = tmp_path / "none.json"
+    assert run("check", folder, "--baseline", missing)[0] == 2
+    missing.write_text("{}")
+    code, _, err = run("check", folder, "--baseline", missing)
+    assert code == 2
+    assert "is not a baseline" in err
+
+
+def test_a_baseline_tells_loss_from_no_loss(run, make_run, tmp_path):
+    baseline = tmp_path / "baseline.json"
+    good, bad = make_run("good", "aligned", 5), make_run("bad", "unrelated", 5)
+    assert run("check", good, "--baseline", baseline, "--update-baseline")[:2] == (0, "")
+    assert run("check", good, "--baseline", baseline, "--margin", "0.1")[0] == 0
+    assert run("check", good, "--baseline", baseline, "--margin", "0")[0] == 3  # no change, but nothing proves it
+    code, out, _ = run("check", bad, "--baseline", baseline)
+    assert code == 1
+    assert "bad: fail." in out
+
+
+def test_a_run_that_fails_its_requirements_makes_no_baseline(run, make_run, tmp_path):
+    baseline = tmp_path / "baseline.json"
+    code, _, err = run("check", make_run("vae"), "--require", "strong_mcc>0.99", "--baseline", baseline, "--update-baseline")
+    assert code == 1
+    assert "no baseline was written" in err
+    assert not baseline.exists()
+
+
+@pytest.mark.parametrize(
+    ("what", "name"), [("families", "ivae"), ("datasets", "digits"), ("architectures", "mlp"), ("plans", "quickstart")]
+)
+def test_list(run, what, name):
+    code, out, _ = run("list", what, "--format", "csv")
+    assert code == 0
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert {row["kind"] for row in rows} == {what}
+    assert next(row["summary"] for row in rows if row["name"] == name)

@@ -1,0 +1,173 @@
+"""One way out: every error is one line on stderr, and none looks like a failed gate."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import typer
+
+from stabaudit import __version__
+from stabaudit.cli import main as cli
+from stabaudit.errors import BadData
+
+
+def run(capsys, *arguments):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(arguments)
+    out, err = capsys.readouterr()
+    return stop.value.code, out, err
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch):
+    """Options leave their mark on the environment; take it away again."""
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    previous = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, previous)
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """Make the command line raise what it is given."""
+
+    def fail_with(error):
+        def app(*_args, **_kwargs):
+            raise error
+
+        monkeypatch.setattr(cli, "app", app)
+
+    return fail_with
+
+
+def test_version(capsys):
+    assert run(capsys, "--version") == (0, f"stabaudit {__version__}\n", "")
+
+
+def test_help_lists_every_command(capsys):
+    code, out, _ = run(capsys, "--help")
+    assert code == 0
+    assert all(f" {name} " in out for name in ("train", "compare", "report", "check", "list", "show", "verify"))
+
+
+def test_no_command_is_bad_usage_that_shows_the_help(capsys):
+    code, out, _ = run(capsys)
+    assert code == 2
+    assert "Commands" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "near"),
+    [
+        (["comparee"], "'compare'"),
+        (["compare", "--formt", "json", "a"], "--format"),
+        (["list", "familie"], "families"),
+        (["compare", "--k", "0", "a"], "'--k': Input should be greater than or equal to 1"),
+        (["compare", "--floor-draws", "-3", "a"], "greater than or equal to 1"),
+        (["compare"], "A [B …]"),
+    ],
+)
+def test_bad_usage_is_one_line_with_the_nearest_known(capsys, arguments, near):
+    code, out, err = run(capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("stabaudit: error: ")
+    assert err.count("\n") == 1
+    assert near in err
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (BadData("a.parquet: z7 holds\n12 NaN"), "stabaudit: error: a.parquet: z7 holds 12 NaN\n"),
+        (PermissionError(13, "Permission denied", "runs"), "stabaudit: error: runs: Permission denied\n"),
+        (
+            ZeroDivisionError("division by zero"),
+            "stabaudit: error: internal error, ZeroDivisionError: division by zero; run again with 'stabaudit --debug …' and report it\n",
+        ),
+    ],
+)
+def test_errors_are_one_line_and_never_a_failed_gate(capsys, failing, error, line):
+    failing(error)
+    assert run(capsys, "list") == (2, "", line)
+
+
+def test_debug_shows_where_it_happened(capsys, failing, monkeypatch):
+    monkeypatch.setitem(os.environ, "STABAUDIT_DEBUG", "1")
+    failing(ZeroDivisionError("division by zero"))
+    code, _, err = run(capsys, "list")
+    assert code == 2
+    assert err.startswith("Traceback (most recent call last)")
+
+
+def test_exit_codes_of_commands_pass_through(capsys, monkeypatch):
+    other = typer.Typer()
+
+    @other.command()
+    def gate():
+        raise typer.Exit(3)
+
+    monkeypatch.setattr(cli, "app", other)
+    assert run(capsys)[0] == 3
+
+
+def test_interrupting_gives_130(capsys, monkeypatch):
+    other = typer.Typer()
+
+    @other.command()
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "app", other)
+    assert run(capsys)[0] == 130
+
+
+def test_terminating_gives_143():
+    script = (
+        "import time, typer\n"
+        "from stabaudit.cli import main as cli\n"
+        "cli.app = typer.Typer()\n"
+        "@cli.app.command()\n"
+        "def wait():\n"
+        "    try:\n"
+        "        print('ready', flush=True); time.sleep(60)\n"
+        "    finally:\n"
+        "        print('cleaned up', flush=True)\n"
+        "cli.main([])\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    process.terminate()
+    assert process.communicate(timeout=20)[0] == "cleaned up\n"
+    assert process.returncode == 143
+
+
+def test_a_closed_pipe_is_quiet():
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(0.3); from stabaudit.cli.main import main; main(['list'])"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert process.wait(timeout=20) == 141
+
+
+def test_no_color_wins(capsys, monkeypatch):
+    monkeypatch.setitem(os.environ, "FORCE_COLOR", "1")
+    assert "\x1b[" in run(capsys, "list", "plans")[1]
+    assert "\x1b[" not in run(capsys, "--no-color", "list", "plans")[1]
+    assert "\x1b[" in run(capsys, "--color", "list", "plans")[1]
+
+
+def test_help_takes_at_most_three_tenths_of_a_second():
+    seconds = []
+    for _ in range(3):  # the best of three: other work on the machine is not ours
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "stabaudit", "--help"], check=True, capture_output=True)
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 0.5

@@ -1,0 +1,87 @@
+"""Run folders with latents whose relation is known."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stabaudit.config import Choice, RunConfig, Training
+from stabaudit.store.evaluation import Evaluation
+from stabaudit.store.latents import Latents
+from stabaudit.store.manifest import DatasetRecord, Environment, Manifest, Restart
+from stabaudit.store.run import Run
+
+ROWS, DIMENSIONS = 600, 4
+
+
+def aligned(rng, base, noise=0.5):
+    """The same axes in another order, with other signs and noise: strong MCC 1/√((1+σ²)(1+σ²)) between two of them."""
+    d = base.shape[1]
+    return base[:, rng.permutation(d)] * rng.choice([-1, 1], d) + noise * rng.normal(size=base.shape)
+
+
+def rotated(rng, base, noise=0.1):
+    """The same span under other axes."""
+    turn, _ = np.linalg.qr(rng.normal(size=(base.shape[1],) * 2))
+    return base @ turn + noise * rng.normal(size=base.shape)
+
+
+def unrelated(rng, base):
+    """Nothing in common."""
+    return rng.normal(size=base.shape)
+
+
+KINDS = {"aligned": aligned, "rotated": rotated, "unrelated": unrelated}
+
+
+@pytest.fixture
+def make_run(tmp_path):
+    """Write a run folder: `make_run("vae", "aligned", 4)`."""
+
+    def make(
+        name,
+        kind="aligned",
+        restarts=4,
+        *,
+        d=DIMENSIONS,
+        lost=(),
+        sources=False,
+        ids=None,
+        latents=None,
+        fingerprint="f" * 16,
+        **config,
+    ) -> Path:
+        rng = np.random.default_rng(restarts + d)
+        base = np.random.default_rng(9).laplace(size=(ROWS, d))
+        if latents is None:
+            latents = [KINDS[kind](rng, base) for _ in range(restarts)]
+        ids = np.arange(ROWS) if ids is None else ids
+        total = len(latents) + len(lost)
+        folder = tmp_path / name
+        choices = {
+            "family": Choice(name=config.get("family", "vae"), options=config.get("options", {})),
+            "dataset": Choice(name=config.get("dataset", "synthetic")),
+            "architecture": Choice(name=config.get("architecture", "mlp")),
+            "likelihood": Choice(name="gaussian"),
+        }
+        manifest = Manifest(
+            name=folder.name,
+            created="2026-01-01T00:00:00Z",
+            command="stabaudit train",
+            config=RunConfig(**choices, latent_dim=d, restarts=total, training=Training(steps=config.get("steps", 10))),
+            dataset=DatasetRecord(name="synthetic", fingerprint=fingerprint, train_rows=ROWS, evaluation_rows=ROWS, shape=[d]),
+            environment=Environment(stabaudit="0", python="3", torch=None, numpy="2", platform="x", processor="x", cores=1),
+            shards=[list(range(total))],
+            restarts=[Restart(index=i, seed=i) for i in range(total)],
+        )
+        with Run.prepare(folder, manifest) as run:
+            if sources:
+                run.save_evaluation(Evaluation(sample_id=ids, sources=base.astype(np.float32)))
+            for i, z in enumerate(latents):
+                run.save_latents(i, Latents(sample_id=ids, mean=np.asarray(z, dtype=np.float32)))
+                run.record(Restart(index=i, seed=i, state="done"))
+            for i, detail in enumerate(lost, start=len(latents)):
+                run.record(Restart(index=i, seed=i, state="diverged", detail=detail))
+        return folder
+
+    return make

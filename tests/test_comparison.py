@@ -1,0 +1,256 @@
+"""Comparisons of run folders against numpy, known relations, and files that cannot be compared."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from stabaudit.comparison.baseline import as_baseline, read_baseline, require_comparable, write_baseline
+from stabaudit.comparison.compare import Settings, compare
+from stabaudit.comparison.configurations import read_score_table, table_of_runs
+from stabaudit.comparison.groups import read_groups
+from stabaudit.comparison.select import find_score
+from stabaudit.comparison.survey import survey
+from stabaudit.errors import BadData, UsageError
+from stabaudit.metrics.mcc import strong_mcc
+from stabaudit.metrics.split import split_halves
+from stabaudit.statistics.gate import parse_score
+from stabaudit.store.run import Run
+
+
+def score(comparison, run, name):
+    return find_score(comparison.scores, run, parse_score(name))
+
+
+def test_means_over_pairs_and_floors_are_those_of_the_pairs(make_run):
+    folder = make_run("vae", "aligned", 4)
+    comparison = compare(read_groups([str(folder)]))
+    latents = [Run.open(folder).latents(i).mean for i in range(4)]
+    fit = split_halves(np.arange(len(latents[0])))
+    strong = score(comparison, "vae", "strong_mcc")
+    pairs = [strong_mcc(a, b, fit) for a, b in combinations(latents, 2)]
+    assert strong.mean == pytest.approx(np.mean(pairs))
+    assert strong.sd == pytest.approx(np.std(pairs, ddof=1))
+    assert (strong.pairs, strong.restarts) == (6, 4)
+    assert strong.ci_low < strong.mean < strong.ci_high
+    assert strong.adjusted == pytest.approx((strong.mean - strong.independence_floor) / (1 - strong.independence_floor))
+    assert strong.axis_alignment == pytest.approx((strong.mean - strong.rotation_floor) / (1 - strong.rotation_floor))
+
+
+def test_known_relations_are_told_apart(make_run):
+    groups = read_groups([str(make_run(kind, kind, 4)) for kind in ("aligned", "rotated", "unrelated")])
+    comparison = compare(groups)
+    aligned, rotated, unrelated = (score(comparison, kind, "strong_mcc") for kind in ("aligned", "rotated", "unrelated"))
+    assert aligned.mean == pytest.approx(2 / 2.25, abs=0.02)  # Laplace variance 2, noise variance 0.25
+    assert aligned.ci_low > aligned.rotation_floor
+    assert aligned.p_rotation == pytest.approx(1 / 21)
+    assert rotated.p_rotation > 1 / 21
+    assert score(comparison, "rotated", "weak_mcc").mean > 0.98
+    assert unrelated.adjusted == pytest.approx(0, abs=0.05)
+    across = {
+        (s.run_a, s.run_b): s
+        for s in comparison.scores
+        if s.relation == "between" and (s.metric, s.sample) == ("weak_mcc", "out")
+    }
+    assert across["aligned", "rotated"].mean > 0.9
+    assert across["aligned", "unrelated"].mean < 0.15
+    assert (across["aligned", "rotated"].pairs, across["aligned", "rotated"].restarts) == (16, 8)
+
+
+def test_differences_between_runs(make_run):
+    comparison = compare(read_groups([str(make_run("a", "aligned", 5)), str(make_run("b", "unrelated", 5))]))
+    (strong,) = (d for d in comparison.differences if d.metric == "strong_mcc")
+    assert strong.difference == pytest.approx(
+        score(comparison, "a", "strong_mcc").mean - score(comparison, "b", "strong_mcc").mean
+    )
+    assert strong.ci_low > 0.5
+    assert strong.p_welch < 1e-4
+    assert strong.p_permutation == pytest.approx(2 / 252)  # either way round, of all 252 deals
+
+
+def test_a_run_against_a_copy_of_its_own_restarts_is_perfect(make_run):
+    rng = np.random.default_rng(0)
+    z = [rng.normal(size=(600, 3)) for _ in range(3)]
+    copies = [2.0 - 3.0 * latents[:, [1, 2, 0]] for latents in z]
+    a, b = make_run("a", latents=z, d=3), make_run("b", latents=copies, d=3)
+    comparison = compare(read_groups([f"{a}#1", f"{b}#1"]))
+    between = {(s.metric, s.sample, s.k): s.mean for s in comparison.scores}
+    assert all(mean == pytest.approx(1, abs=1e-5) for mean in between.values())
+    assert {s.ci_low for s in comparison.scores} == {None}  # one pair
+
+
+def test_rows_are_joined_on_their_ids(make_run, tmp_path):
+    rng = np.random.default_rng(1)
+    order = rng.permutation(600)
+    z = rng.normal(size=(600, 3))
+    make_run("a", latents=[z, z + 0.1 * rng.normal(size=z.shape)], d=3)
+    make_run("b", latents=[z[order], z[order] + 0.1 * rng.normal(size=z.shape)], ids=order, d=3)
+    comparison = compare(read_groups([str(tmp_path / "a"), str(tmp_path / "b")]))
+    assert all(s.mean > 0.98 for s in comparison.scores if s.relation == "between" and s.metric == "strong_mcc")
+
+
+def test_against_true_sources_the_restart_is_the_unit(make_run):
+    comparison = compare(read_groups([str(make_run("tcl", "aligned", 5, sources=True))]))
+    source = score(comparison, "tcl", "source_strong_mcc")
+    assert (source.pairs, source.restarts) == (5, 5)
+    assert source.mean == pytest.approx(np.sqrt(2 / 2.25), abs=0.02)
+    assert source.rotation_floor < source.ci_low
+
+
+def test_two_restarts_have_a_score_but_no_interval(make_run):
+    comparison = compare(read_groups([str(make_run("vae", "aligned", 2))]))
+    strong = score(comparison, "vae", "strong_mcc")
+    assert (strong.pairs, strong.sd, strong.ci_low, strong.ci_high) == (1, None, None, None)
+    assert any("one pair" in warning for warning in comparison.warnings)
+
+
+def test_what_is_lost_dead_or_double_is_said(make_run):
+    rng = np.random.default_rng(2)
+    z = [rng.normal(size=(600, 3)) for _ in range(3)]
+    z[1][:, 2] = 0.5
+    z.append(z[0])
+    comparison = compare(read_groups([str(make_run("vae", latents=z, d=3, lost=["loss is NaN at step 7"]))]))
+    assert comparison.warnings == (
+        "vae: 4 of 5 restarts; restart 4 diverged (loss is NaN at step 7)",
+        "vae#1:z2: constant on the rows fitted to, so the correlations count as 0",
+        "vae#0 and vae#3 hold the same latents; were they trained from the same seed?",
+    )
+    assert score(comparison, "vae", "strong_mcc").dead_dimensions == ("vae#1:z2",)
+
+
+def test_curves_end_at_the_score_and_fall(make_run):
+    comparison = compare(read_groups([str(make_run("vae", "rotated", 4))]))
+    curve = next(c for c in comparison.curves if c.sample == "out")
+    assert curve.values[-1] == pytest.approx(score(comparison, "vae", "strong_mcc").mean)
+    assert np.all(np.diff(curve.values) <= 0)
+
+
+def test_same_seed_same_floors(make_run):
+    groups = read_groups([str(make_run("vae", "aligned", 3))])
+    assert compare(groups, Settings(seed=1)) == compare(groups, Settings(seed=1))
+    assert compare(groups, Settings(seed=1)).scores != compare(groups, Settings(seed=2)).scores
+
+
+def test_different_samples_are_refused_with_counts(make_run):
+    a, b = make_run("a"), make_run("b", ids=np.arange(600) + 100)
+    with pytest.raises(BadData, match="500 sample ids are in both, 100 only in a#0, 100 only in b#0"):
+        read_groups([str(a), str(b)])
+
+
+def test_ids_of_different_kinds_are_refused(make_run):
+    a, b = make_run("a"), make_run("b", ids=np.array([f"row{i}" for i in range(600)]))
+    with pytest.raises(BadData, match="name their rows differently"):
+        read_groups([str(a), str(b)])
+
+
+def test_one_restart_is_nothing_to_compare(make_run):
+    folder = make_run("a")
+    for selector in (str(make_run("one", restarts=1)), f"{folder}#2"):
+        with pytest.raises(BadData, match="one restart, nothing to compare"):
+            read_groups([selector])
+
+
+@pytest.mark.parametrize("second", ["", "#1", "/"])
+def test_a_restart_is_never_compared_with_itself(make_run, second):
+    folder = make_run("a")
+    with pytest.raises(UsageError, match="given twice"):
+        read_groups([str(folder), f"{folder}{second}"])
+
+
+def test_files_without_ids_are_not_matched_by_position(tmp_path):
+    rng = np.random.default_rng(3)
+    for name in ("a", "b"):
+        np.save(tmp_path / f"{name}.npy", rng.normal(size=(50, 3)))
+    with pytest.raises(BadData, match="names no rows"):
+        read_groups([str(tmp_path / "a.npy"), str(tmp_path / "b.npy")])
+
+
+def test_files_with_ids_are_compared(tmp_path):
+    rng = np.random.default_rng(4)
+    z, ids = rng.normal(size=(80, 3)), np.arange(80)
+    for name, order in (("a", ids), ("b", ids[::-1])):
+        np.savez(tmp_path / f"{name}.npz", z=z[order], sample_id=order)
+    comparison = compare(read_groups([str(tmp_path / "a.npz"), str(tmp_path / "b.npz")]))
+    assert {s.relation for s in comparison.scores} == {"between"}
+    assert all(s.mean == pytest.approx(1) for s in comparison.scores)
+
+
+def test_unequal_dimensions_need_leave(make_run):
+    groups = read_groups([str(make_run("a", d=3)), str(make_run("b", d=4))])
+    with pytest.raises(BadData, match="a#0 and b#0 have 3 and 4 dimensions"):
+        compare(groups)
+    curve = compare(groups, Settings(allow_unequal=True)).curves[-1]
+    assert len(curve.values) == 3
+
+
+def test_a_baseline_survives_its_file(make_run, tmp_path):
+    comparison = compare(read_groups([str(make_run("vae", "aligned", 5))]))
+    baseline = as_baseline(comparison, Settings(), None)
+    write_baseline(tmp_path / "b.json", baseline)
+    assert read_baseline(tmp_path / "b.json") == baseline
+    strong = score(comparison, "vae", "strong_mcc")
+    change = baseline.difference(strong)
+    half = (strong.ci_high - strong.ci_low) / 2
+    assert change.mean == 0
+    assert change.df == pytest.approx(8)  # 4 on either side, equal variances
+    assert change.se == pytest.approx(np.sqrt(2) * half / 2.7764451)  # t₀.₉₇₅ with 4 degrees of freedom
+
+
+def test_a_baseline_of_another_dataset_is_refused(make_run, tmp_path):
+    old, new = (
+        as_baseline(compare(read_groups([str(make_run(name, fingerprint=name * 16))])), Settings(), None) for name in ("a", "b")
+    )
+    with pytest.raises(UsageError, match=r"its dataset fingerprint is a{16}, here b{16}"):
+        require_comparable(old, new, tmp_path / "old.json")
+
+
+def test_runs_are_matched_by_configuration(make_run, tmp_path):
+    for d in (3, 4):
+        make_run(f"vae-{d}", d=d, family="vae", options={"prior": "gaussian"})
+        make_run(f"laplace-{d}", d=d, family="vae", options={"prior": "laplace"})
+    make_run("ivae-long", d=3, family="ivae", steps=20)
+    comparison, configs = survey([tmp_path], Settings(floor_draws=1))
+    table = table_of_runs(configs, comparison.scores, parse_score("strong_mcc"))
+    assert {str(configuration): set(values) for configuration, values in table.items()} == {
+        "mlp synthetic d=3 training.steps=10": {"vae(prior=gaussian)", "vae(prior=laplace)"},
+        "mlp synthetic d=4 training.steps=10": {"vae(prior=gaussian)", "vae(prior=laplace)"},
+        "mlp synthetic d=3 training.steps=20": {"ivae"},
+    }
+
+
+def test_a_run_that_cannot_be_scored_is_named(make_run, tmp_path):
+    make_run("vae")
+    make_run("one", restarts=1, lost=["loss is NaN at step 7"])
+    comparison, configs = survey([tmp_path], Settings(floor_draws=1))
+    assert list(configs) == ["vae"]
+    assert any("one is left out: 1 of 2 restarts (restart 1 diverged (loss is NaN at step 7))" in w for w in comparison.warnings)
+
+
+HEADER = "architecture,dataset,latent_dim,family,mcc\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "no rows"),
+        ("architecture,dataset,family,mcc\nmlp,mnist,vae,0.5\n", "no column 'latent_dim'"),
+        (HEADER + "mlp,mnist,50,vae,nan\n", "row 1: mcc is 'nan', expected a finite number"),
+        (HEADER + "mlp,mnist,5.5,vae,0.5\n", "latent_dim is '5.5', expected a whole number"),
+        (HEADER + "mlp,mnist,50,vae\n", "another number of fields"),
+        (HEADER + "mlp,mnist,50,vae,0.5\nmlp,mnist,50,vae,0.6\n", "row 2: vae on mlp mnist d=50 a second time"),
+        (HEADER + 'mlp,"mnist,50,vae,0.5\n', "not a comma-separated table"),
+    ],
+)
+def test_malformed_tables_of_scores(tmp_path, text, problem):
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(BadData, match=problem):
+        read_score_table(tmp_path / "t.csv")
+
+
+def test_which_column_is_the_score(tmp_path):
+    (tmp_path / "t.csv").write_text("architecture,dataset,latent_dim,family,strong,weak\nmlp,mnist,50,vae,0.5,0.9\n")
+    with pytest.raises(UsageError, match="--score strong or weak"):
+        read_score_table(tmp_path / "t.csv")
+    table, name = read_score_table(tmp_path / "t.csv", "weak")
+    assert name == "weak"
+    assert [dict(values) for values in table.values()] == [{"vae": 0.9}]
