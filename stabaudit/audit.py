@@ -1,15 +1,15 @@
 """Audit plans: a grid of configurations to train, and then to compare. The only module that sees both wings.
 
-    summary = "what the plan asks"        # one line, shown by `stabaudit list plans`
+summary = "what the plan asks"        # one line, shown by `stabaudit list plans`
 
-    [defaults]                            # keys of every run, as in `training.prepare.Recipe`
-    data = "digits"
-    restarts = 5
-    settings.dropout = 0.0
+[defaults]                            # keys of every run, as in `training.prepare.Recipe`
+data = "digits"
+restarts = 5
+settings.dropout = 0.0
 
-    [grid]                                # every combination is a run
-    family = ["vae", "vade"]
-    latent_dim = [4, 8]
+[grid]                                # every combination is a run
+family = ["vae", "vade"]
+latent_dim = [4, 8]
 """
 
 import itertools
@@ -25,7 +25,6 @@ from stabaudit.errors import BadData, UsageError
 from stabaudit.registry import unknown
 from stabaudit.store.files import reason, shown
 from stabaudit.store.run import Run
-from stabaudit.training.messages import Event
 from stabaudit.training.prepare import Prepared, Recipe, prepare
 from stabaudit.training.train import Job, train
 

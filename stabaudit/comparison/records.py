@@ -51,7 +51,8 @@ class Score:
         sample: scored on the rows it was fitted on, or on the others.
         mean: over pairs; MCCs in [0, 1], R² in (−∞, 1].
         sd: standard deviation over the same pairs.
-        ci_low, ci_high: 95% interval of the mean, the restart being the unit; None where there are too few restarts.
+        ci_low, ci_high: 95% interval of the mean, the restart being the unit; None where there are too few restarts. It is
+            symmetric, not cut off at 1, so that it gives back the standard error.
         pairs: how many values were averaged.
         restarts: how many restarts they came from.
         independence_floor: the score of unrelated latents: rows shuffled, everything refitted.

@@ -19,11 +19,11 @@ from pydantic import Field
 from stabaudit.config import NonNegative
 from stabaudit.data.arrays import NUMBERS, check_ids, encode_auxiliary, encode_labels, to_rows
 from stabaudit.data.dataset import Array, Dataset, Split, require_finite
-from stabaudit.data.npy import read_npy, read_npz
 from stabaudit.data.splitting import hold_out, take
 from stabaudit.data.tables import Columns, read_table
 from stabaudit.errors import BadData, UsageError
 from stabaudit.registry import unknown
+from stabaudit.store.numpy_files import load_npy, load_npz
 
 SUFFIXES = (".npz", ".npy", ".parquet", ".csv")
 FIELDS = ("x", "u", "labels", "sources", "sample_id")
@@ -85,7 +85,7 @@ def _read(path: Path, columns: Columns) -> dict[str, Array]:
             return read_table(path, columns)
         if columns.named():
             raise UsageError(f"{path}: u_columns, label_column and id_column are for .parquet and .csv files")
-        return {"x": read_npy(path)} if suffix == ".npy" else read_npz(path)
+        return {"x": load_npy(path)} if suffix == ".npy" else load_npz(path)
     except OSError as error:
         raise BadData(f"{path} cannot be read: {error.strerror or error}") from error
 

@@ -13,8 +13,8 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Self
 
-from stabaudit.data.reading import CHUNK
 from stabaudit.errors import BadData
+from stabaudit.store.reading import CHUNK
 
 ENVIRONMENT_VARIABLE = "STABAUDIT_DATA"
 TIMEOUT = 60  # seconds without an answer

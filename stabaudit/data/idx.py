@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from stabaudit.data.dataset import Dataset, Split, one_hot
 from stabaudit.data.folder import DataFolder, Published
-from stabaudit.data.reading import read_at_most
 from stabaudit.errors import BadData
+from stabaudit.store.reading import read_at_most
 
 UNSIGNED_BYTE = 0x08
 GZIP_MAGIC = b"\x1f\x8b"

@@ -5,13 +5,15 @@ import tokenize
 import zipfile
 import zlib
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, BinaryIO, cast
 
+import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from stabaudit.errors import BadData
 from stabaudit.store.files import reason, shown
+from stabaudit.store.reading import read_at_most
 
 Array = NDArray[Any]
 
@@ -44,7 +46,7 @@ def load_npz(path: Path) -> dict[str, Array]:
         with zipfile.ZipFile(path) as archive:
             for member in archive.infolist():
                 with archive.open(member) as file:
-                    array = _read(file, member.file_size, f"{shown(path)}: {shown(member.filename)}")
+                    array = _read(cast("BinaryIO", file), member.file_size, f"{shown(path)}: {shown(member.filename)}")
                 arrays[member.filename.removesuffix(".npy")] = array
     except OSError as error:
         raise BadData(f"cannot read {shown(path)}: {reason(error)}") from error
@@ -53,22 +55,24 @@ def load_npz(path: Path) -> dict[str, Array]:
     return arrays
 
 
-def _read(file: IO[bytes], size: int, where: str) -> Array:
+def _read(file: BinaryIO, size: int, where: str) -> Array:
     """One array in `.npy` format from a file of `size` bytes."""
     try:
         version = npy.read_magic(file)
         header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, _, dtype = header(file)
+        shape, fortran_order, dtype = header(file)
     except _HEADER_ERRORS as error:
         raise BadData(f"{where} is not a numpy array in .npy format; save it with numpy.save") from error
     if dtype.hasobject:
         raise BadData(f"{where} holds Python objects, which are never unpickled; save numbers or text instead")
     if dtype.names is not None:
         raise BadData(f"{where} holds records; save one plain array of shape (n, d)")
-    needed = math.prod(shape) * dtype.itemsize
-    if min(shape, default=0) < 0 or needed != size - file.tell():
-        raise BadData(
-            f"{where}: shape {shape} of {dtype} takes {needed} bytes, the file holds {size - file.tell()}; save it again"
-        )
-    file.seek(0)
-    return npy.read_array(file, allow_pickle=False)
+    if not shape or min(shape) < 0:
+        raise BadData(f"{where} has shape {shape}, expected at least one row")
+    needed, found = math.prod(shape) * dtype.itemsize, size - file.tell()
+    if needed != found:
+        raise BadData(f"{where}: shape {shape} of {dtype} takes {needed:,} bytes, the file holds {found:,}; save it again")
+    content = read_at_most(file, needed)
+    if len(content) < needed:
+        raise BadData(f"{where} ends after {len(content):,} of {needed:,} bytes; save it again")
+    return np.ndarray(shape, dtype, content, order="F" if fortran_order else "C")

@@ -134,7 +134,7 @@ def test_what_is_not_there_is_one_line(run, arguments):
 
 def test_report_of_runs_and_their_families(run, make_run, tmp_path):
     for d in (2, 3):
-        make_run(f"vae-d{d}", "rotated", 3, d=d, family="vae")
+        make_run(f"vae-d{d}", "unrelated", 3, d=d, family="vae")
         make_run(f"ivae-d{d}", "aligned", 3, d=d, family="ivae")
     make_run("lonely", restarts=1)
     code, out, err = run("report", tmp_path, "--wilcoxon", "--floor-draws", "2")

@@ -24,7 +24,7 @@ def run(capsys, *arguments):
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch):
     """Options leave their mark on the environment; take it away again."""
-    monkeypatch.setattr(os, "environ", dict(os.environ))
+    monkeypatch.setattr(os, "environ", {name: value for name, value in os.environ.items() if not name.endswith("_COLOR")})
     previous = signal.getsignal(signal.SIGTERM)
     yield
     signal.signal(signal.SIGTERM, previous)
@@ -84,8 +84,8 @@ def test_bad_usage_is_one_line_with_the_nearest_known(capsys, arguments, near):
         (BadData("a.parquet: z7 holds\n12 NaN"), "stabaudit: error: a.parquet: z7 holds 12 NaN\n"),
         (PermissionError(13, "Permission denied", "runs"), "stabaudit: error: runs: Permission denied\n"),
         (
-            ZeroDivisionError("division by zero"),
-            "stabaudit: error: internal error, ZeroDivisionError: division by zero; run again with 'stabaudit --debug …' and report it\n",
+            KeyError("x"),
+            "stabaudit: error: internal error, KeyError: 'x'; run again with 'stabaudit --debug …' and report it\n",
         ),
     ],
 )
@@ -166,8 +166,8 @@ def test_no_color_wins(capsys, monkeypatch):
 
 def test_help_takes_at_most_three_tenths_of_a_second():
     seconds = []
-    for _ in range(3):  # the best of three: other work on the machine is not ours
+    for _ in range(5):  # the best of five: other work on the machine is not ours
         start = time.perf_counter()
         subprocess.run([sys.executable, "-m", "stabaudit", "--help"], check=True, capture_output=True)
         seconds.append(time.perf_counter() - start)
-    assert min(seconds) < 0.5
+    assert min(seconds) <= 0.3

@@ -122,7 +122,7 @@ REFUSED = {
     "complex": ({"x": X * 1j}, "x holds complex128, expected numbers"),
     "text": ({"x": np.array(["a", "b"])}, "x holds <U1, expected real numbers"),
     "times": ({"x": np.zeros(3, "M8[s]")}, r"x holds datetime64\[s\], expected numbers"),
-    "records": ({"x": np.zeros(3, "f4,f4")}, "expected numbers"),
+    "records": ({"x": np.zeros(3, "f4,f4")}, "holds records"),
     "numbers and text": (
         {"x": X, "labels": np.zeros(50, int), "evaluation_x": X, "evaluation_labels": np.array(["a"] * 50)},
         "the same in both",

@@ -118,7 +118,7 @@ FRAME = pd.DataFrame(VALUES, columns=["z0", "z1"])
         ("a.npy", npy(VALUES)[:40], "not a numpy array"),
         ("a.npy", b"", "not a numpy array"),
         ("a.npy", pickle.dumps([1, 2]), "not a numpy array"),
-        ("a.npy", npy(VALUES).replace(b"(6, 2)", b"(6,-2)"), "save it again"),
+        ("a.npy", npy(VALUES).replace(b"(6, 2)", b"(6,-2)"), "at least one row"),
         (
             "a.npy",
             npy(VALUES).replace(b"(6, 2), }" + b" " * 40, b"(10000000000000, 20000000000000), }" + b" " * 14),
@@ -174,5 +174,5 @@ def test_an_archive_that_promises_more_than_it_holds_is_refused_before_memory_is
     header = npy(np.zeros((1, 1)))[:-8].replace(b"(1, 1), }" + b" " * 20, b"(99999999999, 99), }" + b" " * 9)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("z.npy", header)
-    with pytest.raises(BadData, match="takes 79199999999208 bytes, the file holds 0"):
+    with pytest.raises(BadData, match="takes 79,199,999,999,208 bytes, the file holds 0"):
         read_latents(path)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stabaudit.data.npy import read_npy, read_npz
 from stabaudit.errors import BadData
+from stabaudit.store.numpy_files import load_npy, load_npz
 
 ARRAYS = {
     "float32": np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4),
@@ -28,12 +28,12 @@ def test_what_numpy_saved_comes_back(tmp_path: Path, kind: str) -> None:
     np.save(tmp_path / "x.npy", ARRAYS[kind])
     np.savez(tmp_path / "x.npz", x=ARRAYS[kind], other=np.arange(3))
     np.savez_compressed(tmp_path / "y.npz", x=ARRAYS[kind])
-    for read in (read_npy(tmp_path / "x.npy"), read_npz(tmp_path / "x.npz")["x"], read_npz(tmp_path / "y.npz")["x"]):
+    for read in (load_npy(tmp_path / "x.npy"), load_npz(tmp_path / "x.npz")["x"], load_npz(tmp_path / "y.npz")["x"]):
         assert read.dtype == ARRAYS[kind].dtype
         assert read.shape == ARRAYS[kind].shape
         assert np.array_equal(read, ARRAYS[kind])
         assert read.flags.writeable
-    assert set(read_npz(tmp_path / "x.npz")) == {"x", "other"}
+    assert set(load_npz(tmp_path / "x.npz")) == {"x", "other"}
 
 
 def test_pickles_are_refused_unread(tmp_path: Path) -> None:
@@ -45,9 +45,9 @@ def test_pickles_are_refused_unread(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", trap, allow_pickle=True)
     np.savez(tmp_path / "x.npz", x=trap)
     with pytest.raises(BadData, match="holds Python objects"):
-        read_npy(tmp_path / "x.npy")
-    with pytest.raises(BadData, match="array 'x' holds Python objects"):
-        read_npz(tmp_path / "x.npz")
+        load_npy(tmp_path / "x.npy")
+    with pytest.raises(BadData, match="x.npy holds Python objects"):
+        load_npz(tmp_path / "x.npz")
 
 
 def forged(shape: tuple[int, ...], content: bytes = bytes(8)) -> bytes:
@@ -59,27 +59,27 @@ def forged(shape: tuple[int, ...], content: bytes = bytes(8)) -> bytes:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "does not start with the header of a .npy file"),
-        (b"garbage, certainly no array" * 9, "does not start with the header of a .npy file"),
-        (forged((1,))[:40], "does not start with the header of a .npy file"),
-        (forged((2,)), "promises float64 of shape (2,), 16 bytes; 8 follow"),
-        (forged((1,), bytes(9)), "8 bytes; 9 follow"),
+        (b"", "is not a numpy array in .npy format"),
+        (b"garbage, certainly no array" * 9, "is not a numpy array in .npy format"),
+        (forged((1,))[:40], "is not a numpy array in .npy format"),
+        (forged((2,)), "shape (2,) of float64 takes 16 bytes, the file holds 8"),
+        (forged((1,), bytes(9)), "takes 8 bytes, the file holds 9"),
         (forged((-1,)), "has shape (-1,), expected at least one row"),
         (forged(()), "has shape (), expected at least one row"),
-        (forged((1 << 40, 1 << 10)), "shape (1099511627776, 1024)"),
-        (b"\x93NUMPY\x07\x00" + bytes(99), ".npy format 7.0"),
+        (forged((1 << 40, 1 << 10)), "shape (1099511627776, 1024) of float64"),
+        (b"\x93NUMPY\x07\x00" + bytes(99), "is not a numpy array in .npy format"),
     ],
 )
 def test_damage_is_named(tmp_path: Path, content: bytes, message: str) -> None:
     (path := tmp_path / "x.npy").write_bytes(content)
     with pytest.raises(BadData) as error:
-        read_npy(path)
+        load_npy(path)
     assert str(error.value).startswith(str(path))
     assert message in str(error.value)
     with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
         archive.writestr("x.npy", content)
     with pytest.raises(BadData) as error:
-        read_npz(tmp_path / "x.npz")
+        load_npz(tmp_path / "x.npz")
     assert message in str(error.value)
 
 
@@ -91,7 +91,7 @@ def test_a_forged_archive_takes_no_memory(tmp_path: Path) -> None:
         archive.filelist[0].file_size = len(content) - 8 + (8 << 28)  # 2 GiB, written to the directory on closing
     tracemalloc.start()
     with pytest.raises(BadData):
-        read_npz(tmp_path / "x.npz")
+        load_npz(tmp_path / "x.npz")
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 10e6
@@ -99,12 +99,12 @@ def test_a_forged_archive_takes_no_memory(tmp_path: Path) -> None:
 
 def test_archives_that_are_none(tmp_path: Path) -> None:
     (path := tmp_path / "x.npz").write_bytes(b"not a zip archive")
-    with pytest.raises(BadData, match=r"is not an undamaged \.npz file"):
-        read_npz(path)
+    with pytest.raises(BadData, match=r"damaged, cut short or not \.npz"):
+        load_npz(path)
     np.savez(path, x=np.arange(1000.0))
     path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(BadData, match=r"is not an undamaged \.npz file"):
-        read_npz(path)
+    with pytest.raises(BadData, match=r"damaged, cut short or not \.npz"):
+        load_npz(path)
 
 
 @pytest.mark.filterwarnings("ignore:Reading `.npy` or `.npz` file required additional header parsing")
@@ -117,7 +117,7 @@ def test_an_archive_is_whole_or_refused(tmp_path: Path, position: int, flip: int
     damaged[position % len(damaged)] ^= flip
     (tmp_path / "x.npz").write_bytes(damaged[: end if end < len(damaged) else None])
     try:
-        arrays = read_npz(tmp_path / "x.npz")
+        arrays = load_npz(tmp_path / "x.npz")
     except BadData:
         return
     assert all(np.array_equal(array, x) for array in arrays.values())  # zip's checksum: all that may change is the name

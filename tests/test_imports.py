@@ -1,0 +1,107 @@
+"""The order of imports: ground ← store ← each wing ← audit ← cli, and what commands must not load."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "stabaudit"
+
+# What each part of the package may import besides itself; the wings know nothing of each other.
+GROUND = {"", "errors", "registry", "config"}
+STORE = GROUND | {"store"}
+ALLOWED = {
+    "": set(),  # stabaudit/__init__.py
+    "errors": set(),
+    "registry": {"errors"},
+    "config": {"errors", "registry"},
+    "store": GROUND,
+    "data": STORE,
+    "nets": STORE,
+    "families": STORE | {"data", "nets"},
+    "training": STORE | {"data", "nets", "families"},
+    "metrics": STORE,
+    "statistics": STORE,
+    "comparison": STORE | {"metrics", "statistics"},
+    "reports": STORE | {"metrics", "statistics", "comparison"},
+    "plans": set(),
+}
+WINGS = set(ALLOWED)
+ALLOWED |= {"audit": WINGS, "cli": WINGS | {"audit"}, "__main__": {"cli"}}
+
+
+def part_of(module):
+    """The part of the package that a module belongs to: stabaudit.store.run → store."""
+    return module.partition(".")[2].partition(".")[0]
+
+
+def files():
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def imported_by(path):
+    """Modules of stabaudit that a file imports anywhere, functions included."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            # `from stabaudit import x` imports a part; `from stabaudit import __version__` does not.
+            names = (
+                [f"stabaudit.{a.name}" if is_part(a.name) else "stabaudit" for a in node.names]
+                if node.module == "stabaudit"
+                else [node.module]
+            )
+        else:
+            continue
+        yield from (name for name in names if name.split(".")[0] == "stabaudit")
+
+
+def is_part(name):
+    return (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").is_file()
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_imports_follow_the_order(path):
+    relative = path.relative_to(PACKAGE)
+    own = "" if relative.name == "__init__.py" and len(relative.parts) == 1 else relative.parts[0].removesuffix(".py")
+    wrong = {name for name in imported_by(path) if part_of(name) not in ALLOWED[own] | {own}}
+    assert not wrong, f"{relative} may not import {', '.join(sorted(wrong))}"
+
+
+def test_the_order_would_notice(tmp_path):
+    (tmp_path / "bad.py").write_text(
+        "def f():\n    from stabaudit.training.fit import fit\n    import stabaudit.cli.main\n    from stabaudit import audit\n"
+    )
+    assert {part_of(name) for name in imported_by(tmp_path / "bad.py")} - ALLOWED["comparison"] >= {"training", "cli"}
+
+
+def loaded_by(*arguments):
+    """Top-level packages that a command line loads, in a process of its own."""
+    script = (
+        "import json, sys\n"
+        "from stabaudit.cli.main import main\n"
+        "try:\n    main(sys.argv[1:])\n"
+        "except SystemExit as stop:\n    code = stop.code\n"
+        "print(json.dumps([code, sorted({name.partition('.')[0] for name in sys.modules})]))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, *map(str, arguments)], capture_output=True, text=True, check=True)
+    code, modules = json.loads(done.stdout.splitlines()[-1])
+    assert code == 0, done.stderr
+    return set(modules)
+
+
+def test_help_loads_nothing_heavy():
+    assert not loaded_by("--help") & {"torch", "pandas", "sklearn", "scipy", "numpy", "pyarrow", "pydantic"}
+
+
+def test_the_east_wing_never_loads_torch(make_run, tmp_path):
+    folder = make_run("vae")
+    heavy = {"torch", "pandas", "sklearn"}
+    assert not loaded_by("compare", folder, "--floor-draws", "1") & heavy
+    assert not loaded_by("report", "--wilcoxon", folder, "--floor-draws", "1") & heavy
+    assert not loaded_by("check", folder, "--require", "strong_mcc>=0.1", "--floor-draws", "1") & heavy
+    assert not loaded_by("report", PACKAGE.parent / "fixtures" / "willetts2021-mcc.csv") & (heavy | {"pyarrow"})
