@@ -14,18 +14,21 @@ latent_dim = [4, 8]
 
 import itertools
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from stabaudit.comparison.compare import Settings
+from stabaudit.comparison.survey import Survey, survey
 from stabaudit.config import checked
+from stabaudit.data.dataset import Dataset
 from stabaudit.errors import BadData, UsageError
 from stabaudit.registry import unknown
 from stabaudit.store.files import reason, shown
-from stabaudit.store.run import Run
-from stabaudit.training.prepare import Prepared, Recipe, prepare
+from stabaudit.training.messages import Event
+from stabaudit.training.prepare import Recipe, dataset_options, prepare
 from stabaudit.training.train import Job, train
 
 SUFFIX = ".toml"
@@ -45,6 +48,11 @@ class Plan:
     name: str
     summary: str
     recipes: Mapping[str, Recipe]
+
+    @property
+    def families(self) -> int:
+        """How many model families there are to compare."""
+        return len({recipe.family for recipe in self.recipes.values()})
 
 
 def built_in() -> dict[str, Path]:
@@ -99,39 +107,45 @@ def parse_plan(name: str, content: Mapping[str, Any]) -> Plan:
     return Plan(name, str(content.get("summary", "")), recipes)
 
 
-def run_plan(
-    plan: Plan,
-    folder: Path,
-    workers: int,
-    *,
-    data_dir: Path | None = None,
-    download: bool = False,
-    watch: Callable[[list[Job]], Any],
-) -> list[Run]:
-    """Train every run of a plan, or what is missing of it.
+def prepare_plan(plan: Plan, folder: Path, *, data_dir: Path | None = None, download: bool = False) -> list[Job]:
+    """Check every run of a plan before anything is trained.
 
     Args:
         plan: the plan.
         folder: where the run folders go, one per run.
-        workers: worker processes.
         data_dir: where published files lie.
         download: fetch published files that are missing.
-        watch: a context manager over the jobs that gives `on_event` and `on_tick`, as in `training.train.train`.
 
     Raises:
-        StabauditError: whatever is wrong with the plan's runs, before anything is trained.
+        StabauditError: whatever is wrong with any of the runs.
     """
     jobs: list[Job] = []
-    loaded: dict[str, Prepared] = {}
+    loaded: dict[str, Dataset] = {}  # runs on the same data share it
     for label, recipe in plan.recipes.items():
-        key = repr((recipe.data, sorted(recipe.settings.items(), key=repr)))
-        known = loaded.get(key)
-        prepared = prepare(recipe, data_dir=data_dir, download=download, dataset=known.dataset if known else None)
-        loaded.setdefault(key, prepared)
-        jobs.append(Job(prepared, folder / "runs" / label.replace("/", "_")))
-    # With many runs in the pool, whole runs keep the workers busy; with few, the restarts of each are shared out.
-    with watch(jobs) as (on_event, on_tick):
-        return train(jobs, workers, on_event, on_tick)
+        wanted = repr((recipe.data, dataset_options(recipe)))
+        prepared = prepare(recipe, data_dir=data_dir, download=download, dataset=loaded.get(wanted))
+        loaded.setdefault(wanted, prepared.dataset)
+        jobs.append(Job(prepared, folder / label.replace("/", "_")))
+    return jobs
+
+
+def run_plan(
+    jobs: Sequence[Job], workers: int, settings: Settings, on_event: Callable[[Event], None], on_tick: Callable[[], None]
+) -> Survey:
+    """Train what is missing in a plan's runs, then compare the restarts of each.
+
+    Args:
+        jobs: as `prepare_plan` gives them.
+        workers: worker processes.
+        settings: how pairs are scored.
+        on_event: as in `stabaudit.training.train.train`.
+        on_tick: likewise.
+
+    Raises:
+        BadRun: a folder that holds something else or cannot be written, or no run with two restarts that are done.
+    """
+    runs = train(jobs, workers, on_event, on_tick)
+    return survey([run.folder for run in runs], settings)
 
 
 def _dotted(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -209,7 +209,8 @@ def test_runs_are_matched_by_configuration(make_run, tmp_path):
         make_run(f"vae-{d}", d=d, family="vae", options={"prior": "gaussian"})
         make_run(f"laplace-{d}", d=d, family="vae", options={"prior": "laplace"})
     make_run("ivae-long", d=3, family="ivae", steps=20)
-    comparison, configs = survey([tmp_path], Settings(floor_draws=1))
+    found = survey([tmp_path], Settings(floor_draws=1))
+    comparison, configs = found.comparison, found.configs
     table = table_of_runs(configs, comparison.scores, parse_score("strong_mcc"))
     assert {str(configuration): set(values) for configuration, values in table.items()} == {
         "mlp synthetic d=3 training.steps=10": {"vae(prior=gaussian)", "vae(prior=laplace)"},
@@ -221,7 +222,8 @@ def test_runs_are_matched_by_configuration(make_run, tmp_path):
 def test_a_run_that_cannot_be_scored_is_named(make_run, tmp_path):
     make_run("vae")
     make_run("one", restarts=1, lost=["loss is NaN at step 7"])
-    comparison, configs = survey([tmp_path], Settings(floor_draws=1))
+    found = survey([tmp_path], Settings(floor_draws=1))
+    comparison, configs = found.comparison, found.configs
     assert list(configs) == ["vae"]
     assert any("one is left out: 1 of 2 restarts (restart 1 diverged (loss is NaN at step 7))" in w for w in comparison.warnings)
 

@@ -65,11 +65,7 @@ def _options(
 
 for _name, _target in _COMMANDS.items():
     _module, _, _function = _target.partition(":")
-    try:
-        app.command(_name)(getattr(importlib.import_module(_module), _function))
-    except ModuleNotFoundError as _error:  # TEMPORARY until every command is there
-        if _error.name != _module:
-            raise
+    app.command(_name)(getattr(importlib.import_module(_module), _function))
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

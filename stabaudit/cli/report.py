@@ -10,7 +10,6 @@ from stabaudit.cli.output import FormatOption, OutputOption, deliver, message
 from stabaudit.errors import UsageError
 
 if TYPE_CHECKING:
-    from stabaudit.comparison.compare import Settings
     from stabaudit.reports.report import Report
 
 Zeros = Literal["pratt", "drop", "split"]
@@ -40,9 +39,13 @@ def report(
         deliver(_of_table(paths[0], score, zeros), form, output)
         return
     from stabaudit.comparison.compare import Settings
+    from stabaudit.comparison.survey import survey
+    from stabaudit.reports.survey import survey_report
 
-    settings = Settings(k=k, correlation=correlation, floor_draws=floor_draws, seed=seed)
-    deliver(_of_runs(paths, settings, score or "strong_mcc", zeros, wilcoxon=wilcoxon), form, output)
+    found = survey(paths, Settings(k=k, correlation=correlation, floor_draws=floor_draws, seed=seed))
+    for warning in found.comparison.warnings:
+        message(warning)
+    deliver(survey_report(found, score or "strong_mcc", zeros, wilcoxon=wilcoxon), form, output)
 
 
 def _of_table(path: Path, score: str | None, zeros: Zeros) -> "Report":
@@ -52,23 +55,3 @@ def _of_table(path: Path, score: str | None, zeros: Zeros) -> "Report":
 
     table, name = read_score_table(path, score)
     return families_report(compare_families(table, score=name, zeros=zeros))
-
-
-def _of_runs(paths: list[Path], settings: "Settings", score: str, zeros: Zeros, *, wilcoxon: bool) -> "Report":
-    from stabaudit.comparison.configurations import table_of_runs
-    from stabaudit.comparison.survey import survey
-    from stabaudit.reports.comparison import summary_report
-    from stabaudit.reports.families import families_report
-    from stabaudit.reports.report import joined
-    from stabaudit.statistics.families import compare_families
-    from stabaudit.statistics.gate import parse_score
-
-    key = parse_score(score)
-    comparison, configs = survey(paths, settings)
-    for warning in comparison.warnings:
-        message(warning)
-    summary = summary_report(comparison)
-    if not wilcoxon:
-        return summary
-    table = table_of_runs(configs, comparison.scores, key)
-    return joined([summary, families_report(compare_families(table, score=str(key), zeros=zeros))])

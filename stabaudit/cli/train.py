@@ -7,6 +7,11 @@ import typer
 
 from stabaudit.cli.output import message
 
+WorkersOption = Annotated[int | None, typer.Option(help="Worker processes [default: one per core].", min=1)]
+DataDirOption = Annotated[Path | None, typer.Option(help="Folder with published data files (also STABAUDIT_DATA).")]
+DownloadOption = Annotated[bool, typer.Option("--download", help="Fetch published data files that are missing.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+
 
 def train(
     family: Annotated[str, typer.Argument(help="Model family; see 'stabaudit list families'.")],
@@ -26,12 +31,12 @@ def train(
     exact: Annotated[
         bool, typer.Option("--exact", help="Train each restart by itself: its bits depend on its seed alone.")
     ] = False,
-    workers: Annotated[int | None, typer.Option(help="Worker processes [default: one per core].", min=1)] = None,
+    workers: WorkersOption = None,
     out: Annotated[Path | None, typer.Option(help="Run folder [default: runs/FAMILY-ARCH-DATA-dD].")] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Folder with published data files (also STABAUDIT_DATA).")] = None,
-    download: Annotated[bool, typer.Option("--download", help="Fetch published data files that are missing.")] = False,
+    data_dir: DataDirOption = None,
+    download: DownloadOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be trained, and stop.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Train N restarts of a model family and keep their latents."""
     from stabaudit.training.workers import warm_up
@@ -69,6 +74,8 @@ def train(
     prepared = prepare(recipe, data_dir=data_dir, download=download)
     job = Job(prepared, out or Path("runs") / prepared.name)
     count = workers or default_workers()
+    for note in prepared.notes:
+        message(note)
     if dry_run:
         typer.echo(job.prepared.describe(job.folder, count))
         return

@@ -1,6 +1,7 @@
 """All runs below some paths, each compared within itself."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from stabaudit.comparison.compare import Settings, compare
@@ -11,15 +12,25 @@ from stabaudit.store.files import shown
 from stabaudit.store.find import find_runs
 
 
-def survey(paths: Sequence[Path], settings: Settings) -> tuple[Comparison, dict[str, RunConfig]]:
+@dataclass(frozen=True)
+class Survey:
+    """Many runs, each compared within itself.
+
+    Args:
+        comparison: the comparisons as one.
+        configs: configurations of the scored runs by name; imported runs have none.
+    """
+
+    comparison: Comparison
+    configs: Mapping[str, RunConfig]
+
+
+def survey(paths: Sequence[Path], settings: Settings) -> Survey:
     """Score every run, and say of each that cannot be scored why.
 
     Args:
         paths: run folders, or folders above them.
         settings: how pairs are scored.
-
-    Returns:
-        The comparisons as one, and the configurations of the scored runs by name; imported runs have none.
 
     Raises:
         UsageError: a path that is not there.
@@ -28,7 +39,9 @@ def survey(paths: Sequence[Path], settings: Settings) -> tuple[Comparison, dict[
     """
     runs = find_runs(paths)
     names = [run.manifest.name for run in runs]
-    comparisons, configs, warnings = [], {}, []
+    comparisons: list[Comparison] = []
+    configs: dict[str, RunConfig] = {}
+    warnings: list[str] = []
     for run in runs:
         name = run.manifest.name if names.count(run.manifest.name) == 1 else str(run.folder)
         if len(run.done) < 2:
@@ -40,10 +53,11 @@ def survey(paths: Sequence[Path], settings: Settings) -> tuple[Comparison, dict[
             warnings.append(f"{name} has no configuration, so it takes no part in tests over configurations")
         else:
             configs[name] = run.manifest.config
-    return Comparison(
+    together = Comparison(
         runs=tuple(summary for found in comparisons for summary in found.runs),
         scores=tuple(score for found in comparisons for score in found.scores),
         differences=(),
         curves=tuple(curve for found in comparisons for curve in found.curves),
         warnings=(*(warning for found in comparisons for warning in found.warnings), *warnings),
-    ), configs
+    )
+    return Survey(together, configs)

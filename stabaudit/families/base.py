@@ -71,6 +71,10 @@ class Family(nn.Module, ABC):
     def encode(self, x: Tensor, u: Tensor) -> Posterior:
         """Posterior of x, shape (batch, *x_shape), given u, shape (batch, k); deterministic in evaluation mode."""
 
+    def warnings(self, u_values: int) -> list[str]:  # noqa: ARG002 -- most families have nothing to say
+        """What a user should know before training on data whose u takes so many distinct values."""
+        return []
+
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Return the terms of `loss`."""
         return self.loss(batch)

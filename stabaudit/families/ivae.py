@@ -39,6 +39,7 @@ class IVAE(Family):
         self.sees_u = encoder_u
         self.encoder, self.decoder = problem.networks(problem.u_dim if encoder_u else 0)
         self.likelihood = problem.likelihood
+        self.latent_dim = problem.latent_dim
         self.statistics = {"zero": 1, "learned": 2}[prior_mean]
         hidden = prior_widths if prior_network == "mlp" else ()
         self.prior = MLP([problem.u_dim, *hidden, self.statistics * problem.latent_dim], "leaky-relu")
@@ -48,6 +49,13 @@ class IVAE(Family):
         """p(z|u) for u of shape (batch, k): mean and log-variance, both of shape (batch, d)."""
         *mean, log_var = self.prior(u).chunk(self.statistics, 1)
         return Posterior(mean[0] if mean else log_var.new_zeros(()), bounded(log_var))
+
+    def warnings(self, u_values: int) -> list[str]:
+        """Say when u has too few values for the matrix L of the identifiability theorem (Khemakhem et al. 2019, Theorem 1)."""
+        needed = self.statistics * self.latent_dim + 1
+        if u_values >= needed:
+            return []
+        return [f"u takes {u_values} values; identifiability of {self.latent_dim} dimensions needs {needed} (k·d + 1)"]
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Negative ELBO with its two parts."""

@@ -14,6 +14,7 @@ from stabaudit import __version__
 from stabaudit.config import Choice, Frozen, NonNegative, Option, Positive, PositiveFloat, RunConfig, Training, options_of
 from stabaudit.data.dataset import Dataset
 from stabaudit.data.load import load_dataset, loader_of
+from stabaudit.data.spectrum import spectrum
 from stabaudit.errors import UsageError
 from stabaudit.families.base import Family
 from stabaudit.nets.likelihoods import LIKELIHOODS
@@ -22,6 +23,7 @@ from stabaudit.store.manifest import DatasetRecord, Environment, Manifest, Resta
 from stabaudit.training.build import builder, choose
 
 DEFAULT_EPOCHS = 50
+NOISE_MARGIN = 10  # a direction of the data is seen when its variance is so many times the decoder's
 GROUPED_PARAMETERS = 100_000  # larger networks fill a core alone; stacking them gains nothing
 GROUP = 16  # restarts in a shard at most
 
@@ -72,12 +74,14 @@ class Prepared(Frozen, arbitrary_types_allowed=True):
         dataset: loaded.
         parameters: number of weights of one restart.
         posterior: what the latents are means of.
+        notes: what the user should know before training.
     """
 
     config: RunConfig
     dataset: Dataset
     parameters: int
     posterior: Literal["q(z|x)", "q(z|x,u)"]
+    notes: list[str]
 
     @property
     def name(self) -> str:
@@ -168,9 +172,7 @@ def prepare(recipe: Recipe, *, data_dir: Path | None = None, download: bool = Fa
     family, loader = resolve("family", recipe.family), loader_of(recipe.data)
     architecture = resolve("architecture", recipe.arch)
     if dataset is None:
-        known = options_of(loader)
-        own = {key.removeprefix("dataset."): value for key, value in recipe.settings.items()}
-        dataset = load_dataset(recipe.data, {k: v for k, v in own.items() if k in known}, data_dir=data_dir, download=download)
+        dataset = load_dataset(recipe.data, dataset_options(recipe), data_dir=data_dir, download=download)
     likelihood = recipe.likelihood or dataset.likelihood
     if likelihood not in LIKELIHOODS:
         raise unknown("likelihood", likelihood, LIKELIHOODS)
@@ -199,6 +201,17 @@ def prepare(recipe: Recipe, *, data_dir: Path | None = None, download: bool = Fa
     return _checked(config, dataset, family)
 
 
+def dataset_options(recipe: Recipe) -> dict[str, Option]:
+    """Those of a recipe's settings that are options of its dataset.
+
+    Raises:
+        UsageError: an unknown dataset.
+    """
+    known = options_of(loader_of(recipe.data))
+    own = {key.removeprefix("dataset."): value for key, value in recipe.settings.items()}
+    return {key: value for key, value in own.items() if key in known}
+
+
 def _checked(config: RunConfig, dataset: Dataset, family: type[Family]) -> Prepared:
     """Refuse combinations that cannot be trained, and learn the size of the model."""
     rows, u = len(dataset.train), dataset.train.u
@@ -217,7 +230,21 @@ def _checked(config: RunConfig, dataset: Dataset, family: type[Family]) -> Prepa
         dataset=dataset,
         parameters=sum(p.numel() for p in model.parameters()),
         posterior="q(z|x,u)" if model.sees_u else "q(z|x)",
+        notes=model.warnings(0 if u is None else len(np.unique(u, axis=0))) + _spectrum(config, dataset),
     )
+
+
+def _spectrum(config: RunConfig, dataset: Dataset) -> list[str]:
+    """For data with true sources: whether the decoder's noise hides a direction of them."""
+    if dataset.train.sources is None:
+        return []
+    values = spectrum(dataset.train.x)
+    said = f"variances of the data along its principal axes: {', '.join(f'{value:.3g}' for value in values)}"
+    noise = config.likelihood.options.get("variance")
+    if isinstance(noise, float) and values[-1] < NOISE_MARGIN * noise:
+        smaller = f"--set variance={values[-1] / NOISE_MARGIN:.1g}"
+        said += f"; the last is hardly above the decoder's noise variance of {noise:g}: try {smaller}"
+    return [said]
 
 
 def _written(choice: Choice) -> str:
