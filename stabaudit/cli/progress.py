@@ -95,8 +95,9 @@ class _Lines:
         if isinstance(event, Failed):
             message(f"{_name(event.shard)} failed: {event.message}")
         elif isinstance(event, Finished):
-            for restart in event.restarts:
-                message(f"{event.shard.folder.name} restart {restart.index} {restart.state} after {seconds:.0f} s")
+            states = {restart.state: [r.index for r in event.restarts if r.state == restart.state] for restart in event.restarts}
+            for state, indices in states.items():
+                message(f"{event.shard.folder.name} {_restarts(indices)} {state} after {seconds:.0f} s")
 
     def on_tick(self) -> None:
         if time.monotonic() - self._last < LINE_SECONDS:
@@ -109,5 +110,8 @@ class _Lines:
 
 
 def _name(shard: Shard) -> str:
-    first, last = shard.restarts[0], shard.restarts[-1]
-    return f"{shard.folder.name} restart {first}" if first == last else f"{shard.folder.name} restarts {first}–{last}"
+    return f"{shard.folder.name} {_restarts(shard.restarts)}"
+
+
+def _restarts(indices: Sequence[int]) -> str:
+    return f"restart{'s' if len(indices) > 1 else ''} {', '.join(map(str, indices))}"

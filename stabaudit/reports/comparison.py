@@ -1,13 +1,15 @@
 """A comparison as tables: one per run, one per two runs, then the differences between runs."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import groupby
 
 from stabaudit.comparison.records import Comparison, Curve, Difference, RunSummary, Score
 from stabaudit.reports.report import Report, Section
-from stabaudit.reports.words import counted, explain, mean_with_interval, number, p_value, score_name
+from stabaudit.reports.words import axes, counted, explain, mean_with_interval, number, p_value, score_name
 
+MANY_RUNS = 6  # more than this and one sentence counts what each would say
 _CURVE_POINTS = 10  # rows of a printed curve; JSON has them all
 
 
@@ -28,6 +30,7 @@ def comparison_report(comparison: Comparison, *, curves: bool = False) -> Report
 def summary_report(comparison: Comparison) -> Report:
     """One row per run: strong and weak MCC, out-of-sample, with intervals and floors."""
     rows, words = [], []
+    verdicts: Counter[str] = Counter()
     for run in comparison.runs:
         own = [score for score in comparison.scores if score.run_a == score.run_b == run.name and score.sample == "out"]
         strong = next((score for score in own if score.metric == "strong_mcc"), None)
@@ -35,6 +38,10 @@ def summary_report(comparison: Comparison) -> Report:
         rows.append([run.name, _restarts(run), *_with_floors(strong), *_with_floors(weak)])
         if strong:
             words.append(f"{run.name}: {explain(strong)}")
+            verdicts[axes(strong)] += 1
+    if len(words) > MANY_RUNS:
+        counts = ", ".join(f"{verdict} in {count}" for verdict, count in verdicts.most_common())
+        words = [f"axes, by strong MCC against the rotation floor, over {counted(len(words), 'run')}: {counts}."]
     k = next((score.k for score in comparison.scores if score.metric == "weak_mcc" and score.k), None)
     header = ["run", "N", "strong MCC [95%]", "floors", f"{score_name('weak_mcc', k)} [95%]", "floor"]
     return Report([Section("stability, out-of-sample", header, rows, words)], _records(comparison))

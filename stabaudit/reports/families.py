@@ -61,5 +61,10 @@ def _explain(c: FamilyComparison) -> str:
         verdict = "below 0.05 by itself, not after Holm's adjustment"
     else:
         verdict = "no difference shown"
-    blocks = f"flipping whole blocks of one architecture and dataset p = {p_value(c.p_block)} (at least {c.min_p_block:.2g})"
+    if c.min_p_block > ALPHA:
+        blocks = (
+            "too few blocks of one architecture and dataset to flip them whole: configurations within one are not independent"
+        )
+    else:
+        blocks = f"flipping whole blocks of one architecture and dataset p = {p_value(c.p_block)} (at least {c.min_p_block:.2g})"
     return f"{named}: {verdict}; {blocks}; smallest attainable p {c.min_p:.2g}."

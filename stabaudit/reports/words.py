@@ -1,5 +1,7 @@
 """Numbers and names as people read them. A mean never stands without its interval, nor a score without its floor."""
 
+from typing import Literal
+
 from stabaudit.comparison.records import Score
 
 NONE = "–"  # where there is no such number
@@ -69,18 +71,31 @@ def counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
-def explain(strong: Score) -> str:
-    """What a strong MCC says, held against chance and against rotations.
+def axes(strong: Score) -> Literal["reproducible", "not settled", "no better than turned", "none seen"]:
+    """What a strong MCC says of the axes: its whole interval has to lie above a floor, or below it, to say anything."""
+    low, high, chance, rotation = strong.ci_low, strong.ci_high, strong.independence_floor, strong.rotation_floor
+    if low is None or high is None or chance is None or rotation is None:
+        return "not settled"
+    if low > rotation:
+        return "reproducible"
+    if low <= chance:
+        return "none seen"
+    return "no better than turned" if high < rotation else "not settled"
 
-    It lies above a floor when its whole interval does.
-    """
+
+def explain(strong: Score) -> str:
+    """What a strong MCC says, held against chance and against rotations."""
     low, chance, rotation = strong.ci_low, strong.independence_floor, strong.rotation_floor
     said = f"strong MCC {mean_with_interval(strong.mean, low, strong.ci_high, 2)}"
     turned, unrelated = f"rotation floor {number(rotation, 2)}", f"chance ({number(chance, 2)})"
     if low is None:
         return f"{said}, {turned}, {unrelated}: too few restarts to say how sure that is."
-    if rotation is not None and low > rotation:
-        return f"{said} lies above the {turned}: the axes themselves are reproducible, not only their span."
-    if chance is not None and low > chance:
-        return f"{said} lies above {unrelated} but not above the {turned}: the axes agree no better than after a rotation."
-    return f"{said} does not lie above {unrelated}: no common axes can be seen."
+    match axes(strong):
+        case "reproducible":
+            return f"{said} lies above the {turned}: the axes themselves are reproducible, not only their span."
+        case "no better than turned":
+            return f"{said} lies above {unrelated} but below the {turned}: the axes agree no better than after a rotation."
+        case "none seen":
+            return f"{said} does not lie above {unrelated}: no common axes can be seen."
+        case _:
+            return f"{said} lies above {unrelated}; whether above the {turned} too is not settled: more restarts would tell."
