@@ -22,7 +22,7 @@ from stabaudit.registry import resolve, unknown
 from stabaudit.store.manifest import DatasetRecord, Environment, Manifest, Restart
 from stabaudit.training.build import builder, choose
 
-DEFAULT_EPOCHS = 50
+DEFAULT_STEPS = 5_000
 NOISE_MARGIN = 10  # a direction of the data is seen when its variance is so many times the decoder's
 GROUPED_PARAMETERS = 100_000  # larger networks fill a core alone; stacking them gains nothing
 GROUP = 16  # restarts in a shard at most
@@ -189,8 +189,8 @@ def prepare(recipe: Recipe, *, data_dir: Path | None = None, download: bool = Fa
         restarts=recipe.restarts,
         seed=recipe.seed,
         training=Training(
-            epochs=None if recipe.steps else recipe.epochs or DEFAULT_EPOCHS,
-            steps=recipe.steps,
+            epochs=recipe.epochs,
+            steps=recipe.steps or (None if recipe.epochs else DEFAULT_STEPS),
             batch_size=recipe.batch_size,
             learning_rate=recipe.lr,
             schedule=recipe.schedule,
