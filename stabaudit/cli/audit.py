@@ -12,7 +12,7 @@ from stabaudit.cli.train import DataDirOption, DownloadOption, QuietOption, Work
 
 def audit(
     plan: Annotated[str, typer.Argument(help="A TOML plan, or a built-in one; see 'stabaudit list plans'.")],
-    out: Annotated[Path | None, typer.Option(help="Folder for the runs [default: audits/PLAN].")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the runs; audits/PLAN by default.")] = None,
     score: Annotated[str, typer.Option(help="Score on which families are tested, as in check --require.")] = "strong_mcc",
     k: KOption = 20,
     floor_draws: FloorDrawsOption = 20,

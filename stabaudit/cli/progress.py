@@ -84,10 +84,12 @@ class _Lines:
     def __init__(self) -> None:
         self._start = self._last = time.monotonic()
         self._under_way: dict[tuple[Path, int], Advance] = {}
+        self._began: dict[tuple[Path, int], tuple[float, int]] = {}  # when a shard was first heard of, and its step then
 
     def on_event(self, event: Event) -> None:
         key = (event.shard.folder, event.shard.number)
         if isinstance(event, Advance):
+            self._began.setdefault(key, (time.monotonic(), event.step))
             self._under_way[key] = event
             return
         self._under_way.pop(key, None)
@@ -103,10 +105,12 @@ class _Lines:
         if time.monotonic() - self._last < LINE_SECONDS:
             return
         self._last = time.monotonic()
-        for advance in self._under_way.values():
-            fraction = advance.step / advance.total_steps
-            left = (self._last - self._start) * (1 - fraction) / max(fraction, 1e-9)
-            message(f"{_name(advance.shard)}: step {advance.step} of {advance.total_steps}, about {left:.0f} s left")
+        for key, advance in self._under_way.items():
+            began, first = self._began[key]
+            done = advance.step - first
+            left = (self._last - began) * (advance.total_steps - advance.step) / done if done else None
+            rest = f", about {left:.0f} s left" if left is not None else ""
+            message(f"{_name(advance.shard)}: step {advance.step} of {advance.total_steps}{rest}")
 
 
 def _name(shard: Shard) -> str:

@@ -7,7 +7,7 @@ import typer
 
 from stabaudit.cli.output import message
 
-WorkersOption = Annotated[int | None, typer.Option(help="Worker processes [default: one per core].", min=1)]
+WorkersOption = Annotated[int | None, typer.Option(help="Worker processes; one per core by default.", min=1)]
 DataDirOption = Annotated[Path | None, typer.Option(help="Folder with published data files (also STABAUDIT_DATA).")]
 DownloadOption = Annotated[bool, typer.Option("--download", help="Fetch published data files that are missing.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
@@ -21,8 +21,8 @@ def train(
     latent_dim: Annotated[int, typer.Option("--latent-dim", "-d", help="Latent dimensions.", min=1)] = 10,
     restarts: Annotated[int, typer.Option("--restarts", "-n", help="Trainings from different seeds.", min=1)] = 10,
     seed: Annotated[int, typer.Option(help="Seed of the first restart; the others count on.", min=0)] = 0,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the training rows [default: 50].", min=1)] = None,
-    steps: Annotated[int | None, typer.Option(help="Training steps, instead of epochs.", min=1)] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training rows, instead of steps.", min=1)] = None,
+    steps: Annotated[int | None, typer.Option(help="Training steps; 5,000 by default.", min=1)] = None,
     batch_size: Annotated[int, typer.Option(help="Rows in a step.", min=1)] = 64,
     lr: Annotated[float, typer.Option(help="Adam's learning rate at the start.")] = 1e-3,
     schedule: Annotated[str, typer.Option(help="plateau: the learning rate falls when the loss stalls; constant.")] = "plateau",
@@ -32,7 +32,7 @@ def train(
         bool, typer.Option("--exact", help="Train each restart by itself: its bits depend on its seed alone.")
     ] = False,
     workers: WorkersOption = None,
-    out: Annotated[Path | None, typer.Option(help="Run folder [default: runs/FAMILY-ARCH-DATA-dD].")] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder; runs/FAMILY-ARCH-DATA-dD by default.")] = None,
     data_dir: DataDirOption = None,
     download: DownloadOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be trained, and stop.")] = False,

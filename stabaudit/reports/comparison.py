@@ -21,7 +21,9 @@ def comparison_report(comparison: Comparison, *, curves: bool = False) -> Report
         curves: also print the cumulative MCC curves.
     """
     sections = [_pair_section(comparison, list(scores)) for _, scores in groupby(comparison.scores, lambda s: (s.run_a, s.run_b))]
-    sections += [_difference_section(list(found)) for _, found in groupby(comparison.differences, lambda d: (d.run_a, d.run_b))]
+    sections += [
+        _difference_section(comparison, list(found)) for _, found in groupby(comparison.differences, lambda d: (d.run_a, d.run_b))
+    ]
     if curves:
         sections += [_curve_section(curve) for curve in comparison.curves if curve.sample == "out"]
     return Report(sections, _records(comparison))
@@ -84,6 +86,7 @@ def _pair_section(comparison: Comparison, scores: Sequence[Score]) -> Section:
             number(score.axis_alignment, 2),
         ]
         for score in outside
+        if _says_more(comparison, score)
     ]
     header = ["score", "out-of-sample [95%]", "in", "chance", "rotation", "adj.", "axes"]
     strong = [score for score in outside if score.metric == "strong_mcc"]
@@ -91,6 +94,12 @@ def _pair_section(comparison: Comparison, scores: Sequence[Score]) -> Section:
     if strong and strong[0].p_rotation is not None:
         words[0] += f" p = {p_value(strong[0].p_rotation)} against rotations."
     return Section(_title(comparison, outside[0]), header, rows, words)
+
+
+def _says_more(comparison: Comparison, score: Score | Difference) -> bool:
+    """Whether a score says more than the one over all dimensions: the first 20 of 8 canonical correlations are all of them."""
+    smallest = min(run.latent_dim for run in comparison.runs if run.name in {score.run_a, score.run_b})
+    return score.k is None or score.k < smallest
 
 
 def _title(comparison: Comparison, score: Score) -> str:
@@ -103,7 +112,7 @@ def _title(comparison: Comparison, score: Score) -> str:
     return f"between {score.run_a} and {score.run_b}: {sizes}, {matched}"
 
 
-def _difference_section(differences: Sequence[Difference]) -> Section:
+def _difference_section(comparison: Comparison, differences: Sequence[Difference]) -> Section:
     """Every score within one run minus the same within another."""
     header = ["score", "difference [95%]", "p (Welch)", "p (permuted)"]
     rows = [
@@ -114,6 +123,7 @@ def _difference_section(differences: Sequence[Difference]) -> Section:
             p_value(d.p_permutation),
         ]
         for d in differences
+        if _says_more(comparison, d)
     ]
     words = [_explain_difference(d) for d in differences if d.metric == "strong_mcc"]
     return Section(f"within {differences[0].run_a} − within {differences[0].run_b}, out-of-sample", header, rows, words)
