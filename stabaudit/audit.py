@@ -26,13 +26,15 @@ from stabaudit.config import checked
 from stabaudit.data.dataset import Dataset
 from stabaudit.errors import BadData, UsageError
 from stabaudit.registry import unknown
-from stabaudit.store.files import reason, shown
+from stabaudit.statistics.gate import parse_score
+from stabaudit.store.files import missing, reason, shown
 from stabaudit.training.messages import Event
 from stabaudit.training.prepare import Recipe, dataset_options, prepare
 from stabaudit.training.train import Job, train
 
 SUFFIX = ".toml"
 KEYS = {"summary", "defaults", "grid"}
+METRICS = ("strong_mcc", "weak_mcc", "affine_r2", "source_strong_mcc", "source_weak_mcc")  # scores of a run on its own
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ def load_plan(name: str) -> Plan:
         raise unknown("plan", name, known)
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BadData(f"plan {missing(path)}") from error
     except OSError as error:
         raise BadData(f"cannot read plan {shown(path)}: {reason(error)}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -95,15 +99,19 @@ def parse_plan(name: str, content: Mapping[str, Any]) -> Plan:
     for key in content:
         if key not in KEYS:
             raise unknown(f"key of plan {name}", key, KEYS)
-    defaults, grid = content.get("defaults", {}), _dotted(content.get("grid", {}))
+    defaults, grid = (_dotted(_table(name, content, key)) for key in ("defaults", "grid"))
     for key, values in grid.items():
+        if key == "settings":
+            raise UsageError(f"plan {name}: grid.settings must name options, as in settings.dropout = [0.0, 0.1]")
         if not isinstance(values, list) or not values:
             raise UsageError(f"plan {name}: grid.{key} must be a list of values, not {values!r}")
     recipes: dict[str, Recipe] = {}
     for values in itertools.product(*grid.values()):
         cell = dict(zip(grid, values, strict=True))
         label = ",".join(f"{key.removeprefix('settings.')}={value}" for key, value in cell.items()) or "run"
-        recipes[label] = checked(Recipe, _with(defaults, cell), f"plan {name}, {label}")
+        if label in recipes:
+            raise UsageError(f"plan {name}: the grid lists {label} twice")
+        recipes[label] = checked(Recipe, _undotted(defaults | cell), f"plan {name}, {label}")
     return Plan(name, str(content.get("summary", "")), recipes)
 
 
@@ -129,6 +137,17 @@ def prepare_plan(plan: Plan, folder: Path, *, data_dir: Path | None = None, down
     return jobs
 
 
+def check_score(score: str) -> None:
+    """Refuse a score that no run will have, before hours are spent on training.
+
+    Raises:
+        UsageError: unless it is the name of a score.
+    """
+    metric = parse_score(score).metric
+    if metric not in METRICS:
+        raise unknown("score", metric, METRICS)
+
+
 def run_plan(
     jobs: Sequence[Job], workers: int, settings: Settings, on_event: Callable[[Event], None], on_tick: Callable[[], None]
 ) -> Survey:
@@ -148,6 +167,13 @@ def run_plan(
     return survey([run.folder for run in runs], settings)
 
 
+def _table(name: str, content: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    table = content.get(key, {})
+    if not isinstance(table, Mapping):
+        raise UsageError(f"plan {name}: {key} must be a table, not {table!r}")
+    return table
+
+
 def _dotted(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Flatten nested tables: {"settings": {"prior": [...]}} to {"settings.prior": [...]}."""
     flat: dict[str, Any] = {}
@@ -156,13 +182,8 @@ def _dotted(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _with(defaults: Mapping[str, Any], cell: Mapping[str, Any]) -> dict[str, Any]:
-    """Set dotted keys on a copy of the defaults."""
-    settings = dict(defaults.get("settings", {}))
-    merged = {key: value for key, value in defaults.items() if key != "settings"}
-    for key, value in cell.items():
-        if key.startswith("settings."):
-            settings[key.removeprefix("settings.")] = value
-        else:
-            merged[key] = value
-    return merged | {"settings": settings}
+def _undotted(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Gather the settings again: {"settings.family.prior": …} to {"settings": {"family.prior": …}}."""
+    prefix = "settings."
+    settings = {key.removeprefix(prefix): value for key, value in values.items() if key.startswith(prefix)}
+    return {"settings": settings} | {key: value for key, value in values.items() if not key.startswith(prefix)}

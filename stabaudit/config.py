@@ -68,6 +68,7 @@ class RunConfig(Frozen):
     training: Training
     exact: bool = False
     device: Literal["cpu", "cuda"] = "cpu"
+    precision: Literal["float32", "bf16"] = "float32"  # of what enters matrix products and convolutions
 
     def differences(self, other: "RunConfig") -> dict[str, tuple[object, object]]:
         """Dotted keys in which two configurations differ, with both values; empty when they are the same run."""
@@ -156,4 +157,6 @@ def checked(model: type[Model], values: Mapping[str, object], where: str) -> Mod
         key = ".".join(map(str, first["loc"]))
         if first["type"] == "extra_forbidden":
             raise unknown(f"key of {where}", key, model.model_fields) from None
+        if first["type"] == "missing":
+            raise UsageError(f"{where}: {key} is missing") from None
         raise UsageError(f"{where}: {key} {first.get('input')!r} — {first['msg']}") from None

@@ -35,12 +35,16 @@ _BUILT_IN: dict[Kind, dict[str, Entry]] = {
         "digits": Entry("stabaudit.data.digits:load", "1,797 real 8×8 digits that ship inside scikit-learn"),
         "mnist": Entry("stabaudit.data.idx:load_mnist", "70,000 handwritten digits 28×28, from IDX files"),
         "fashion-mnist": Entry("stabaudit.data.idx:load_fashion_mnist", "70,000 pictures of clothing 28×28, from IDX files"),
+        "cifar10": Entry("stabaudit.data.cifar10:load", "60,000 colour pictures 32×32 of ten kinds, from the binary batches"),
+        "svhn": Entry("stabaudit.data.svhn:load", "99,289 house-number digits 32×32 in colour, from .mat files"),
+        "omniglot": Entry("stabaudit.data.omniglot:load", "32,460 drawings of 1,623 characters, from zipped PNGs, 28×28"),
         "tcl": Entry("stabaudit.data.tcl:load", "sources in segments, mixed by a random network; the true sources are kept"),
         "tcl-willetts": Entry("stabaudit.data.tcl:load_willetts", "tcl in the setting of Willetts and Paige 2021"),
         "pinwheel": Entry("stabaudit.data.pinwheel:load", "K curved arms in the plane"),
     },
     "architecture": {
         "mlp": Entry("stabaudit.nets.mlp:build", "fully connected, 512-384-256-256 with dropout 0.1 by default"),
+        "conv": Entry("stabaudit.nets.conv:build", "convolutions with batch normalisation, for images"),
     },
 }
 
@@ -73,7 +77,7 @@ def resolve(kind: Kind, name: str) -> Any:  # noqa: ANN401 -- a class or a funct
     """Import what a name stands for: a registered name or `package.module:attribute`.
 
     Raises:
-        UsageError: if nobody knows the name, or the module or attribute cannot be imported.
+        UsageError: if nobody knows the name, or the module or attribute cannot be imported, or is no class or function.
     """
     entries = known(kind)
     if name in entries:
@@ -84,6 +88,9 @@ def resolve(kind: Kind, name: str) -> Any:  # noqa: ANN401 -- a class or a funct
         raise unknown(kind, name, entries)
     module, _, attribute = target.partition(":")
     try:
-        return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UsageError(f"{kind} {name!r}: cannot import {target!r} ({error})") from error
+        found = getattr(importlib.import_module(module), attribute)
+    except Exception as error:  # a user's module can raise anything
+        raise UsageError(f"{kind} {name!r}: cannot import {target!r} ({type(error).__name__}: {error})") from error
+    if not callable(found):
+        raise UsageError(f"{kind} {name!r}: {target!r} is {found!r}, expected a class or a function")
+    return found

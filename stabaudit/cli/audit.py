@@ -30,13 +30,12 @@ def audit(
 
     if not dry_run:
         warm_up()
-    from stabaudit.audit import load_plan, prepare_plan, run_plan
+    from stabaudit.audit import check_score, load_plan, prepare_plan, run_plan
     from stabaudit.cli.progress import watch
     from stabaudit.comparison.compare import Settings
     from stabaudit.reports.survey import survey_report
-    from stabaudit.statistics.gate import parse_score
 
-    parse_score(score)
+    check_score(score)
     chosen = load_plan(plan)
     folder = out or Path("audits") / chosen.name
     jobs = prepare_plan(chosen, folder, data_dir=data_dir, download=download)

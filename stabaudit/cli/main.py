@@ -75,6 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         arguments: the command line without the program's name; None: this process's.
     """
     signal.signal(signal.SIGTERM, _terminate)
+    sys.path.append("")  # a user's package.module:Class is looked for in the working directory too, after what is installed
     sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
 
 

@@ -24,15 +24,19 @@ Watch = tuple[Callable[[Event], None], Callable[[], None]]
 @contextmanager
 def watch(jobs: Sequence[Job], *, quiet: bool) -> Iterator[Watch]:
     """What to call on every event and several times a second while jobs are trained."""
-    if quiet:
-        yield (lambda _: None), (lambda: None)
-    elif sys.stderr.isatty():
-        bars = _Bars(jobs)
-        with bars.progress:
-            yield bars.on_event, lambda: None
-    else:
-        lines = _Lines()
-        yield lines.on_event, lines.on_tick
+    try:
+        if quiet:
+            yield (lambda _: None), (lambda: None)
+        elif sys.stderr.isatty():
+            bars = _Bars(jobs)
+            with bars.progress:
+                yield bars.on_event, lambda: None
+        else:
+            lines = _Lines()
+            yield lines.on_event, lines.on_tick
+    except (KeyboardInterrupt, SystemExit):  # Ctrl-C, SIGTERM
+        message("interrupted; run the same command again to go on")
+        raise
 
 
 class _Bars:
@@ -60,6 +64,7 @@ class _Bars:
 
     def on_event(self, event: Event) -> None:
         folder = event.shard.folder.resolve()
+        diverged = {r.index for r in event.restarts if r.state == "diverged"} if isinstance(event, Finished) else set()
         for row, restart in enumerate(event.shard.restarts):
             task = self._tasks[folder, restart if self._each else 0]
             self.progress.start_task(task)
@@ -68,7 +73,7 @@ class _Bars:
                 self._move(task, event, restart, loss)
             elif isinstance(event, Failed):
                 self.progress.update(task, loss="[red]failed[/red]")
-            elif event.restarts[row].state == "diverged":
+            elif restart in diverged:
                 self.progress.update(task, loss="[red]diverged[/red]")
 
     def _move(self, task: TaskID, event: Advance, restart: int, loss: str) -> None:

@@ -31,6 +31,9 @@ def train(
     exact: Annotated[
         bool, typer.Option("--exact", help="Train each restart by itself: its bits depend on its seed alone.")
     ] = False,
+    precision: Annotated[
+        str, typer.Option(help="float32, or bf16: matrix products of bfloat16 numbers, faster and rougher.")
+    ] = "float32",
     workers: WorkersOption = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; runs/FAMILY-ARCH-DATA-dD by default.")] = None,
     data_dir: DataDirOption = None,
@@ -67,6 +70,7 @@ def train(
             "schedule": schedule,
             "device": device,
             "exact": exact,
+            "precision": precision,
             "settings": parse_settings(settings or []),
         },
         "train",

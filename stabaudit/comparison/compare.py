@@ -125,6 +125,10 @@ def _warnings(groups: Sequence[Group], dead: Sequence[tuple[str, ...]]) -> list[
         if len(group.latents) == 2:
             found.append(f"{run.name}: two restarts make one pair, which has no interval; train three or more")
     found += [f"{', '.join(names)}: constant on the rows fitted to, so the correlations count as 0" for names in dead if names]
+    precisions = {group.summary.precision for group in groups if group.summary.precision}
+    if len(precisions) > 1:
+        named_runs = ", ".join(f"{g.summary.name} {g.summary.precision}" for g in groups if g.summary.precision)
+        found.append(f"trained in different precisions ({named_runs}): a difference between them may be rounding")
     named = [named for group in groups for named in zip(group.labels, group.latents, strict=True)]
     for (a, z_a), (b, z_b) in combinations(named, 2):
         if z_a.shape == z_b.shape and np.array_equal(z_a[0], z_b[0]) and np.array_equal(z_a, z_b):

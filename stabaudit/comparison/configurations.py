@@ -60,6 +60,9 @@ def _options(config: RunConfig) -> dict[str, object]:
     dumped = config.model_dump(exclude={"family", "latent_dim", *_IRRELEVANT})
     flat: dict[str, object] = {}
     for part, values in dumped.items():
+        if not isinstance(values, dict):
+            flat[part] = values
+            continue
         for name, value in values.items():
             if name == "options":
                 flat |= {f"{part}.{option}": setting for option, setting in value.items()}

@@ -17,6 +17,7 @@ class RunSummary:
         path: the run folder or file.
         family, architecture, dataset: names with the options that matter; None for latents from elsewhere.
         fingerprint: of the dataset, where it is known.
+        precision: float32 or bf16, of the matrix products it was trained with; None for latents from elsewhere.
         latent_dim: number of dimensions d.
         rows: evaluation samples n; half of them fit, half score.
         restarts: how many were compared.
@@ -30,6 +31,7 @@ class RunSummary:
     architecture: str | None
     dataset: str | None
     fingerprint: str | None
+    precision: str | None
     latent_dim: int
     rows: int
     restarts: int

@@ -65,13 +65,14 @@ class Dataset:
         name: what the user typed, e.g. "mnist".
         train: rows that restarts are trained on.
         evaluation: rows whose latents are kept.
-        likelihood: the default likelihood: "bernoulli" for values in [0, 1], else "gaussian".
+        likelihood: the default likelihood: "bernoulli" for values in [0, 1], "logistic" for colour images in 256
+            levels, else "gaussian".
     """
 
     name: str
     train: Split
     evaluation: Split
-    likelihood: Literal["bernoulli", "gaussian"]
+    likelihood: Literal["bernoulli", "gaussian", "logistic"]
 
     def __post_init__(self) -> None:
         """Validate both splits and that they agree in shape."""

@@ -1,14 +1,14 @@
 """The data folder: where a dataset's published files are found, or downloaded to.
 
-A dataset's files lie in a subfolder that has its name, or directly in the data folder; `.gz` or plain. Downloads are checked
-against pinned SHA-256 before they get their name.
+A dataset's files lie in a subfolder that has its name, or directly in the data folder; `.gz` or plain, and an archive may be
+unpacked. Downloads are checked against pinned SHA-256 before they get their name.
 """
 
 import hashlib
 import os
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPException
 from pathlib import Path
 from typing import Self
@@ -27,12 +27,16 @@ class Published:
     Args:
         name: the dataset.
         url: the address that a file name is appended to.
-        sha256: file name, ending in `.gz`, to the SHA-256 of the file.
+        sha256: file name to the SHA-256 of the file.
+        unpacked: name of an archive to the folder it unpacks to, which does as well.
+        pickled: names of editions in Python pickles, which are never opened.
     """
 
     name: str
     url: str
     sha256: Mapping[str, str]
+    unpacked: Mapping[str, str] = field(default_factory=dict)
+    pickled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,21 +63,37 @@ class DataFolder:
             BadData: files are missing and not to be downloaded, or a download fails.
         """
         folders = [self.path / published.name, self.path]
-        folder = next((folder for folder in folders if any(_present(folder, name) for name in published.sha256)), folders[0])
-        found = {name: _present(folder, name) for name in published.sha256}
+        places = {folder: {name: _present(folder, name, published) for name in published.sha256} for folder in folders}
+        folder = next((folder for folder in folders if any(places[folder].values())), folders[0])
+        found = places[folder]
         missing = [name for name, path in found.items() if path is None]
         if missing and not self.download:
+            where = f"say where they are with --data-dir or {ENVIRONMENT_VARIABLE}"
+            remedy = f"get them with --download or from {published.url}, or {where}"
+            for pickled in (place / name for place in folders for name in published.pickled):
+                if pickled.exists():
+                    raise BadData(
+                        f"dataset {published.name}: {pickled} holds Python pickles, which can run any program and are never "
+                        f"opened; it needs {', '.join(missing)}: {remedy}"
+                    )
             looked = folder if len(missing) < len(found) else f"{folders[0]} or {folders[1]}"
-            raise BadData(
-                f"dataset {published.name}: no {', '.join(missing)} (or without .gz) in {looked}; get them with --download "
-                f"or from {published.url}, or say where they are with --data-dir or {ENVIRONMENT_VARIABLE}"
-            )
+            raise BadData(f"dataset {published.name}: no {_described(missing, published)} in {looked}; {remedy}")
         return {name: path or fetch(published, name, folder) for name, path in found.items()}
 
 
-def _present(folder: Path, name: str) -> Path | None:
-    candidates = (folder / name, folder / name.removesuffix(".gz"))
-    return next((path for path in candidates if path.is_file()), None)
+def _present(folder: Path, name: str, published: Published) -> Path | None:
+    candidates = [folder / name, folder / name.removesuffix(".gz")]
+    found = next((path for path in candidates if path.is_file()), None)
+    if found is None and name in published.unpacked and (folder / published.unpacked[name]).is_dir():
+        return folder / published.unpacked[name]
+    return found
+
+
+def _described(missing: list[str], published: Published) -> str:
+    """The missing names, and what would do in their place."""
+    also = ["without .gz"] if any(name.endswith(".gz") for name in missing) else []
+    also += [f"unpacked as {published.unpacked[name]}" for name in missing if name in published.unpacked]
+    return ", ".join(missing) + (f" (or {', or '.join(also)})" if also else "")
 
 
 def fetch(published: Published, name: str, folder: Path) -> Path:

@@ -8,24 +8,21 @@ Pixels 0..255 become x in [0, 1]. The training files are the training rows, with
 test files are the evaluation rows, ids going on from there.
 """
 
-import gzip
 import hashlib
 import math
-import zlib
-from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stabaudit.data.archives import uncompressed
 from stabaudit.data.dataset import Dataset, Split, one_hot
 from stabaudit.data.folder import DataFolder, Published
 from stabaudit.errors import BadData
 from stabaudit.store.reading import read_at_most
 
 UNSIGNED_BYTE = 0x08
-GZIP_MAGIC = b"\x1f\x8b"
 IMAGE_SHAPE = (28, 28)
 CLASSES = 10
 
@@ -106,18 +103,8 @@ def read_idx(path: Path, item_shape: tuple[int, ...]) -> NDArray[np.uint8]:
     Raises:
         BadData: unreadable, cut short, too long, or another kind of file.
     """
-    try:
-        with ExitStack() as stack:
-            stream = cast("BinaryIO", stack.enter_context(path.open("rb")))
-            compressed = stream.read(len(GZIP_MAGIC)) == GZIP_MAGIC
-            stream.seek(0)
-            if compressed:
-                stream = cast("BinaryIO", stack.enter_context(gzip.GzipFile(fileobj=stream)))
-            return _parse(stream, path, item_shape)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise BadData(f"{path}: the gzip data are damaged or cut short ({error}); get the file again") from error
-    except OSError as error:
-        raise BadData(f"{path} cannot be read: {error.strerror or error}") from error
+    with uncompressed(path) as stream:
+        return _parse(stream, path, item_shape)
 
 
 def _parse(stream: BinaryIO, path: Path, item_shape: tuple[int, ...]) -> NDArray[np.uint8]:

@@ -62,6 +62,7 @@ class Environment(Frozen):
     processor: str
     cores: Positive
     threads_per_worker: Positive = 1
+    products: Literal["blas", "onednn"] = "blas"  # the library that computes large float32 matrix products
 
 
 class Manifest(Frozen):

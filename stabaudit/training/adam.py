@@ -1,5 +1,6 @@
-"""Adam (Kingma & Ba 2015) on rows of one flat buffer, and the learning-rate schedule of each row."""
+"""Adam (Kingma & Ba 2015) on blocks of one flat buffer, and the learning-rate schedule of each row."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,33 +13,49 @@ PLATEAU_STEPS = 500
 
 
 class Adam:
-    """One fused Adam step per restart; each restart has its own learning rate.
+    """Adam for R restarts at once, each with its own learning rate.
 
     Args:
-        parameters: shape (R, P), one restart a row; updated in place.
+        flat: all parameters, shape (P,); updated in place.
+        blocks: splits such a buffer into one tensor of shape (R, *shape) per parameter.
     """
 
-    def __init__(self, parameters: Tensor) -> None:
-        self.parameters = parameters
-        self.mean = torch.zeros_like(parameters)
-        self.square = torch.zeros_like(parameters)
-        self.count = torch.zeros((), device=parameters.device)
+    def __init__(self, flat: Tensor, blocks: Callable[[Tensor], list[Tensor]]) -> None:
+        self.mean, self.square = torch.zeros_like(flat), torch.zeros_like(flat)
+        self.count = torch.zeros((), device=flat.device)
+        self._blocks = list(zip(*(blocks(of) for of in (flat, self.mean, self.square)), strict=True))
+        self._rates: list[tuple[slice | None, float]] = []
 
-    def step(self, gradients: Tensor, learning_rates: list[float]) -> None:
-        """Update all restarts from gradients of shape (R, P); neighbours with equal rates share one kernel call."""
+    def begin(self, learning_rates: list[float]) -> None:
+        """Begin a step with a learning rate per restart. Neighbours with equal rates share their kernel calls."""
         self.count += 1
-        first = 0
+        self._rates, first = [], 0
         for last in range(1, len(learning_rates) + 1):
-            if last < len(learning_rates) and learning_rates[last] == learning_rates[first]:
-                continue
+            if last == len(learning_rates) or learning_rates[last] != learning_rates[first]:
+                everyone = last - first == len(learning_rates)
+                self._rates.append((None if everyone else slice(first, last), learning_rates[first]))
+                first = last
+
+    def update(self, numbers: Sequence[int], gradients: list[Tensor]) -> None:
+        """Update some parameters in this step.
+
+        Args:
+            numbers: which, counted in the order of the blocks.
+            gradients: one for each, shape (R, *shape) or, for a lone restart, (*shape,).
+        """
+        for restarts, learning_rate in self._rates:
+            tensors = [[*self._blocks[number], gradient] for number, gradient in zip(numbers, gradients, strict=True)]
+            if restarts is not None:
+                tensors = [[tensor[restarts] for tensor in of] for of in tensors]
+            parameters, mean, square, slopes = map(list, zip(*tensors, strict=True))
             torch._fused_adam_(
-                [self.parameters[first:last]],
-                [gradients[first:last]],
-                [self.mean[first:last]],
-                [self.square[first:last]],
+                parameters,
+                slopes,
+                mean,
+                square,
                 [],
-                [self.count],
-                lr=learning_rates[first],
+                [self.count] * len(parameters),
+                lr=learning_rate,
                 beta1=BETAS[0],
                 beta2=BETAS[1],
                 weight_decay=0.0,
@@ -46,7 +63,6 @@ class Adam:
                 amsgrad=False,
                 maximize=False,
             )
-            first = last
 
     def state(self) -> dict[str, Tensor]:
         """Everything needed to go on later, besides the parameters."""

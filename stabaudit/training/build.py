@@ -24,8 +24,9 @@ def builder(config: RunConfig, x_shape: tuple[int, ...], u_dim: int, rows: int) 
     architecture = resolve("architecture", config.architecture.name)
     likelihood: Callable[..., Likelihood] = LIKELIHOODS[config.likelihood.name]
 
-    def networks(context_dim: int) -> tuple[nn.Module, nn.Module]:
-        pair: tuple[nn.Module, nn.Module] = architecture(x_shape, config.latent_dim, context_dim, **config.architecture.options)
+    def networks(context_dim: int, latent_dim: int | None = None) -> tuple[nn.Module, nn.Module]:
+        size = latent_dim or config.latent_dim
+        pair: tuple[nn.Module, nn.Module] = architecture(x_shape, size, context_dim, **config.architecture.options)
         return pair
 
     def build() -> Family:
@@ -46,7 +47,7 @@ def choose(settings: Mapping[str, object], **named: tuple[str, Callable[..., obj
             are the options.
 
     Raises:
-        UsageError: nobody knows an option, or two do and no prefix says which.
+        UsageError: nobody knows an option, two do and no prefix says which, or it is given twice.
     """
     owned: dict[str, dict[str, object]] = {part: {} for part in named}
     known = {part: options_of(target) for part, (_, target) in named.items()}
@@ -61,6 +62,8 @@ def choose(settings: Mapping[str, object], **named: tuple[str, Callable[..., obj
             )
         if not owners:
             raise unknown("option", option, {name for options in known.values() for name in options})
+        if option in owned[owners[0]]:
+            raise UsageError(f"option {option!r} of {owners[0]} is given twice, as {option} and as {owners[0]}.{option}")
         owned[owners[0]][option] = value
     return {
         part: Choice(name=name, options=parse_options(target, owned[part], f"{part} {name}"))

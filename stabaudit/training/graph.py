@@ -1,48 +1,149 @@
 """One training step of a group of restarts as a graph of plain tensor operations.
 
 `vmap(grad_and_value(loss))` batches a family that is written for one restart, but pays for its transforms at every operation of
-every step. Traced once with `make_fx` the same step becomes a list of ATen operations with identical results, bit by bit.
+every step. Traced once with `make_fx` the same step becomes a list of ATen operations with identical results, bit by bit; the
+passes of `passes` and `products` then make the list shorter and its products faster.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.func import functional_call, grad_and_value, vmap
+from torch.fx import Graph, GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
+from torch.fx.graph import CodeGen
 
 from stabaudit.families.base import Batch, Family
 from stabaudit.training.noise import Replay
+from stabaudit.training.passes import (
+    add_bias_in_product,
+    bind_kernels,
+    drop_copies,
+    fold,
+    match_layout,
+    merge_equal,
+    numbers_as_tensors,
+    read_results,
+    update_early,
+    write_over,
+)
+from stabaudit.training.products import Products, choose_products
 
 Tensors = dict[str, Tensor]
-Arguments = tuple[Tensors, Tensors, Tensor, Tensor, list[Tensor], Tensor]  # parameters, buffers, x, u, noise, progress
-Step = Callable[..., tuple[Tensors, Tensor]]
+Update = Callable[[Sequence[int], list[Tensor]], None]
 
 
-def trace_step(family: Family, terms: Sequence[str], example: Arguments, *, grouped: bool) -> Step:
+@dataclass(frozen=True)
+class Inputs:
+    """What changes from step to step; all but `progress` carry the restart axis in front when restarts are grouped."""
+
+    x: Tensor
+    u: Tensor
+    noise: list[Tensor]
+    progress: Tensor
+
+    def flat(self) -> list[Tensor]:
+        """All tensors in order."""
+        return [self.x, self.u, *self.noise, self.progress]
+
+
+class Step:
+    """A compiled training step over parameters and buffers that stay where they are in memory.
+
+    Args:
+        graph: takes the known tensors, then the inputs; updates the parameters and returns the loss terms.
+        known: parameters, buffers, views of them and constants.
+    """
+
+    def __init__(self, graph: Graph, known: Sequence[Tensor]) -> None:
+        graph.set_codegen(CodeGen())
+        self._run = GraphModule({}, graph).forward
+        self._known = tuple(known)
+
+    def __call__(self, inputs: Inputs) -> Tensor:
+        """Do the step; the loss terms, shape (terms,) or (R, terms)."""
+        terms: Tensor = self._run(*self._known, *inputs.flat())
+        return terms
+
+
+def trace(family: Family, terms: Sequence[str], parameters: Tensors, buffers: Tensors, inputs: Inputs, *, grouped: bool) -> Graph:
     """Trace loss and gradient of a family into one graph.
 
     Args:
         family: any instance of the family, in training mode; its own parameters are not used.
         terms: names of the loss terms in the order of the result.
-        example: arguments of one step.
-        grouped: all arguments but progress carry the restart axis in front; otherwise the graph is that of one restart.
+        parameters: by name.
+        buffers: by name; not changed.
+        inputs: an example.
+        grouped: parameters, buffers and inputs carry the restart axis in front.
 
     Returns:
-        A function from such arguments to gradients by parameter name and the terms, shape (terms,) or (R, terms). Buffers
-        (running statistics of normalisation layers) are updated in place.
+        A graph from parameters, buffers and inputs, in order, to gradients and terms.
     """
 
-    def step(*arguments: Any) -> tuple[Tensors, Tensor]:  # noqa: ANN401 -- `Arguments`, one by one
-        parameters, buffers, x, u, noise, progress = arguments
+    def step(parameters: Tensors, buffers: Tensors, inputs: list[Tensor]) -> tuple[Tensors, Tensor]:
+        x, u, *noise, progress = inputs
 
-        def objective(parameters: Tensors) -> tuple[Tensor, Tensor]:
+        def objective(parameters: Tensors, buffers: Tensors) -> tuple[Tensor, Tensor]:
             values = functional_call(family, (parameters, buffers), (Batch(x, u, Replay(noise), progress),))
             return values["loss"], torch.stack([values[name].detach() for name in terms])
 
-        gradients, (_, values) = grad_and_value(objective, has_aux=True)(parameters)
+        gradients, (_, values) = grad_and_value(objective, has_aux=True)(parameters, buffers)
         return gradients, values
 
-    traced: Step = make_fx(vmap(step, in_dims=(0, 0, 0, 0, 0, None)) if grouped else step)(*example)
-    return traced
+    def flat(*tensors: Tensor) -> list[Tensor]:
+        rest = iter(tensors)
+        mine, kept = ({name: next(rest) for name in of} for of in (parameters, buffers))
+        inputs = list(rest)
+        every = vmap(step, in_dims=(0, 0, [*[0] * (len(inputs) - 1), None])) if grouped else step
+        gradients, values = every(mine, kept, inputs)
+        return [*(gradients[name] for name in parameters), values]
+
+    kept = [buffer.clone() for buffer in buffers.values()]  # tracing runs the step, which moves running statistics
+    return make_fx(flat)(*parameters.values(), *kept, *inputs.flat()).graph
+
+
+def compile_step(  # noqa: PLR0917
+    family: Family,
+    terms: Sequence[str],
+    parameters: Tensors,
+    buffers: Tensors,
+    inputs: Inputs,
+    update: Update,
+    products: Products,
+    *,
+    grouped: bool,
+) -> Step:
+    """Trace a step, make it fast and let it update the parameters.
+
+    Args:
+        family: as in `trace`.
+        terms: likewise.
+        parameters: likewise.
+        buffers: likewise.
+        inputs: likewise.
+        grouped: likewise.
+        update: updates the parameters of given numbers from their gradients.
+        products: how matrix products are computed.
+
+    Parameters and buffers must keep their place in memory.
+    """
+    graph = trace(family, terms, parameters, buffers, inputs, grouped=grouped)
+    state = [*parameters.values(), *buffers.values()]
+    placeholders = [node for node in graph.nodes if node.op == "placeholder"][: len(state)]
+    match_layout(graph, state[: len(parameters)])
+    drop_copies(graph)
+    add_bias_in_product(graph)
+    read_results(graph)
+    choose_products(graph, products)
+    drop_copies(graph)
+    known = fold(graph, dict(zip(placeholders, state, strict=True)), set(placeholders[len(parameters) :]))
+    merge_equal(graph)
+    numbers_as_tensors(graph, known)
+    update_early(graph, known, list(parameters.values()), update)
+    write_over(graph)
+    bind_kernels(graph)
+    graph.lint()
+    return Step(graph, known)

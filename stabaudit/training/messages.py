@@ -38,7 +38,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Finished:
-    """A shard whose files are written; `restarts` say what became of each."""
+    """A shard whose files are written; `restarts` say what became of each that was unfinished."""
 
     shard: Shard
     restarts: list[Restart]

@@ -5,26 +5,31 @@ import platform
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
+from pydantic import Field
+from torch import nn
 
 from stabaudit import __version__
-from stabaudit.config import Choice, Frozen, NonNegative, Option, Positive, PositiveFloat, RunConfig, Training, options_of
+from stabaudit.config import Choice, Frozen, Option, Positive, PositiveFloat, RunConfig, Training, options_of
 from stabaudit.data.dataset import Dataset
 from stabaudit.data.load import load_dataset, loader_of
 from stabaudit.data.spectrum import spectrum
-from stabaudit.errors import UsageError
+from stabaudit.errors import StabauditError, UsageError
 from stabaudit.families.base import Family
 from stabaudit.nets.likelihoods import LIKELIHOODS
 from stabaudit.registry import resolve, unknown
 from stabaudit.store.manifest import DatasetRecord, Environment, Manifest, Restart
 from stabaudit.training.build import builder, choose
+from stabaudit.training.products import fastest_library
+from stabaudit.training.restarts import EVALUATION_STREAM
 
 DEFAULT_STEPS = 5_000
 NOISE_MARGIN = 10  # a direction of the data is seen when its variance is so many times the decoder's
 GROUPED_PARAMETERS = 100_000  # larger networks fill a core alone; stacking them gains nothing
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 GROUP = 16  # restarts in a shard at most
 
 
@@ -46,6 +51,7 @@ class Recipe(Frozen):
         schedule: "plateau" or "constant".
         device: "auto" takes CUDA where there is one.
         exact: train each restart by itself.
+        precision: "bf16" rounds what enters matrix products and convolutions to bfloat16.
         settings: options of family, architecture, dataset and likelihood.
     """
 
@@ -55,7 +61,7 @@ class Recipe(Frozen):
     likelihood: str | None = None
     latent_dim: Positive
     restarts: Positive = 10
-    seed: NonNegative = 0
+    seed: Annotated[int, Field(ge=0, lt=EVALUATION_STREAM)] = 0
     epochs: Positive | None = None
     steps: Positive | None = None
     batch_size: Positive = 64
@@ -63,6 +69,7 @@ class Recipe(Frozen):
     schedule: Literal["plateau", "constant"] = "plateau"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     exact: bool = False
+    precision: Literal["float32", "bf16"] = "float32"
     settings: dict[str, Option] = {}
 
 
@@ -73,6 +80,7 @@ class Prepared(Frozen, arbitrary_types_allowed=True):
         config: options complete.
         dataset: loaded.
         parameters: number of weights of one restart.
+        stacked: restarts are worth training together.
         posterior: what the latents are means of.
         notes: what the user should know before training.
     """
@@ -80,13 +88,15 @@ class Prepared(Frozen, arbitrary_types_allowed=True):
     config: RunConfig
     dataset: Dataset
     parameters: int
+    stacked: bool
     posterior: Literal["q(z|x)", "q(z|x,u)"]
     notes: list[str]
 
     @property
     def name(self) -> str:
         """A folder name that tells runs of different families, architectures, datasets and dimensions apart."""
-        data = Path(self.config.dataset.name).stem
+        data = self.config.dataset.name
+        data = data if ":" in data else Path(data).stem
         return f"{self.config.family.name}-{self.config.architecture.name}-{data}-d{self.config.latent_dim}".replace(":", ".")
 
     def describe(self, folder: Path, workers: int) -> str:
@@ -104,18 +114,19 @@ class Prepared(Frozen, arbitrary_types_allowed=True):
             "restarts": f"{config.restarts}, seeds {config.seed} to {config.seed + config.restarts - 1}",
             "weights": f"{self.parameters:,} per restart, {config.latent_dim} latent dimensions, means of {self.posterior}",
             "steps": f"{steps:,} of {training.batch_size} rows, {per_epoch:,} an epoch",
-            "shards": f"{self.shards(workers)} on {workers} workers, {config.device}",
+            "shards": f"{self.shards(workers)} on {workers} workers, {config.device}, {config.precision}",
         }
         return "\n".join(f"{name:13}{str(text).strip()}" for name, text in lines.items())
 
     def shards(self, workers: int) -> list[list[int]]:
         """Cut the restarts into groups that are trained together.
 
-        Small networks are stacked, as many as keeps all workers busy; large ones and `exact` runs are trained one by one.
+        Small networks are stacked, as many as keeps all workers busy; large ones, convolutions and `exact` runs are trained
+        one by one.
         """
         restarts = self.config.restarts
         size = 1
-        if not self.config.exact and self.parameters <= GROUPED_PARAMETERS:
+        if self.stacked and not self.config.exact:
             size = min(GROUP, -(-restarts // workers))
         return [list(range(first, min(first + size, restarts))) for first in range(0, restarts, size)]
 
@@ -134,15 +145,15 @@ class Prepared(Frozen, arbitrary_types_allowed=True):
                 evaluation_rows=len(dataset.evaluation),
                 shape=list(dataset.train.x.shape[1:]),
             ),
-            environment=environment(),
+            environment=environment(config.device),
             posterior=self.posterior,
             shards=self.shards(workers),
             restarts=[Restart(index=i, seed=config.seed + i) for i in range(config.restarts)],
         )
 
 
-def environment() -> Environment:
-    """What this process runs on."""
+def environment(device: Literal["cpu", "cuda"]) -> Environment:
+    """What this process runs on, and how a new run on the device computes."""
     return Environment(
         stabaudit=__version__,
         python=platform.python_version(),
@@ -151,6 +162,7 @@ def environment() -> Environment:
         platform=platform.platform(),
         processor=torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine(),
         cores=os.cpu_count() or 1,
+        products=fastest_library() if device == "cpu" else "blas",
     )
 
 
@@ -170,9 +182,13 @@ def prepare(recipe: Recipe, *, data_dir: Path | None = None, download: bool = Fa
     if recipe.epochs and recipe.steps:
         raise UsageError("--epochs and --steps: give one of them")
     family, loader = resolve("family", recipe.family), loader_of(recipe.data)
+    if not (isinstance(family, type) and issubclass(family, Family)):
+        raise UsageError(f"family {recipe.family!r} is not a subclass of stabaudit.families.base.Family")
     architecture = resolve("architecture", recipe.arch)
     if dataset is None:
         dataset = load_dataset(recipe.data, dataset_options(recipe), data_dir=data_dir, download=download)
+    if not isinstance(dataset, Dataset):
+        raise UsageError(f"dataset {recipe.data!r} gave a {type(dataset).__name__}, not a stabaudit.data.dataset.Dataset")
     likelihood = recipe.likelihood or dataset.likelihood
     if likelihood not in LIKELIHOODS:
         raise unknown("likelihood", likelihood, LIKELIHOODS)
@@ -196,20 +212,25 @@ def prepare(recipe: Recipe, *, data_dir: Path | None = None, download: bool = Fa
             schedule=recipe.schedule,
         ),
         exact=recipe.exact,
+        precision=recipe.precision,
         device=_device(recipe.device),
     )
     return _checked(config, dataset, family)
 
 
 def dataset_options(recipe: Recipe) -> dict[str, Option]:
-    """Those of a recipe's settings that are options of its dataset.
+    """Those of a recipe's settings that are options of its dataset; of an option that others have too, only `dataset.option`.
 
     Raises:
-        UsageError: an unknown dataset.
+        UsageError: an unknown dataset, family or architecture.
     """
-    known = options_of(loader_of(recipe.data))
-    own = {key.removeprefix("dataset."): value for key, value in recipe.settings.items()}
-    return {key: value for key, value in own.items() if key in known}
+    others = options_of(resolve("family", recipe.family)).keys() | options_of(resolve("architecture", recipe.arch)).keys()
+    return {
+        option: recipe.settings[key]
+        for option in options_of(loader_of(recipe.data))
+        for key in (option, f"dataset.{option}")
+        if key in recipe.settings and key not in others
+    }
 
 
 def _checked(config: RunConfig, dataset: Dataset, family: type[Family]) -> Prepared:
@@ -223,15 +244,31 @@ def _checked(config: RunConfig, dataset: Dataset, family: type[Family]) -> Prepa
         )
     if config.likelihood.name == "bernoulli" and (dataset.train.x.min() < 0 or dataset.train.x.max() > 1):
         raise UsageError(f"the Bernoulli likelihood needs values in [0, 1], and {dataset.name} has others: --likelihood gaussian")
-    with torch.device("meta"):
-        model = builder(config, dataset.train.x.shape[1:], 0 if u is None else u.shape[1], rows)()
+    model = _built(config, dataset)
+    parameters = sum(p.numel() for p in model.parameters())
+    convolutional = any(isinstance(module, CONVOLUTIONS) for module in model.modules())
     return Prepared(
         config=config,
         dataset=dataset,
-        parameters=sum(p.numel() for p in model.parameters()),
+        parameters=parameters,
+        stacked=parameters <= GROUPED_PARAMETERS and not convolutional,
         posterior="q(z|x,u)" if model.sees_u else "q(z|x)",
         notes=model.warnings(0 if u is None else len(np.unique(u, axis=0))) + _spectrum(config, dataset),
     )
+
+
+def _built(config: RunConfig, dataset: Dataset) -> Family:
+    """One restart's model, as a worker will build it."""
+    u = dataset.train.u
+    build = builder(config, dataset.train.x.shape[1:], 0 if u is None else u.shape[1], len(dataset.train))
+    try:
+        with torch.random.fork_rng(devices=[]):
+            return build()
+    except StabauditError:
+        raise
+    except Exception as error:  # a user's family or architecture can raise anything
+        what = f"family {config.family.name!r} on architecture {config.architecture.name!r}"
+        raise UsageError(f"{what} cannot be built: {type(error).__name__}: {error}") from error
 
 
 def _spectrum(config: RunConfig, dataset: Dataset) -> list[str]:

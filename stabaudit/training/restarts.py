@@ -1,7 +1,7 @@
 """The restart axis: R restarts of one family, trained together or alone.
 
-Parameters of all restarts live in one buffer of shape (R, P), a restart a row, and every network weight is a view into it. So one
-optimiser call updates everything, a restart is one row to save, and the traced step reads weights in place.
+Parameters of all restarts live in one flat buffer, and every network weight is a view into it that never moves. So the compiled
+step reads weights in place, one optimiser call updates everything, and a checkpoint is one tensor.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,11 +17,14 @@ from stabaudit.config import Training
 from stabaudit.families.base import Batch, Family
 from stabaudit.nets.base import Posterior
 from stabaudit.training.adam import Adam, Plateau
-from stabaudit.training.graph import Step, Tensors, trace_step
+from stabaudit.training.graph import Inputs, Step, Tensors, compile_step
 from stabaudit.training.noise import Ahead, Fresh, Recorder, Request
+from stabaudit.training.products import Products
 
 ALIGNMENT = 16  # float32 numbers in a cache line: no two weights share one
+IMAGE_WEIGHT = 4  # dimensions of a convolution's weight: out, in, height, width
 EVALUATION_ROWS = 1000  # rows encoded at once
+PLAIN = Products()  # float32 by torch's own choice
 EVALUATION_STREAM = 2**31  # set apart from the seeds of training streams
 
 
@@ -53,31 +56,30 @@ class Epoch:
 
 
 class _Layout:
-    """Where each tensor of a module lies in a row of the flat buffer."""
+    """Where the parameters of R restarts lie in one flat buffer: all restarts of one parameter beside each other.
 
-    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+    Weights of convolutions of a lone restart lie channels last, which is what makes their layers run so.
+    """
+
+    def __init__(self, tensors: Mapping[str, Tensor], restarts: int) -> None:
+        self.restarts = restarts
         self.shapes = {name: tensor.shape for name, tensor in tensors.items()}
         self.offsets: dict[str, int] = {}
         self.size = 0
         for name, shape in self.shapes.items():
             self.offsets[name] = self.size
-            self.size += -(-shape.numel() // ALIGNMENT) * ALIGNMENT
-
-    def flatten(self, tensors: Mapping[str, Tensor]) -> Tensor:
-        """Copy tensors into a new row, shape (P,)."""
-        row = torch.zeros(self.size, device=next(iter(tensors.values())).device)
-        for name, view in self.views(row).items():
-            view.copy_(tensors[name].detach())
-        return row
+            self.size += -(-restarts * shape.numel() // ALIGNMENT) * ALIGNMENT
 
     def views(self, flat: Tensor) -> Tensors:
-        """Views of a buffer (…, P): one tensor of shape (…, *shape) per name."""
-        return {
-            name: flat[..., start : start + self.shapes[name].numel()].unflatten(-1, self.shapes[name])
-            if self.shapes[name]
-            else flat[..., start]
-            for name, start in self.offsets.items()
-        }
+        """Views of a buffer of shape (size,): a tensor of shape (R, *shape) per name."""
+        return {name: self._view(flat[start:], self.shapes[name]) for name, start in self.offsets.items()}
+
+    def _view(self, flat: Tensor, shape: torch.Size) -> Tensor:
+        block = flat[: self.restarts * shape.numel()]
+        if self.restarts == 1 and len(shape) == IMAGE_WEIGHT:
+            out, into, height, width = shape
+            return block.view(1, out, height, width, into).permute(0, 1, 4, 2, 3)
+        return block.view(self.restarts, *shape)
 
 
 class Restarts:
@@ -89,10 +91,17 @@ class Restarts:
         rows: the training rows, at least one batch.
         training: batch size, budget and learning rate.
         device: where to train.
+        products: how matrix products are computed.
     """
 
-    def __init__(
-        self, build: Callable[[], Family], seeds: Sequence[int], rows: Rows, training: Training, device: str = "cpu"
+    def __init__(  # noqa: PLR0917
+        self,
+        build: Callable[[], Family],
+        seeds: Sequence[int],
+        rows: Rows,
+        training: Training,
+        device: str = "cpu",
+        products: Products = PLAIN,
     ) -> None:
         self.rows = Rows(rows.x.to(device), rows.u.to(device))
         self.batch_size = training.batch_size
@@ -101,23 +110,28 @@ class Restarts:
         self.step = 0
         families = [_seeded(build, seed).to(device) for seed in seeds]
         self.family = families[0].train()
-        self._layout = _Layout(dict(self.family.named_parameters()))
-        self._flat = torch.stack([self._layout.flatten(dict(family.named_parameters())) for family in families])
+        layout = _Layout(dict(self.family.named_parameters()), len(seeds))
+        self._flat = torch.zeros(layout.size, device=device)
+        self._parameters = layout.views(self._flat)
         self._buffers = {
             name: torch.stack([family.get_buffer(name) for family in families]) for name, _ in self.family.named_buffers()
         }
-        self._gradients = torch.zeros_like(self._flat)
-        self._adam = Adam(self._flat)
+        for row, family in enumerate(families):
+            for name, value in family.named_parameters():
+                self._parameters[name][row] = value.detach()
+        self._adam = Adam(self._flat, lambda flat: list(layout.views(flat).values()))
         self._generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]
         self._schedules = [Plateau(training.learning_rate) for _ in seeds]
         self._decays = training.schedule == "plateau"
+        self._products = products
         self.terms, requests = self._probe()
         self._noise = Ahead(requests, self._generators)
-        self._traced: Step | None = None
+        self._progress = torch.zeros((), device=device)
+        self._compiled: Step | None = None
 
     def __len__(self) -> int:
         """Return the number of restarts."""
-        return len(self._flat)
+        return len(self._generators)
 
     def train_epoch(self, on_step: Callable[[int], None] = lambda _: None) -> Epoch:
         """Train every restart for one pass over the rows, each in its own order, or for what is left of the budget.
@@ -126,14 +140,15 @@ class Restarts:
         """
         steps = min(self.steps_per_epoch, self.total_steps - self.step)
         order = torch.stack([torch.randperm(len(self.rows), generator=g, device=g.device) for g in self._generators])
-        batches = order[:, : steps * self.batch_size].view(len(self), steps, self.batch_size)
+        # Row numbers of one step after another, those of all restarts side by side.
+        batches = order[:, : steps * self.batch_size].unflatten(1, (steps, self.batch_size)).transpose(0, 1).flatten(1)
         totals = torch.zeros(len(self), len(self.terms), dtype=torch.float64, device=self._flat.device)
         rates = [schedule.learning_rate for schedule in self._schedules]
         with torch.inference_mode():
-            for number in range(steps):
+            for number, batch in enumerate(batches.unbind()):
                 if number % self._noise.steps == 0:
                     self._noise.draw(min(self._noise.steps, steps - number))
-                totals += self._train_step(batches[:, number], self._noise.step(number % self._noise.steps), rates)
+                totals += self._train_step(batch, self._noise.step(number % self._noise.steps), rates)
                 on_step(self.step)
         means = (totals / steps).cpu().numpy()
         epoch = Epoch(self.step, {name: means[:, column] for column, name in enumerate(self.terms)}, rates)
@@ -143,27 +158,29 @@ class Restarts:
         return epoch
 
     def _train_step(self, batch: Tensor, noise: list[Tensor], rates: list[float]) -> Tensor:
-        """One step of every restart on the rows `batch`, shape (R, B); the terms, shape (R, terms)."""
-        x, u = (rows.index_select(0, batch.flatten()).unflatten(0, batch.shape) for rows in (self.rows.x, self.rows.u))
-        progress = torch.tensor(self.step / self.total_steps, device=x.device)
-        # A lone restart is traced without the restart axis: plain matrix products, and bits that depend on its seed alone.
-        lone = len(self) == 1
-        parameters = self._layout.views(self._flat[0] if lone else self._flat)
-        buffers = {name: value[0] for name, value in self._buffers.items()} if lone else self._buffers
-        arguments = (parameters, buffers, *((x[0], u[0], [n[0] for n in noise]) if lone else (x, u, noise)), progress)
-        if self._traced is None:
-            with torch.inference_mode(mode=False):
-                self._traced = trace_step(self.family, self.terms, arguments, grouped=not lone)
-        gradients, values = self._traced(*arguments)
-        targets = self._layout.views(self._gradients[0] if lone else self._gradients)
-        torch._foreach_copy_(list(targets.values()), [gradients[name] for name in targets])
-        self._adam.step(self._gradients, rates)
+        """One step of every restart on the rows `batch`, shape (R·B,); the terms, shape (R, terms)."""
+        x, u = self.rows.x.index_select(0, batch), self.rows.u.index_select(0, batch)
+        if len(self) > 1:
+            x, u = x.unflatten(0, (len(self), -1)), u.unflatten(0, (len(self), -1))
+        inputs = Inputs(x, u, noise, self._progress.fill_(self.step / self.total_steps))
+        if self._compiled is None:
+            self._compiled = self._compile(inputs)
+        self._adam.begin(rates)
+        values = self._compiled(inputs)
         self.step += 1
         return values
 
+    def _compile(self, inputs: Inputs) -> Step:
+        # A lone restart has no restart axis: plain matrix products, and bits that depend on its seed alone.
+        lone = len(self) == 1
+        parameters, buffers = (_first(of) if lone else of for of in (self._parameters, self._buffers))
+        update, products = self._adam.update, self._products
+        with torch.inference_mode(mode=False):
+            return compile_step(self.family, self.terms, parameters, buffers, inputs, update, products, grouped=not lone)
+
     def module(self, restart: int) -> Family:
         """One restart as a module of its own, in evaluation mode. The module is shared: use it before asking for another."""
-        state = self._layout.views(self._flat[restart]) | {name: value[restart] for name, value in self._buffers.items()}
+        state = {name: value[restart] for name, value in (self._parameters | self._buffers).items()}
         self.family.load_state_dict(state, strict=False)  # buffers that are not persistent are constants
         return self.family.eval()
 
@@ -185,6 +202,7 @@ class Restarts:
                 value.copy_(tensors[name])
         for generator, state in zip(self._generators, tensors["generators"], strict=True):
             generator.set_state(state.cpu().clone())  # torch reads the bytes as they lie: a view of a row may be misaligned
+        self._compiled = None  # it holds buffers that never change as constants
         self.step = numbers["step"]
         self._schedules = [Plateau(**schedule) for schedule in numbers["schedules"]]
 
@@ -219,6 +237,11 @@ def evaluate(family: Family, rows: Rows, seed: int) -> dict[str, float]:
             for name, value in family.loss(batch).items():
                 totals[name] = totals.get(name, 0.0) + value.item() * len(x) / len(rows)
     return totals
+
+
+def _first(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The first restart's part of each tensor."""
+    return {name: value[0] for name, value in tensors.items()}
 
 
 def _seeded(build: Callable[[], Family], seed: int) -> Family:

@@ -17,6 +17,7 @@ from stabaudit.store.manifest import Restart
 from stabaudit.store.run import Run
 from stabaudit.training.build import builder
 from stabaudit.training.messages import Progress, Shard
+from stabaudit.training.products import Products
 from stabaudit.training.restarts import Epoch, Restarts, encode, evaluate
 from stabaudit.training.share import rows_of, shared
 
@@ -71,16 +72,19 @@ def train_shard(shard: Shard, report: Callable[[Progress], None]) -> list[Restar
     """Train a shard from its checkpoint, or from its beginning, and write the files of its restarts.
 
     Returns:
-        What became of each restart; those whose loss left the finite numbers are "diverged", with no latents.
+        What became of each restart that was unfinished; where the loss left the finite numbers "diverged", with no latents.
     """
     run = Run.delegate(shard.folder)
     train, evaluation = _arrays(shard.arrays)
     rows = rows_of(train)
     build = builder(shard.config, tuple(train.x.shape[1:]), rows.u.shape[1], len(rows))
     seeds = [shard.config.seed + index for index in shard.restarts]
-    restarts = Restarts(build, seeds, rows, shard.config.training, shard.config.device)
+    products = Products(run.manifest.environment.products, shard.config.precision)
+    restarts = Restarts(build, seeds, rows, shard.config.training, shard.config.device, products)
     history = _train(restarts, run.checkpoint_path(shard.number), shard, report)
-    return [_finish(run, restarts, row, index, history, evaluation) for row, index in enumerate(shard.restarts)]
+    # Files of a restart that was done before stay as they are: its record holds their digests.
+    rows_to_finish = [(row, index) for row, index in enumerate(shard.restarts) if index in run.unfinished]
+    return [_finish(run, restarts, row, index, history, evaluation) for row, index in rows_to_finish]
 
 
 def _train(restarts: Restarts, checkpoint: Path, shard: Shard, report: Callable[[Progress], None]) -> _History:

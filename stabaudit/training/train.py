@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stabaudit.store.evaluation import Evaluation
 from stabaudit.store.manifest import Restart
+from stabaudit.store.resume import agree
 from stabaudit.store.run import Run
 from stabaudit.training.messages import Event, Failed, Finished, Shard
 from stabaudit.training.prepare import Prepared
@@ -47,7 +48,10 @@ def train(
         BadRun: a folder that holds something else, cannot be written, or is being written by another process.
     """
     with ExitStack() as stack:
-        runs = [stack.enter_context(Run.prepare(job.folder, job.prepared.manifest(job.folder.name, workers))) for job in jobs]
+        wanted = [job.prepared.manifest(job.folder.name, workers) for job in jobs]
+        for job, manifest in zip(jobs, wanted, strict=True):  # refuse all before one is written
+            agree(job.folder, manifest)
+        runs = [stack.enter_context(Run.prepare(job.folder, manifest)) for job, manifest in zip(jobs, wanted, strict=True)]
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stabaudit-")))
         shards: list[Shard] = []
         by_folder: dict[Path, Run] = {}
@@ -78,7 +82,7 @@ def _records(run: Run, event: Finished | Failed) -> list[Restart]:
     if isinstance(event, Finished):
         return event.restarts
     failed = {"state": "failed", "detail": event.message}
-    return [run.manifest.restarts[i].model_copy(update=failed) for i in event.shard.restarts]
+    return [run.restart(i).model_copy(update=failed) for i in event.shard.restarts if i in run.unfinished]
 
 
 def _unfinished(run: Run) -> list[tuple[int, tuple[int, ...]]]:

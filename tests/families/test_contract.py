@@ -19,14 +19,15 @@ OPTIONS = {
     "ivae": [{}, {"prior_mean": "learned", "prior_network": "mlp", "encoder_u": "false"}],
 }
 CASES = [(family, options) for family in known("family") for options in OPTIONS.get(family, [{}])]
-SHAPES = {"mlp": [(6,), (1, 4, 4)]}
+SHAPES = {"mlp": [(6,), (1, 4, 4)], "conv": [(2, 4, 8)]}
+SMALL = {"mlp": {"widths": "12,10"}, "conv": {"channels": "3,4,5,6"}}
 
 
 def config_of(family, options, likelihood, architecture="mlp"):
     from stabaudit.registry import resolve
 
     chosen = choose(
-        options | {"widths": "12,10"},
+        options | SMALL[architecture],
         family=(family, resolve("family", family)),
         architecture=(architecture, resolve("architecture", architecture)),
         likelihood=(likelihood, LIKELIHOODS[likelihood]),

@@ -29,7 +29,7 @@ STRONG = Score(
     p_rotation=0.0476,
     dead_dimensions=(),
 )
-RUN = RunSummary("vade", "runs/vade", "vade", "mlp", "mnist", "f", 50, 10_000, 10, 10, ())
+RUN = RunSummary("vade", "runs/vade", "vade", "mlp", "mnist", "f", "float32", 50, 10_000, 10, 10, ())
 
 
 @pytest.mark.parametrize(

@@ -71,11 +71,12 @@ def test_same_seeds_same_bits(seeds):
 def test_neighbours_do_not_touch_each_other():
     """The random streams and weights of a restart do not depend on who is beside it: a diverging neighbour changes nothing."""
     a, b = group("vae", [1, 2]), group("vae", [1, 2])
-    b._flat[1] = float("nan")
+    for weights in b._parameters.values():
+        weights[1] = float("nan")
     first, second = a.train_epoch(), b.train_epoch()
     assert first.terms["loss"][0] == second.terms["loss"][0]
     assert np.isnan(second.terms["loss"][1])
-    assert torch.equal(a._flat[0], b._flat[0])
+    assert all(torch.equal(value[0], b._parameters[name][0]) for name, value in a._parameters.items())
 
 
 def test_a_training_step_is_adam_on_the_gradient_of_the_loss():
@@ -95,7 +96,7 @@ def test_a_training_step_is_adam_on_the_gradient_of_the_loss():
     losses = []
     for step in range(8):
         batch = order[step * 32 : (step + 1) * 32]
-        loss = family.loss(Batch(rows.x[batch], rows.u[batch], Replay([n[0] for n in noise.step(step)]), torch.zeros(())))["loss"]
+        loss = family.loss(Batch(rows.x[batch], rows.u[batch], Replay(noise.step(step)), torch.zeros(())))["loss"]
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
