@@ -1,5 +1,11 @@
 """Run folders with latents whose relation is known."""
 
+import os
+
+# Before numpy or torch is loaded: tests run side by side, and small products on two threads each would be many times slower.
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+
 from pathlib import Path
 
 import numpy as np

@@ -2,9 +2,9 @@
 
 Encoder: 3×3 convolutions 8, 16, max-pool, 32, 64, max-pool, a (h/4)×(w/4) convolution to 1×1×64, a fully connected layer of 64,
 then mean and log-variance. Decoder: two fully connected layers of 64, transposed convolutions 64 (kernel h/4 × w/4), 32
-(4, stride 2), 16 (3), 8 (4, stride 2), a 3×3 convolution to the channels of x. Batch normalisation (Ioffe & Szegedy
-2015) and ELU follow all convolutions but the last of each; the layers before a normalisation have no bias, which it would cancel. The convolutions
-from and to 1×1 see every pixel once: they are written as the linear maps that they are.
+(4, stride 2), 16 (3), 8 (4, stride 2), a 3×3 convolution to the channels of x. Batch normalisation (Ioffe & Szegedy 2015) and
+ELU follow all convolutions but the last of each; the layers before a normalisation have no bias, which it would cancel. The
+convolutions from and to 1×1 see every pixel once: they are written as the linear maps that they are.
 """
 
 import math
