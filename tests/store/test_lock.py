@@ -91,5 +91,5 @@ def test_a_folder_of_another_user_is_refused(tmp_path):
     answer = context.Queue()
     process = context.Process(target=_as_nobody, args=(tmp_path, answer))
     process.start()
-    assert "permission denied" in answer.get(timeout=20)
+    assert "permission denied" in answer.get(timeout=120)
     process.join()
