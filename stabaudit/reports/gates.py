@@ -21,7 +21,7 @@ def gates_report(gates: Sequence[Gate], run: str) -> Report:
 
 def _row(gate: Gate) -> list[str]:
     if gate.kind == "regression" and gate.change is not None:
-        what = f"change of {gate.score} {gate.operator} {gate.bound:g}"
+        what = f"change of {gate.score} {gate.operator} {gate.bound + 0.0:g}"  # a margin of zero is no "-0"
         value = mean_with_interval(gate.change, gate.change_low, gate.change_high)
     else:
         what = f"{gate.score} {gate.operator} {gate.bound:g}"
@@ -33,11 +33,12 @@ def _explain(gate: Gate) -> str:
     said = f"{gate.score} is {mean_with_interval(gate.value, gate.ci_low, gate.ci_high)}"
     if gate.kind == "regression":
         said += f", was {number(gate.baseline)}"
+    low = gate.change_low if gate.kind == "regression" else gate.ci_low
     reason = {
         "pass": "all of the interval keeps the bound",
         "fail": "none of the interval keeps the bound",
         "inconclusive": "the interval holds the bound; train more restarts"
-        if gate.ci_low is not None
+        if low is not None
         else "there is no interval; train three restarts or more",
     }[gate.verdict]
     return f"{said}: {gate.verdict}, {reason}."

@@ -78,9 +78,9 @@ def axes(strong: Score) -> Literal["reproducible", "not settled", "no better tha
         return "not settled"
     if low > rotation:
         return "reproducible"
-    if low <= chance:
-        return "none seen"
-    return "no better than turned" if high < rotation else "not settled"
+    if high >= rotation:
+        return "not settled"
+    return "no better than turned" if low > chance else "none seen"
 
 
 def explain(strong: Score) -> str:
@@ -98,4 +98,4 @@ def explain(strong: Score) -> str:
         case "none seen":
             return f"{said} does not lie above {unrelated}: no common axes can be seen."
         case _:
-            return f"{said} lies above {unrelated}; whether above the {turned} too is not settled: more restarts would tell."
+            return f"{said}, {unrelated}: whether it lies above the {turned} is not settled; more restarts would tell."

@@ -135,3 +135,10 @@ def test_holm_is_never_below_and_keeps_the_order(p):
 
 def test_holm_of_willetts():
     assert holm([0.42234, 0.02910, 0.03876]) == pytest.approx([0.42234, 0.0873, 0.0873])
+
+
+def test_the_smallest_p_with_split_zeros_is_that_of_all_others_on_one_side():
+    """Enumeration over the signs of zeros and others alike: zeros share their ranks evenly at best."""
+    differences = np.array([0, 0, 0, 0, 1.0, 2.0, 3.0, 4.0])
+    extreme = signed_rank(differences, zeros="split")
+    assert extreme.p == extreme.min_p > 2 * 0.5**8
