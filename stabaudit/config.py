@@ -36,9 +36,9 @@ class Choice(Frozen):
 class Training(Frozen):
     """How one restart is trained: Adam (0.9, 0.999) over shuffled batches.
 
-    Exactly one of `epochs` and `steps` is set. `schedule` "plateau" divides the learning rate by ten whenever the mean training loss
-    has not improved at eleven checks in a row; it is checked at the end of an epoch, every 500 steps at the most often, so budgets
-    under 6,000 steps keep their rate. "constant" leaves it alone.
+    Exactly one of `epochs` and `steps` is set. `schedule` "plateau" divides the learning rate by ten whenever the mean training
+    loss has not improved at eleven checks in a row. It is checked at the end of an epoch, every 500 steps at the most often, so
+    that budgets under 6,000 steps keep their rate. "constant" leaves it alone.
     """
 
     epochs: Positive | None = None
