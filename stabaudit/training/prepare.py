@@ -3,6 +3,7 @@
 import os
 import platform
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -22,10 +23,11 @@ from stabaudit.families.base import Family
 from stabaudit.nets.likelihoods import LIKELIHOODS
 from stabaudit.registry import resolve, unknown
 from stabaudit.store.manifest import DatasetRecord, Environment, Manifest, Restart
-from stabaudit.training.build import builder, choose
+from stabaudit.training.build import OWN, builder, choose, own
 from stabaudit.training.products import fastest_library
 from stabaudit.training.restarts import EVALUATION_STREAM
 
+DEFAULT_ARCHITECTURE = "mlp"
 DEFAULT_STEPS = 5_000
 NOISE_MARGIN = 10  # a direction of the data is seen when its variance is so many times the decoder's
 GROUPED_PARAMETERS = 100_000  # larger networks fill a core alone; stacking them gains nothing
@@ -39,8 +41,8 @@ class Recipe(Frozen):
     Args:
         family: registered name or `package.module:Class`.
         data: registered name or the path of a file.
-        arch: registered name.
-        likelihood: "bernoulli" or "gaussian"; None: what the dataset suggests.
+        arch: registered name; None: "mlp", or the family's own where it brings one.
+        likelihood: "bernoulli", "gaussian" or "logistic"; None: what the dataset suggests, or else what the family can use.
         latent_dim: d.
         restarts: N.
         seed: of restart 0; restart i has seed + i.
@@ -57,7 +59,7 @@ class Recipe(Frozen):
 
     family: str
     data: str
-    arch: str = "mlp"
+    arch: str | None = None
     likelihood: str | None = None
     latent_dim: Positive
     restarts: Positive = 10
@@ -82,6 +84,7 @@ class Prepared(Frozen, arbitrary_types_allowed=True):
         parameters: number of weights of one restart.
         stacked: restarts are worth training together.
         posterior: what the latents are means of.
+        grid: (h, w, d) where the latents form a grid, else None.
         notes: what the user should know before training.
     """
 
@@ -90,6 +93,7 @@ class Prepared(Frozen, arbitrary_types_allowed=True):
     parameters: int
     stacked: bool
     posterior: Literal["q(z|x)", "q(z|x,u)"]
+    grid: tuple[int, int, int] | None
     notes: list[str]
 
     @property
@@ -104,6 +108,7 @@ class Prepared(Frozen, arbitrary_types_allowed=True):
         config, training = self.config, self.config.training
         per_epoch = len(self.dataset.train) // training.batch_size
         steps = training.steps or (training.epochs or 0) * per_epoch
+        at = f" at each of {self.grid[0]}×{self.grid[1]} positions" if self.grid else ""
         lines = {
             "folder": folder,
             "family": f"{config.family.name} {_written(config.family)}",
@@ -112,7 +117,7 @@ class Prepared(Frozen, arbitrary_types_allowed=True):
             "dataset": f"{config.dataset.name} {_written(config.dataset)}",
             "rows": f"{len(self.dataset.train)} to train on, {len(self.dataset.evaluation)} to evaluate on",
             "restarts": f"{config.restarts}, seeds {config.seed} to {config.seed + config.restarts - 1}",
-            "weights": f"{self.parameters:,} per restart, {config.latent_dim} latent dimensions, means of {self.posterior}",
+            "weights": f"{self.parameters:,} per restart, {config.latent_dim} latent dimensions{at}, means of {self.posterior}",
             "steps": f"{steps:,} of {training.batch_size} rows, {per_epoch:,} an epoch",
             "shards": f"{self.shards(workers)} on {workers} workers, {config.device}, {config.precision}",
         }
@@ -147,6 +152,7 @@ class Prepared(Frozen, arbitrary_types_allowed=True):
             ),
             environment=environment(config.device),
             posterior=self.posterior,
+            grid=self.grid,
             shards=self.shards(workers),
             restarts=[Restart(index=i, seed=config.seed + i) for i in range(config.restarts)],
         )
@@ -181,23 +187,18 @@ def prepare(recipe: Recipe, *, data_dir: Path | None = None, download: bool = Fa
     """
     if recipe.epochs and recipe.steps:
         raise UsageError("--epochs and --steps: give one of them")
-    family, loader = resolve("family", recipe.family), loader_of(recipe.data)
-    if not (isinstance(family, type) and issubclass(family, Family)):
-        raise UsageError(f"family {recipe.family!r} is not a subclass of stabaudit.families.base.Family")
-    architecture = resolve("architecture", recipe.arch)
+    family, loader = _family(recipe), loader_of(recipe.data)
+    architecture = _architecture(recipe, family)
     if dataset is None:
         dataset = load_dataset(recipe.data, dataset_options(recipe), data_dir=data_dir, download=download)
     if not isinstance(dataset, Dataset):
         raise UsageError(f"dataset {recipe.data!r} gave a {type(dataset).__name__}, not a stabaudit.data.dataset.Dataset")
-    likelihood = recipe.likelihood or dataset.likelihood
-    if likelihood not in LIKELIHOODS:
-        raise unknown("likelihood", likelihood, LIKELIHOODS)
     chosen = choose(
         recipe.settings,
         family=(recipe.family, family),
-        architecture=(recipe.arch, architecture),
+        architecture=architecture,
         dataset=(recipe.data, loader),
-        likelihood=(likelihood, LIKELIHOODS[likelihood]),
+        likelihood=_likelihood(recipe, family, dataset),
     )
     config = RunConfig(
         **chosen,
@@ -224,13 +225,46 @@ def dataset_options(recipe: Recipe) -> dict[str, Option]:
     Raises:
         UsageError: an unknown dataset, family or architecture.
     """
-    others = options_of(resolve("family", recipe.family)).keys() | options_of(resolve("architecture", recipe.arch)).keys()
+    family = _family(recipe)
+    others = options_of(family).keys() | options_of(_architecture(recipe, family)[1]).keys()
     return {
         option: recipe.settings[key]
         for option in options_of(loader_of(recipe.data))
         for key in (option, f"dataset.{option}")
         if key in recipe.settings and key not in others
     }
+
+
+def _family(recipe: Recipe) -> type[Family]:
+    family = resolve("family", recipe.family)
+    if not (isinstance(family, type) and issubclass(family, Family)):
+        raise UsageError(f"family {recipe.family!r} is not a subclass of stabaudit.families.base.Family")
+    return family
+
+
+def _architecture(recipe: Recipe, family: type[Family]) -> tuple[str, Callable[..., object]]:
+    """Name and builder of the networks."""
+    if "architecture" not in family.own:
+        name = recipe.arch or DEFAULT_ARCHITECTURE
+        return name, resolve("architecture", name)
+    if recipe.arch not in {None, OWN}:
+        raise UsageError(f"family {recipe.family!r} brings its own networks, not {recipe.arch!r}: leave --arch out")
+    return OWN, own
+
+
+def _likelihood(recipe: Recipe, family: type[Family], dataset: Dataset) -> tuple[str, Callable[..., object]]:
+    """Name and class of the likelihood."""
+    if "likelihood" in family.own:
+        if recipe.likelihood not in {None, OWN}:
+            raise UsageError(
+                f"family {recipe.family!r} brings its own likelihood, not {recipe.likelihood!r}: leave --likelihood out"
+            )
+        return OWN, own
+    suited = dataset.likelihood if dataset.likelihood in (family.likelihoods or LIKELIHOODS) else family.likelihoods[0]
+    name = recipe.likelihood or suited
+    if name not in LIKELIHOODS:
+        raise unknown("likelihood", name, LIKELIHOODS)
+    return name, LIKELIHOODS[name]
 
 
 def _checked(config: RunConfig, dataset: Dataset, family: type[Family]) -> Prepared:
@@ -253,6 +287,7 @@ def _checked(config: RunConfig, dataset: Dataset, family: type[Family]) -> Prepa
         parameters=parameters,
         stacked=parameters <= GROUPED_PARAMETERS and not convolutional,
         posterior="q(z|x,u)" if model.sees_u else "q(z|x)",
+        grid=model.grid,
         notes=model.warnings(0 if u is None else len(np.unique(u, axis=0))) + _spectrum(config, dataset),
     )
 

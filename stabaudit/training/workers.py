@@ -122,16 +122,21 @@ def _context() -> Any:  # noqa: ANN401 -- the types of contexts are private
     return context
 
 
-def _work(connection: Connection) -> None:
-    """Train one shard after another until the other end closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where there is no fork server
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # huge pages: a tenth less time with large weights
+def settle() -> None:
+    """Make the calling process a worker: one thread, huge pages, no time lost on denormal numbers."""
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch asks for huge pages: a tenth less time with large weights
     import torch  # noqa: PLC0415 -- preloaded by the fork server
-
-    from stabaudit.training.shard import train_shard  # noqa: PLC0415
 
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
+
+
+def _work(connection: Connection) -> None:
+    """Train one shard after another until the other end closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where there is no fork server
+    settle()
+    from stabaudit.training.shard import train_shard  # noqa: PLC0415
+
     while True:
         try:
             shard: Shard = connection.recv()
@@ -144,4 +149,4 @@ def _work(connection: Connection) -> None:
         except BrokenPipeError:
             return  # the parent is gone
         except Exception as error:  # noqa: BLE001 -- whatever a family raises is told, and the others go on
-            connection.send(Failed(shard, "".join(traceback.format_exception_only(error)).strip()))
+            connection.send(Failed(shard, " ".join("".join(traceback.format_exception_only(error)).split())))

@@ -1,6 +1,5 @@
 """One writer at a time, and no lock outlives its process."""
 
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -18,6 +17,18 @@ from stabaudit.store.lock import WriteLock
 lock = WriteLock(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(60)
+"""
+
+AS_NOBODY = """
+import os, sys
+from pathlib import Path
+from stabaudit.errors import BadRun
+from stabaudit.store.lock import WriteLock
+os.setuid(65534)
+try:
+    WriteLock(Path(sys.argv[1]))
+except BadRun as error:
+    print(error)
 """
 
 
@@ -77,19 +88,7 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path, monkeypatch):
         WriteLock(tmp_path)
 
 
-def _as_nobody(folder, answer):
-    os.setuid(65534)
-    try:
-        WriteLock(folder)
-    except BadRun as error:
-        answer.put(str(error))
-
-
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can become somebody else")
 def test_a_folder_of_another_user_is_refused(tmp_path):
-    context = multiprocessing.get_context("spawn")
-    answer = context.Queue()
-    process = context.Process(target=_as_nobody, args=(tmp_path, answer))
-    process.start()
-    assert "permission denied" in answer.get(timeout=120)
-    process.join()
+    process = subprocess.run([sys.executable, "-c", AS_NOBODY, tmp_path], capture_output=True, text=True, check=True)
+    assert "permission denied" in process.stdout

@@ -40,7 +40,7 @@ class Moody(VAE):
         if PARENT is None or (passed and Path(passed).exists()):
             return
         if mood == "raise" and struck:
-            raise ArithmeticError("not today")
+            raise ArithmeticError("not\n  today")
         if mood == "die" and struck:
             os.kill(os.getpid(), signal.SIGKILL)
         shard.CHECKPOINT_SECONDS = 0.0  # of this worker

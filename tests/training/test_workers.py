@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from functools import cache
+from multiprocessing import forkserver
 from pathlib import Path
 
 import numpy as np
@@ -269,6 +270,14 @@ def test_no_worker_outlives_an_error(job, monkeypatch):
 
 
 # ----------------------------------------------------------------------------------------------------- processes that are struck
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_ctrl_c_does_not_reach_the_fork_server_even_while_it_imports_torch():
+    workers.warm_up()
+    status = Path(f"/proc/{forkserver._forkserver._forkserver_pid}/status").read_text()
+    assert int(status.partition("SigBlk:")[2].split()[0], 16) & (1 << (signal.SIGINT - 1))
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 def command_line(folder, data, mood, passed):

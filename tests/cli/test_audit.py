@@ -1,0 +1,144 @@
+"""`stabaudit audit`: a small plan from end to end."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stabaudit.audit import METRICS
+from stabaudit.cli.main import _run
+
+PLAN = """
+summary = "Which of two?"
+[defaults]
+data = "sources.npz"
+restarts = 3
+steps = 16
+batch_size = 32
+settings.widths = [8]
+[grid]
+family = ["vae", "vade"]
+latent_dim = [2, 3]
+"""
+CELLS = [f"family={family},latent_dim={d}" for family in ("vae", "vade") for d in (2, 3)]
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory):
+    """Mixed sources, which are known."""
+    folder = tmp_path_factory.mktemp("audit")
+    rng = np.random.default_rng(0)
+    sources = rng.laplace(size=(240, 3))
+    np.savez(folder / "sources.npz", x=sources @ rng.normal(size=(3, 5)), sources=sources)
+    (folder / "small.toml").write_text(PLAN)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _there(workplace, monkeypatch):
+    monkeypatch.chdir(workplace)
+
+
+@pytest.fixture
+def audit(capfd):
+    def command(*arguments):
+        status = _run(["audit", *arguments])
+        out, err = capfd.readouterr()
+        return status, out, err.splitlines()
+
+    return command
+
+
+def strict(text):
+    return json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+
+
+@pytest.fixture(scope="module")
+def first(workplace):
+    """The first audit, trained: its status, and its results as JSON."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(workplace)
+        status = _run(["audit", "small.toml", "--format", "json", "--output", "first.json", "--floor-draws", "5", "--quiet"])
+    return status, strict((workplace / "first.json").read_text())
+
+
+def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(audit, monkeypatch):
+    monkeypatch.setattr("stabaudit.training.workers.warm_up", lambda: pytest.fail("no process is needed"))
+    status, out, err = audit("small.toml", "--dry-run", "--out", "dry")
+    assert status == 0
+    assert [line.split()[1] for line in out.splitlines() if line.startswith("folder")] == [f"dry/{cell}" for cell in CELLS]
+    assert "stabaudit: small: 4 runs, 12 restarts, in dry" in err
+    assert not Path("dry").exists()
+
+
+def test_every_run_is_trained_and_compared(first):
+    status, document = first
+    assert status == 0
+    assert sorted(path.name for path in Path("audits/small").iterdir()) == sorted(CELLS)
+    assert all(
+        (Path("audits/small") / cell / "latents" / f"restart-{i:03d}.parquet").exists() for cell in CELLS for i in range(3)
+    )
+    assert document["schema_version"] == 1
+    assert {(score["run_a"], score["run_b"], score["relation"]) for score in document["scores"]} == {
+        (c, c, "within") for c in CELLS
+    }
+    strong = [score for score in document["scores"] if score["metric"] == "strong_mcc" and score["sample"] == "out"]
+    assert [(score["pairs"], score["restarts"]) for score in strong] == [(3, 3)] * 4
+    (families,) = document["families"]
+    assert {families["family_a"], families["family_b"]} == {"vae", "vade"}
+    assert families["n"] == 2
+    assert families["min_p"] == pytest.approx(0.5)  # 2/2²: two configurations cannot show more
+
+
+def test_the_scores_that_can_be_tested_are_those_that_runs_have(first):
+    assert {score["metric"] for score in first[1]["scores"]} == set(METRICS)
+
+
+def test_the_second_time_nothing_is_trained(first, audit):
+    before = {path: path.stat().st_mtime_ns for path in Path("audits").rglob("restart-*")}
+    status, out, err = audit("small.toml", "--format", "json", "--floor-draws", "5")
+    assert status == 0
+    assert strict(out) == first[1]
+    assert not any("done after" in line for line in err)
+    assert len(before) == 3 * 3 * len(CELLS)
+    assert {path: path.stat().st_mtime_ns for path in Path("audits").rglob("restart-*")} == before
+
+
+@pytest.mark.usefixtures("first")
+def test_the_table_has_a_row_for_every_run_and_the_test(audit):
+    status, out, err = audit("small.toml", "--floor-draws", "5", "--score", "weak_mcc@all.in")
+    assert status == 0
+    assert all(any(line.startswith(cell) for line in out.splitlines()) for cell in CELLS)
+    assert "weak_mcc@all.in" in out
+    assert err[0] == "stabaudit: small: 4 runs, 12 restarts, in audits/small"
+
+
+@pytest.mark.usefixtures("first")
+def test_a_run_of_another_configuration_stops_the_audit_before_anything_is_written(audit):
+    Path("other.toml").write_text(PLAN.replace("latent_dim = [2, 3]", "latent_dim = [4, 3]").replace("steps = 16", "steps = 17"))
+    status, out, (_, error) = audit("other.toml", "--out", "audits/small")
+    assert (status, out) == (2, "")
+    assert error.startswith(
+        "stabaudit: error: audits/small/family=vae,latent_dim=3 holds another run: training.steps is 16 there"
+    )
+    assert sorted(path.name for path in Path("audits/small").iterdir()) == sorted(CELLS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["quikstart"], "unknown plan 'quikstart'; did you mean 'quickstart'?"),
+        (["smal.toml"], "plan smal.toml: no such file or folder; did you mean 'small.toml'?"),
+        (["sources.npz"], "unknown plan 'sources.npz'; known: quickstart"),
+        (["small.toml", "--score", "strong"], "unknown score 'strong'; did you mean 'strong_mcc'"),
+        (["small.toml", "--workers", "0"], "'--workers': Input should be greater than or equal to 1"),
+        (["small.toml", "--output", "nowhere/x.json"], "--output nowhere/x.json: no folder nowhere; make it first"),
+    ],
+)
+def test_bad_usage_is_one_line_and_nothing_is_written(audit, arguments, message):
+    before = sorted(Path().rglob("*"))
+    status, out, (error,) = audit(*arguments, "--out", "refused")
+    assert (status, out, sorted(Path().rglob("*"))) == (2, "", before)
+    assert error.startswith("stabaudit: error: ")
+    assert message in error

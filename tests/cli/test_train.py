@@ -1,0 +1,207 @@
+"""`stabaudit train` as users see it: streams, exit codes, what is written and what is not."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stabaudit.cli import main as cli
+from stabaudit.cli.main import _run
+from stabaudit.store.run import Run
+from stabaudit.training import prepare
+from stabaudit.training.workers import default_workers
+
+MOODY = Path(__file__).parents[1] / "training"  # a family that misbehaves on demand
+
+
+@pytest.fixture(autouse=True)
+def _workplace(tmp_path, monkeypatch):
+    """An empty working directory beside the data."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.syspath_prepend(MOODY)
+    monkeypatch.setenv("COLUMNS", "80")
+    rng = np.random.default_rng(0)
+    classes = np.arange(160) % 4
+    np.savez(tmp_path / "small.npz", x=rng.normal(size=(160, 5)) * (1 + classes[:, None]), labels=classes)
+    np.savez(tmp_path / "with_u.npz", x=rng.normal(size=(160, 5)), u=classes)
+
+
+@pytest.fixture
+def train(capfd):
+    """Run the command on small data and return its status, its stdout and the lines of its stderr."""
+
+    def command(*arguments, data="../small.npz"):
+        small = ["-d", "2", "-n", "3", "--batch-size", "32", "--set", "widths=8", "--data", data]
+        status = _run(["train", *small, *arguments])
+        out, err = capfd.readouterr()
+        return status, out, err.splitlines()
+
+    return command
+
+
+def written():
+    return sorted(path.name for path in Path().rglob("*"))
+
+
+def test_a_run_is_trained_and_said_to_be_done(train):
+    status, out, err = train("vae", "--steps", "12", "--workers", "1")
+    assert (status, out) == (0, "")
+    assert re.fullmatch(r"stabaudit: vae-mlp-small-d2 restarts 0, 1, 2 done after \d+ s", err[0])
+    assert err[1:] == [
+        "stabaudit: 3 of 3 restarts are done in runs/vae-mlp-small-d2",
+        "stabaudit: next: stabaudit compare runs/vae-mlp-small-d2",
+    ]
+    run = Run.open(Path("runs/vae-mlp-small-d2"))
+    assert run.done == [0, 1, 2]
+    assert run.manifest.config.training.steps == 12
+    again = train("vae", "--steps", "12", "--workers", "1")
+    assert again == (0, "", err[1:])
+    status, out, err = train("vae", "--steps", "13")
+    assert (status, out) == (2, "")
+    (refused,) = err
+    assert refused.startswith("stabaudit: error: runs/vae-mlp-small-d2 holds another run: training.steps is 12 there, 13 here.")
+
+
+def test_one_diverged_restart_is_told_and_is_no_failure(train):
+    status, out, err = train("moody:Moody", "--steps", "40", "--set", "mood=diverge", "--out", "run", "--quiet", "--workers", "1")
+    assert (status, out) == (0, "")
+    assert err[0] == "stabaudit: 2 of 3 restarts are done in run"
+    assert re.fullmatch(r"stabaudit: restart 1 diverged: .* by step 28; a lower --lr may help", err[1])
+    assert err[2] == "stabaudit: next: stabaudit compare run"
+
+
+@pytest.mark.parametrize(
+    ("mood", "detail"),
+    [("diverge", "diverged: the loss or the latents left the finite numbers"), ("raise", "failed: ArithmeticError: not today")],
+)
+def test_no_restart_that_is_done_is_a_failure(train, mood, detail):
+    asked = ["--steps", "40", "--set", f"mood={mood}", "--set", "victim=-1", "--out", "run", "--quiet", "-n", "2"]
+    status, out, err = train("moody:Moody", *asked, "--workers", "1")
+    assert (status, out) == (2, "")
+    assert err[0] == "stabaudit: 0 of 2 restarts are done in run"
+    assert [line[: len(detail) + 21] for line in err[1:]] == [f"stabaudit: restart {i} {detail}" for i in (0, 1)]
+
+
+def test_one_restart_cannot_be_compared(train):
+    assert train("vae", "--steps", "4", "-n", "1", "--out", "run", "--quiet") == (
+        0,
+        "",
+        ["stabaudit: 1 of 1 restarts are done in run"],
+    )
+
+
+def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(train, monkeypatch):
+    monkeypatch.setattr("stabaudit.training.workers.warm_up", lambda: pytest.fail("no process is needed"))
+    status, out, err = train("ivae", "--dry-run", "-d", "4", "--epochs", "3", data="../with_u.npz")
+    assert status == 0
+    assert err == ["stabaudit: u takes 4 values; identifiability of 4 dimensions needs 5 (k·d + 1)"]
+    lines = {line[:13].strip(): line[13:] for line in out.splitlines()}
+    assert lines["folder"] == "runs/ivae-mlp-with_u-d4"
+    assert lines["steps"] == "12 of 32 rows, 4 an epoch"
+    assert f"on {default_workers()} workers" in lines["shards"]
+    assert written() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["vea"], "unknown family 'vea'; did you mean 'vae'"),
+        (["vae", "--set", "prior"], "--set 'prior': expected key=value"),
+        (["vae", "--set", "=laplace"], "--set '=laplace': expected key=value"),
+        (["vae", "--set", "prior=laplace", "--set", "prior=gaussian"], "--set prior is given twice"),
+        (["vae", "--set", "prior=lapl"], "option 'prior' of family vae: 'lapl' — Input should be 'gaussian' or 'laplace'"),
+        (["vae", "--restarts", "0"], "'--restarts' / '-n': Input should be greater than or equal to 1"),
+        (["vae", "--latent-dim", "-3"], "'--latent-dim' / '-d': Input should be greater than or equal to 1"),
+        (["vae", "--steps", "0"], "'--steps': Input should be greater than or equal to 1"),
+        (["vae", "--epochs", "-1"], "'--epochs': Input should be greater than or equal to 1"),
+        (["vae", "--batch-size", "0"], "'--batch-size': Input should be greater than or equal to 1"),
+        (["vae", "--seed", "-1"], "'--seed': Input should be greater than or equal to 0"),
+        (["vae", "--workers", "0"], "'--workers': Input should be greater than or equal to 1"),
+        (["vae", "--lr", "0"], "train: lr 0.0 — Input should be greater than 0"),
+        (["vae", "--epochs", "1", "--steps", "1"], "--epochs and --steps: give one of them"),
+        (["vae", "--batch-size", "129"], "a batch of 129 is more than the 128 training rows of ../small.npz"),
+        (["vae", "--likelihood", "bernoulli"], "the Bernoulli likelihood needs values in [0, 1]"),
+        (["ivae"], "family 'ivae' needs an auxiliary variable u, and ../small.npz has none"),
+        (["vae", "--out", "../small.npz"], "../small.npz"),
+        (["vae", "--out", "../small.npz/run"], "../small.npz/run"),
+        (["vae", "--set", "holdout=2"], "option 'holdout' of dataset ../small.npz: '2' — Input should be less than 1"),
+    ],
+)
+def test_bad_usage_is_one_line_and_nothing_is_written(train, arguments, message):
+    status, out, err = train(*arguments)
+    assert (status, out, written()) == (2, "", [])
+    (line,) = err
+    assert line.startswith("stabaudit: error: ")
+    assert message in line
+
+
+def test_data_that_are_not_there_are_named(train):
+    assert train("vae", data="../smal.npz") == (2, "", ["stabaudit: error: ../smal.npz: no such file"])
+    assert written() == []
+
+
+def test_a_family_in_the_working_directory_is_found_by_the_console_script():
+    """Which, unlike `python -m`, does not look there by itself."""
+    Path("mine.py").write_text("from stabaudit.families.vae import VAE\nclass Mine(VAE): pass\n")
+    arguments = ["train", "mine:Mine", "--data", "../small.npz", "--dry-run"]
+    program = [sys.executable, "-P", "-m", "stabaudit", *arguments]
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "runs/mine.Mine-mlp-small-d10" in done.stdout
+
+
+def options_of(command, capsys):
+    """The options of a command by name, and its printed help on one line without frames."""
+    import inspect
+
+    from stabaudit.cli import audit, train
+
+    assert _run([command, "--help"]) == 0
+    text = " ".join(re.sub("[│╭╮╰╯─]", " ", capsys.readouterr().out).split())
+    parameters = inspect.signature({"train": train.train, "audit": audit.audit}[command]).parameters
+    return {name: p for name, p in parameters.items() if p.default is not p.empty}, text
+
+
+NAMED = {"settings": "--set", "form": "--format"}
+
+
+@pytest.mark.parametrize("command", ["train", "audit"])
+def test_the_help_names_every_option_and_its_default(command, capsys):
+    options, text = options_of(command, capsys)
+    assert len(options) > 10
+    for name, parameter in options.items():
+        flag = NAMED.get(name, "--" + name.replace("_", "-"))
+        assert f"{flag} " in text
+        own = re.split(r" --\S+ (?:-. )?<", text.partition(f" {flag} ")[2])[0]  # up to the next option
+        if parameter.default not in {None, False}:
+            assert f"[default: {parameter.default}]" in own
+
+
+def test_defaults_that_are_decided_later_are_told(capsys):
+    _, text = options_of("train", capsys)
+    assert f"Training steps; {prepare.DEFAULT_STEPS:,} by default." in text
+    assert "Worker processes; one per core by default." in text
+    assert "runs/FAMILY-ARCH-DATA-dD by default." in text
+    _, text = options_of("audit", capsys)
+    assert "audits/PLAN by default." in text
+
+
+def test_a_failed_command_does_not_look_like_an_interrupted_one(train, monkeypatch):
+    def full(*_arguments, **_others):
+        raise OSError(28, "No space left on device", "/tmp/arrays")
+
+    monkeypatch.setattr("stabaudit.training.train.share", full)
+    assert train("vae", "--out", "run") == (2, "", ["stabaudit: error: /tmp/arrays: No space left on device"])
+    assert Run.open(Path("run")).unfinished == [0, 1, 2]
+
+
+def test_main_looks_in_the_working_directory_last(monkeypatch):
+    monkeypatch.setattr(sys, "path", ["first"])
+    monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
+    with pytest.raises(SystemExit):
+        cli.main(["--version"])
+    assert sys.path == ["first", ""]
