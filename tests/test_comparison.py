@@ -1,14 +1,16 @@
 """Comparisons of run folders against numpy, known relations, and files that cannot be compared."""
 
-from itertools import combinations
+from itertools import accumulate, combinations, pairwise
 
 import numpy as np
 import pytest
 
+from stabaudit.comparison import pairs
 from stabaudit.comparison.baseline import as_baseline, read_baseline, require_comparable, write_baseline
 from stabaudit.comparison.compare import Settings, compare
 from stabaudit.comparison.configurations import read_score_table, table_of_runs
 from stabaudit.comparison.groups import read_groups
+from stabaudit.comparison.pairs import Member
 from stabaudit.comparison.select import find_score
 from stabaudit.comparison.survey import survey
 from stabaudit.errors import BadData, UsageError
@@ -28,9 +30,9 @@ def test_means_over_pairs_and_floors_are_those_of_the_pairs(make_run):
     latents = [Run.open(folder).latents(i).mean for i in range(4)]
     fit = split_halves(np.arange(len(latents[0])))
     strong = score(comparison, "vae", "strong_mcc")
-    pairs = [strong_mcc(a, b, fit) for a, b in combinations(latents, 2)]
-    assert strong.mean == pytest.approx(np.mean(pairs))
-    assert strong.sd == pytest.approx(np.std(pairs, ddof=1))
+    alone = [strong_mcc(a, b, fit) for a, b in combinations(latents, 2)]
+    assert strong.mean == pytest.approx(np.mean(alone))
+    assert strong.sd == pytest.approx(np.std(alone, ddof=1))
     assert (strong.pairs, strong.restarts) == (6, 4)
     assert strong.ci_low < strong.mean < strong.ci_high
     assert strong.adjusted == pytest.approx((strong.mean - strong.independence_floor) / (1 - strong.independence_floor))
@@ -129,6 +131,35 @@ def test_same_seed_same_floors(make_run):
     groups = read_groups([str(make_run("vae", "aligned", 3))])
     assert compare(groups, Settings(seed=1)) == compare(groups, Settings(seed=1))
     assert compare(groups, Settings(seed=1)).scores != compare(groups, Settings(seed=2)).scores
+
+
+def test_floors_of_many_pairs_are_drawn_for_some_evenly(make_run, monkeypatch):
+    folder = str(make_run("vae", "aligned", 8))
+    every = compare(read_groups([folder]))
+    monkeypatch.setattr(pairs, "FLOOR_PAIRS", 10)
+    some = compare(read_groups([folder]))
+    assert "the independence floor is the mean over 16 of 28 pairs, evenly over the restarts" in some.warnings
+    assert not any("of 28 pairs" in warning for warning in every.warnings)
+    for one, other in zip(some.scores, every.scores, strict=True):
+        assert (one.mean, one.rotation_floor, one.p_rotation) == (other.mean, other.rotation_floor, other.p_rotation)
+        assert one.independence_floor == pytest.approx(other.independence_floor, abs=0.01)
+
+
+@pytest.mark.parametrize("sizes", [(30,), (2, 40), (25, 9, 30)])
+def test_pairs_for_floors_take_every_restart_as_often(sizes):
+    ends = list(accumulate(sizes, initial=0))
+    members = [Member(str(start), tuple(range(start, stop))) for start, stop in pairwise(ends)]
+    chosen = pairs.floor_pairs(members)
+    assert len(set(chosen)) == len(chosen)
+    assert all(a < b for a, b in chosen)
+    relations = [(m, m) for m in members] + list(combinations(members, 2))
+    for a, b in relations:
+        own = [(x, y) for x, y in chosen if x in a.positions and y in b.positions]
+        possible = len(a.positions) * (len(a.positions) - 1) // 2 if a is b else len(a.positions) * len(b.positions)
+        assert min(possible, pairs.FLOOR_PAIRS) <= len(own) < pairs.FLOOR_PAIRS + max(sizes)
+        for member in {a, b}:
+            counts = [sum(position in pair for pair in own) for position in member.positions]
+            assert max(counts) <= 2 * min(counts)
 
 
 def test_different_samples_are_refused_with_counts(make_run):

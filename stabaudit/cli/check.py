@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from stabaudit.cli.compare import CorrelationOption, FloorDrawsOption, KOption, SeedOption
+from stabaudit.cli.compare import CorrelationOption, FloorDrawsOption, KOption, MemoryOption, SeedOption
 from stabaudit.cli.output import FormatOption, OutputOption, deliver, message
 from stabaudit.errors import UsageError
 
@@ -29,6 +29,7 @@ def check(
     correlation: CorrelationOption = "pearson",
     floor_draws: FloorDrawsOption = 20,
     seed: SeedOption = 0,
+    memory: MemoryOption = "1GB",  # type: ignore[assignment]  # parsed like what a user types
     form: FormatOption = "table",
     output: OutputOption = None,
 ) -> None:
@@ -47,9 +48,9 @@ def check(
 
     requirements = [parse_requirement(text) for text in require or []]
     old = read_baseline(baseline) if baseline is not None and not update_baseline else None
-    settings = Settings(k=k, correlation=correlation, floor_draws=floor_draws, seed=seed)
+    settings = Settings(k=k, correlation=correlation, floor_draws=floor_draws, seed=seed, memory=memory)
     config = Run.open(Path(path)).manifest.config
-    comparison = compare(read_groups([path]), settings)
+    comparison = compare(read_groups([path], memory), settings)
     for warning in comparison.warnings:
         message(warning)
 

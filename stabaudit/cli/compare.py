@@ -1,5 +1,6 @@
 """`stabaudit compare A [B …]`: are the restarts of A alike, those of B, and A's to B's?"""
 
+import re
 from typing import Annotated, Literal
 
 import typer
@@ -12,12 +13,30 @@ FloorDrawsOption = Annotated[int, typer.Option(min=1, help="Draws of what scores
 SeedOption = Annotated[int, typer.Option(min=0, help="Decides these draws.")]
 
 
+def _bytes(text: str) -> int:
+    """Bytes in "500MB" or "2 GB", in powers of ten.
+
+    >>> _bytes("1.5 GB")
+    1500000000
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kMGT]?)B?", text.strip())
+    if found is None or not (count := int(float(found[1]) * 1000 ** " kMGT".index(found[2] or " "))):
+        raise typer.BadParameter(f"{text!r}: expected an amount of memory such as 500MB or 2GB")
+    return count
+
+
+MemoryOption = Annotated[
+    int, typer.Option(parser=_bytes, metavar="SIZE", help="Latents that take more are streamed, in about as much memory.")
+]
+
+
 def compare(
     selectors: Annotated[list[str], typer.Argument(metavar="A [B …]", help="Run folders, one restart (run#3) or latents files.")],
     k: KOption = 20,
     correlation: CorrelationOption = "pearson",
     floor_draws: FloorDrawsOption = 20,
     seed: SeedOption = 0,
+    memory: MemoryOption = "1GB",  # type: ignore[assignment]  # parsed like what a user types
     allow_unequal: Annotated[bool, typer.Option("--allow-unequal", help="Match the smaller number of dimensions.")] = False,
     curve: Annotated[bool, typer.Option("--curve", help="Print the cumulative MCC curves too.")] = False,
     form: FormatOption = "table",
@@ -29,8 +48,10 @@ def compare(
     from stabaudit.comparison.groups import read_groups
     from stabaudit.reports.comparison import comparison_report
 
-    settings = Settings(k=k, correlation=correlation, floor_draws=floor_draws, seed=seed, allow_unequal=allow_unequal)
-    comparison = compare_groups(read_groups(selectors), settings)
+    settings = Settings(
+        k=k, correlation=correlation, floor_draws=floor_draws, seed=seed, allow_unequal=allow_unequal, memory=memory
+    )
+    comparison = compare_groups(read_groups(selectors, memory), settings)
     for warning in comparison.warnings:
         message(warning)
     deliver(comparison_report(comparison, curves=curve), form, output)

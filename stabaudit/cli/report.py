@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from stabaudit.cli.compare import CorrelationOption, FloorDrawsOption, KOption, SeedOption
+from stabaudit.cli.compare import CorrelationOption, FloorDrawsOption, KOption, MemoryOption, SeedOption
 from stabaudit.cli.output import FormatOption, OutputOption, deliver, message
 from stabaudit.errors import UsageError
 
@@ -28,6 +28,7 @@ def report(
     correlation: CorrelationOption = "pearson",
     floor_draws: FloorDrawsOption = 20,
     seed: SeedOption = 0,
+    memory: MemoryOption = "1GB",  # type: ignore[assignment]  # parsed like what a user types
     form: FormatOption = "table",
     output: OutputOption = None,
 ) -> None:
@@ -42,7 +43,7 @@ def report(
     from stabaudit.comparison.survey import survey
     from stabaudit.reports.survey import survey_report
 
-    found = survey(paths, Settings(k=k, correlation=correlation, floor_draws=floor_draws, seed=seed))
+    found = survey(paths, Settings(k=k, correlation=correlation, floor_draws=floor_draws, seed=seed, memory=memory))
     for warning in found.comparison.warnings:
         message(warning)
     deliver(survey_report(found, score or "strong_mcc", zeros, wilcoxon=wilcoxon), form, output)

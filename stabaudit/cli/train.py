@@ -16,8 +16,12 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")
 def train(
     family: Annotated[str, typer.Argument(help="Model family; see 'stabaudit list families'.")],
     data: Annotated[str, typer.Option(help="Dataset by name, or a .npz, .npy, .parquet or .csv file.")] = "digits",
-    arch: Annotated[str, typer.Option(help="Encoder and decoder networks.")] = "mlp",
-    likelihood: Annotated[str | None, typer.Option(help="bernoulli or gaussian; by default what suits the data.")] = None,
+    arch: Annotated[
+        str | None, typer.Option(help="Encoder and decoder networks; mlp by default, where the family has none of its own.")
+    ] = None,
+    likelihood: Annotated[
+        str | None, typer.Option(help="bernoulli, gaussian or logistic; by default what suits the data.")
+    ] = None,
     latent_dim: Annotated[int, typer.Option("--latent-dim", "-d", help="Latent dimensions.", min=1)] = 10,
     restarts: Annotated[int, typer.Option("--restarts", "-n", help="Trainings from different seeds.", min=1)] = 10,
     seed: Annotated[int, typer.Option(help="Seed of the first restart; the others count on.", min=0)] = 0,

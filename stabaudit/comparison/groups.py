@@ -1,7 +1,8 @@
 """What is to be compared, read and joined: runs (`runs/vade`), single restarts (`runs/vade#3`) and latents files.
 
 Rows are joined on `sample_id`, never by position alone. Where a file names no rows they are matched by position, but only if both
-files say that they hold the same dataset (its fingerprint).
+files say that they hold the same dataset (its fingerprint). Latents that would take too much memory are not read here but opened,
+to be streamed (see `stabaudit.comparison.streaming`).
 """
 
 from collections.abc import Sequence
@@ -14,13 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stabaudit.comparison.records import RunSummary
+from stabaudit.comparison.streaming import Stream
 from stabaudit.errors import BadData, BadRun, UsageError
 from stabaudit.store.files import shown
 from stabaudit.store.find import parse_selector
-from stabaudit.store.latents import Latents, read_latents
+from stabaudit.store.latents import Latents, read_header, read_latents
 from stabaudit.store.run import Run
 
 Array = NDArray[Any]
+
+DEFAULT_MEMORY = 10**9  # bytes: ten restarts of 50 dimensions up to 250,000 rows
+_BYTES_PER_NUMBER = 8  # of latents in memory: float32, as read and as joined
 
 
 @dataclass(frozen=True)
@@ -30,23 +35,25 @@ class Group:
     Args:
         summary: what it is.
         labels: what each of its latents is called in messages: "vade#3".
-        latents: encoder means, shape (n, d) each, rows in one order for all groups compared together.
+        latents: encoder means, shape (n, d) each, rows in one order for all groups compared together; or, for all groups, files
+            to be streamed.
         sample_id: names of the rows, shape (n,).
         sources: true sources of the same rows, shape (n, d_s), or None.
     """
 
     summary: RunSummary
     labels: tuple[str, ...]
-    latents: tuple[Array, ...]
+    latents: tuple[Array | Stream, ...]
     sample_id: Array
-    sources: Array | None
+    sources: Array | Stream | None
 
 
-def read_groups(selectors: Sequence[str]) -> tuple[Group, ...]:
-    """Read what the selectors name and join all rows.
+def read_groups(selectors: Sequence[str], memory: int = DEFAULT_MEMORY) -> tuple[Group, ...]:
+    """Read what the selectors name and join all rows, or prepare to stream them.
 
     Args:
         selectors: run folders, restarts `run#3`, or latents files; each once.
+        memory: bytes that latents may take; those that take more are streamed.
 
     Raises:
         BadRun: a folder that is no run, or a restart it does not hold.
@@ -56,7 +63,8 @@ def read_groups(selectors: Sequence[str]) -> tuple[Group, ...]:
     for (path, restart), (other, other_restart) in combinations(map(parse_selector, selectors), 2):
         if path.resolve() == other.resolve() and (restart == other_restart or None in {restart, other_restart}):
             raise UsageError(f"{path} is given twice; a restart is not compared with itself")
-    groups = [_read(selector) for selector in selectors]
+    streamed = sum(map(_numbers, selectors)) * _BYTES_PER_NUMBER > memory
+    groups = [_read(selector, streamed=streamed) for selector in selectors]
     if sum(len(read.latents) for read in groups) < 2:
         raise BadData(f"{selectors[0]}: one restart, nothing to compare it with; give a second run or latents file")
     names = [read.summary.name for read in groups]
@@ -69,8 +77,8 @@ def read_groups(selectors: Sequence[str]) -> tuple[Group, ...]:
 class _Unjoined:
     summary: RunSummary
     restarts: tuple[int, ...]  # empty for a file
-    latents: tuple[Latents, ...]
-    sources: tuple[Array, Array] | None  # sample ids and true sources
+    latents: tuple[Latents | Stream, ...]
+    sources: tuple[Array, Array] | Stream | None  # sample ids and true sources
 
     def named(self, name: str) -> "_Unjoined":
         return replace(self, summary=replace(self.summary, name=name))
@@ -81,14 +89,35 @@ class _Unjoined:
         return tuple(f"{name}#{restart}" for restart in self.restarts) or (self.summary.name,)
 
 
-def _read(selector: str) -> _Unjoined:
+def _numbers(selector: str) -> int:
+    """How many numbers the latents of a selector are; of other files than Parquet, as many as their bytes could hold."""
     path, restart = parse_selector(selector)
-    return _read_file(path) if path.is_file() else _read_run(Run.open(path), restart)
+    if path.is_file():
+        if path.suffix.lower() != ".parquet":
+            return path.stat().st_size // 4
+        header = read_header(path)
+        return header.rows * header.dimensions
+    run = Run.open(path)
+    return sum(_numbers_of(run, index) for index in (run.done if restart is None else [restart]))
 
 
-def _read_file(path: Path) -> _Unjoined:
-    latents = read_latents(path)
-    n, d = latents.mean.shape
+def _numbers_of(run: Run, index: int) -> int:
+    header = run.latents_header(index)
+    return header.rows * header.dimensions
+
+
+def _read(selector: str, *, streamed: bool) -> _Unjoined:
+    path, restart = parse_selector(selector)
+    return _read_file(path, streamed=streamed) if path.is_file() else _read_run(Run.open(path), restart, streamed=streamed)
+
+
+def _read_file(path: Path, *, streamed: bool) -> _Unjoined:
+    if streamed and path.suffix.lower() != ".parquet":
+        raise BadData(
+            f"{shown(path)}: these latents exceed --memory, and only Parquet files can be streamed; convert it or raise that"
+        )
+    latents = Stream.of_latents(path, read_header(path)) if streamed else _means(read_latents(path))
+    n, d = _shape(latents)
     summary = RunSummary(
         name=path.stem,
         path=str(path),
@@ -106,13 +135,13 @@ def _read_file(path: Path) -> _Unjoined:
     return _Unjoined(summary, (), (latents,), None)
 
 
-def _read_run(run: Run, restart: int | None) -> _Unjoined:
+def _read_run(run: Run, restart: int | None, *, streamed: bool) -> _Unjoined:
     manifest, where = run.manifest, shown(run.folder)
     chosen = tuple(run.done) if restart is None else (restart,)
     if not chosen:
         raise BadRun(f"{where}: none of its {len(manifest.restarts)} restarts is trained; run its train command again")
-    latents = tuple(run.latents(index) for index in chosen)
-    evaluation = run.evaluation()
+    latents = tuple(_restart(run, index, streamed=streamed) for index in chosen)
+    n, d = _shape(latents[0])
     config = manifest.config
     summary = RunSummary(
         name=manifest.name if restart is None else f"{manifest.name}#{restart}",
@@ -122,26 +151,43 @@ def _read_run(run: Run, restart: int | None) -> _Unjoined:
         dataset=manifest.dataset.name,
         fingerprint=manifest.dataset.fingerprint,
         precision=config.precision if config else None,
-        latent_dim=latents[0].mean.shape[1],
-        rows=len(latents[0].mean),
+        latent_dim=d,
+        rows=n,
         restarts=len(chosen),
         trained=len(manifest.restarts) if restart is None else 1,
         lost=() if restart is not None else lost_restarts(run),
     )
-    sources = None
-    if evaluation is not None and evaluation.sources is not None:
-        sources = (evaluation.sample_id, evaluation.sources)
-    return _Unjoined(summary, chosen, latents, sources)
+    return _Unjoined(summary, chosen, latents, _sources(run, streamed=streamed))
 
 
-def read_run(run: Run, *, name: str) -> Group:
-    """All restarts of one run that are done, under the name given.
+def _restart(run: Run, index: int, *, streamed: bool) -> Latents | Stream:
+    return Stream.of_latents(run.latents_path(index), run.latents_header(index)) if streamed else _means(run.latents(index))
+
+
+def _means(latents: Latents) -> Latents:
+    return replace(latents, log_var=None, label=None)  # which no score asks for
+
+
+def _shape(latents: Latents | Stream) -> tuple[int, int]:
+    return (latents.rows, latents.dimensions) if isinstance(latents, Stream) else (len(latents.mean), latents.mean.shape[1])
+
+
+def _sources(run: Run, *, streamed: bool) -> tuple[Array, Array] | Stream | None:
+    if streamed:
+        return None if run.evaluation_path is None else Stream.of_sources(run.evaluation_path)
+    evaluation = run.evaluation()
+    return None if evaluation is None or evaluation.sources is None else (evaluation.sample_id, evaluation.sources)
+
+
+def read_run(run: Run, *, name: str, memory: int = DEFAULT_MEMORY) -> Group:
+    """All restarts of one run that are done, under the name given; streamed where they would take more than `memory` bytes.
 
     Raises:
         BadRun: where none is done.
         BadData: a file that cannot be read, or different sample ids.
     """
-    (group,) = _joined([_read_run(run, None).named(name)])
+    streamed = sum(_numbers_of(run, index) for index in run.done) * _BYTES_PER_NUMBER > memory
+    (group,) = _joined([_read_run(run, None, streamed=streamed).named(name)])
     return group
 
 
@@ -157,24 +203,51 @@ def lost_restarts(run: Run) -> tuple[str, ...]:
 
 def _joined(groups: Sequence[_Unjoined]) -> tuple[Group, ...]:
     first, first_label = groups[0].latents[0], groups[0].labels[0]
+    for group in groups:
+        for latents, label in zip(group.latents, group.labels, strict=True):
+            if latents is not first:
+                _require_matchable(first, first_label, latents, label)
+    if isinstance(first, Stream):
+        return _in_step(groups, first.ids())
     order = np.argsort(first.sample_id, kind="stable")
     ids = first.sample_id[order]
     joined = []
     for group in groups:
-        rows = []
-        for latents, label in zip(group.latents, group.labels, strict=True):
-            if latents is not first:
-                _require_matchable(first, first_label, latents, label)
-            rows.append(latents.mean[_rows_of(ids, first_label, latents.sample_id, label)])
+        rows = tuple(
+            latents.mean[_rows_of(ids, first_label, latents.sample_id, label)]
+            for latents, label in zip(group.latents, group.labels, strict=True)
+            if isinstance(latents, Latents)
+        )
         sources = None
-        if group.sources is not None:
+        if isinstance(group.sources, tuple):
             named, values = group.sources
             sources = values[_rows_of(ids, first_label, named, f"{group.summary.name}: its evaluation rows")]
-        joined.append(Group(group.summary, group.labels, tuple(rows), ids, sources))
+        joined.append(Group(group.summary, group.labels, rows, ids, sources))
     return tuple(joined)
 
 
-def _require_matchable(a: Latents, name_a: str, b: Latents, name_b: str) -> None:
+def _in_step(groups: Sequence[_Unjoined], ids: Array) -> tuple[Group, ...]:
+    """Groups to be streamed; that they hold these ids in this order is seen when their rows are.
+
+    Raises:
+        BadData: grid latents, whose positions are scored one by one.
+    """
+    for group in groups:
+        if any(latents.metadata.grid is not None for latents in group.latents):
+            raise BadData(f"{group.summary.name}: grid latents cannot be streamed, and these exceed --memory; raise it")
+    return tuple(
+        Group(
+            group.summary,
+            group.labels,
+            tuple(latents for latents in group.latents if isinstance(latents, Stream)),
+            ids,
+            group.sources if isinstance(group.sources, Stream) else None,
+        )
+        for group in groups
+    )
+
+
+def _require_matchable(a: Latents | Stream, name_a: str, b: Latents | Stream, name_b: str) -> None:
     """Without ids, rows are matched by position only if both files say they hold the same dataset."""
     fingerprints = {a.metadata.fingerprint, b.metadata.fingerprint}
     if (a.ids_by_position or b.ids_by_position) and (len(fingerprints) > 1 or None in fingerprints):

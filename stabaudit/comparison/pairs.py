@@ -15,6 +15,8 @@ from stabaudit.statistics.permutation import permutation_p
 
 FloatArray = NDArray[np.float64]
 
+FLOOR_PAIRS = 200  # pairs within a run, or between two, over which the independence floor is averaged; its error is then small
+
 
 @dataclass(frozen=True)
 class Member:
@@ -22,6 +24,33 @@ class Member:
 
     run: str
     positions: tuple[int, ...]
+
+
+def floor_pairs(members: Sequence[Member]) -> list[tuple[int, int]]:
+    """Pairs to draw the independence floor for: within each group and between each two all of them, or some 200.
+
+    Those some are spread evenly: every restart with its next, its next but one, and so on, in a circle.
+
+    >>> floor_pairs([Member("a", (0, 1, 2)), Member("b", (3,))])
+    [(0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3)]
+    """
+    chosen: list[tuple[int, int]] = []
+    for a, b in (*((member, member) for member in members), *combinations(members, 2)):
+        steps = range(1, len(a.positions)) if a is b else range(max(len(a.positions), len(b.positions)))
+        found: set[tuple[int, int]] = set()
+        for step in steps:
+            if len(found) >= FLOOR_PAIRS:
+                break
+            found |= _circle(a.positions, b.positions, step)
+        chosen += sorted(found)
+    return chosen
+
+
+def _circle(a: Sequence[int], b: Sequence[int], step: int) -> set[tuple[int, int]]:
+    """Every position of the longer with the one `step` places on in the other, in ascending order within a pair."""
+    longest = max(len(a), len(b))
+    pairs = ((a[i % len(a)], b[(i + step) % len(b)]) for i in range(longest))
+    return {(min(pair), max(pair)) for pair in pairs}
 
 
 @dataclass(frozen=True)
@@ -53,7 +82,7 @@ class Pairs:
                 jackknife.within(self._matrix(name, member.positions)),
                 restarts=len(member.positions),
                 floors=Floors.of(chosen, _both_ways(name)),
-                dead=self._dead_of(member),
+                dead=self.dead_of(member),
             )
             for name in self.names
         ]
@@ -69,7 +98,7 @@ class Pairs:
                 jackknife.between(np.array([pair.values[name] for pair in chosen]).reshape(shape)),
                 restarts=sum(shape),
                 floors=Floors.of(chosen, [name]),
-                dead=self._dead_of(a, b),
+                dead=self.dead_of(a, b),
             )
             for name in chosen[0].values
         ]
@@ -113,7 +142,8 @@ class Pairs:
             matrix[i, j] = matrix[j, i] = np.mean([values[way] for way in _both_ways(name)])
         return matrix
 
-    def _dead_of(self, *members: Member) -> tuple[str, ...]:
+    def dead_of(self, *members: Member) -> tuple[str, ...]:
+        """Constant dimensions of the restarts of some groups, by name."""
         return tuple(dead for member in members for position in member.positions for dead in self.dead[position])
 
 

@@ -48,7 +48,7 @@ def survey(paths: Sequence[Path], settings: Settings) -> Survey:
             lost = "; ".join(lost_restarts(run)) or "the only one"
             warnings.append(f"{shown(run.folder)} is left out: {len(run.done)} of {len(run.manifest.restarts)} restarts ({lost})")
             continue
-        comparisons.append(compare([read_run(run, name=name)], settings))
+        comparisons.append(compare([read_run(run, name=name, memory=settings.memory)], settings))
         if run.manifest.config is None:
             warnings.append(f"{name} has no configuration, so it takes no part in tests over configurations")
         else:

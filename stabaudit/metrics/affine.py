@@ -27,9 +27,9 @@ class AffineMap(NamedTuple):
 
 
 class Explained(NamedTuple):
-    """R² of a half, in (−∞, 1]: over all dimensions of b, and of each, shape (d_b,)."""
+    """R² of a half, in (−∞, 1]: over all dimensions of b, shape (…), and of each, shape (…, d_b)."""
 
-    total: float
+    total: Array
     per_dimension: Array
 
 
@@ -54,7 +54,7 @@ def affine_r2(a: Array, b: Array, fit: Array | None = None) -> Explained:
     Example:
         >>> rng = np.random.default_rng(0)
         >>> a = rng.standard_normal((1000, 3))
-        >>> round(affine_r2(a, a @ rng.standard_normal((3, 2)) - 7.0).total, 12)
+        >>> round(float(affine_r2(a, a @ rng.standard_normal((3, 2)) - 7.0).total), 12)
         1.0
     """
     require_scorable([a, b], ["a", "b"], fit)
@@ -82,15 +82,15 @@ def affine_map(a: Array, b: Array, fit: Array | None = None) -> AffineMap:
 
 
 def affine(a: Marginal, b: Marginal, cross: Cross) -> Alignment:
-    """Fit the affine map from a to b on *fit* and score it on both halves."""
-    projected = a.whitening.T @ cross.fit
-    slopes = a.whitening @ projected
+    """Fit the affine map from a to b on *fit* and score it on both halves; for one pair or stacked ones."""
+    # With a whitened, the map is its cross-moments with b.
+    slopes = a.whitening.mT @ cross.fit
+    on_score = a.whitening.mT @ cross.score
     alive = (b.scale > 0).astype(float)
-    residual_inside = alive - (projected**2).sum(axis=0)
+    residual_inside = alive - (slopes**2).sum(axis=-2)
     # Second moment of the residual about zero: its variance on score, and the mean by which the map misses there.
-    residual_outside = (
-        b.variance_on_score - (slopes * (2.0 * cross.score - a.score @ slopes)).sum(axis=0) + (b.drift - a.drift @ slopes) ** 2
-    )
+    missed = b.drift - (a.whitened_drift[..., None, :] @ slopes)[..., 0, :]
+    residual_outside = b.variance_on_score - (slopes * (2.0 * on_score - a.whitened_score @ slopes)).sum(axis=-2) + missed**2
     weight = b.scale**2
     return Alignment(_explained(residual_inside, alive, weight), _explained(residual_outside, b.variance_on_score, weight))
 
@@ -100,5 +100,6 @@ def _explained(residual: Array, variance: Array, weight: Array) -> Explained:
     varies = variance > NEGLIGIBLE_VARIANCE
     residual = residual.clip(min=0.0)  # rounding can leave −1e-16 of a perfect fit
     per_dimension = np.where(varies, 1.0 - residual / np.where(varies, variance, 1.0), 0.0)
-    total = float(weight @ np.where(varies, variance, 0.0))
-    return Explained(1.0 - float(weight @ residual) / total if total > 0 else 0.0, per_dimension)
+    total = (weight * np.where(varies, variance, 0.0)).sum(axis=-1)
+    explained = 1.0 - (weight * residual).sum(axis=-1) / np.where(total > 0, total, 1.0)
+    return Explained(np.where(total > 0, explained, 0.0)[()], per_dimension)  # one pair: a number, not an array of no axes

@@ -28,16 +28,33 @@ def require_scorable(latents: Sequence[Array], names: Sequence[str], fit: Array 
         if len(z) != len(latents[0]):
             raise BadData(f"{name} has {len(z)} rows, {names[0]} has {len(latents[0])}; join them on sample_id first")
     n, d = len(latents[0]), max(z.shape[1] for z in latents)
-    if fit is not None:
-        if fit.shape != (n,) or fit.dtype != bool:
-            raise BadData(f"the mask of fit rows has shape {fit.shape} and type {fit.dtype}, expected ({n},) and bool")
-        if n - int(fit.sum()) < 2:
-            raise BadData(f"{n - int(fit.sum())} of {n} rows are left to score on; at least 2 are needed")
-        n = int(fit.sum())
-    if n <= d:
-        raise BadData(f"{n} rows to fit on for {d} dimensions: more rows than dimensions are needed, better {2 * d} and more")
-    if n < 2 * d:
-        return [f"only {n} rows to fit on for {d} dimensions: in-sample scores are mostly chance below {2 * d}"]
+    if fit is None:
+        return warn_of_few_rows(n, n, d)
+    if fit.shape != (n,) or fit.dtype != bool:
+        raise BadData(f"the mask of fit rows has shape {fit.shape} and type {fit.dtype}, expected ({n},) and bool")
+    return warn_of_few_rows(int(fit.sum()), n - int(fit.sum()), d)
+
+
+def warn_of_few_rows(fit: int, score: int, d: int) -> list[str]:
+    """Refuse too few rows, and warn of few.
+
+    Args:
+        fit: rows to estimate on.
+        score: rows to score on.
+        d: the largest number of dimensions.
+
+    Returns:
+        Warnings, one line each: fewer than 2d rows in *fit*.
+
+    Raises:
+        BadData: n ≤ d rows in *fit*, or fewer than two in *score*.
+    """
+    if score < 2:
+        raise BadData(f"{score} of {fit + score} rows are left to score on; at least 2 are needed")
+    if fit <= d:
+        raise BadData(f"{fit} rows to fit on for {d} dimensions: more rows than dimensions are needed, better {2 * d} and more")
+    if fit < 2 * d:
+        return [f"only {fit} rows to fit on for {d} dimensions: in-sample scores are mostly chance below {2 * d}"]
     return []
 
 

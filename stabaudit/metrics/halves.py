@@ -3,14 +3,15 @@
 In these units a covariance on *fit* is a correlation. A restart's whitening W is estimated on *fit* too: with the correlations
 S = VΛVᵀ, W = VΛ^(−1/2) over the eigenvalues that are numerically not zero, so that WᵀSW = I and WWᵀ is the pseudo-inverse of S.
 
+What is defined for one restart or pair holds for many of one shape too, stacked along leading axes "…".
+
 One threshold serves throughout: a variance below 1e-12 of the one it is compared with counts as zero. For a dimension that is the
 largest variance of the same latents; for an eigenvalue, the largest one; for a dimension or canonical variate on *score*, its own
 variance on *fit*.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, fields
 from itertools import accumulate, pairwise
 from typing import NamedTuple, Self
 
@@ -19,12 +20,13 @@ import numpy as np
 from stabaudit.errors import BadData
 from stabaudit.metrics.moments import Moments, moments_of
 from stabaudit.metrics.results import Array
+from stabaudit.metrics.threads import single_threaded
 
 NEGLIGIBLE_VARIANCE = 1e-12
 
 
 class Cross(NamedTuple):
-    """Covariances between the dimensions of a and of b on both halves, in units of *fit*, shape (d_a, d_b) each.
+    """Covariances between the dimensions of a and of b on both halves, in units of *fit*, shape (…, d_a, d_b) each.
 
     `fit` therefore holds correlations. Rows and columns of dead dimensions are zero.
     """
@@ -34,8 +36,13 @@ class Cross(NamedTuple):
 
     @property
     def transposed(self) -> "Cross":
-        """The same seen from b, shape (d_b, d_a) each."""
-        return Cross(self.fit.T, self.score.T)
+        """The same seen from b, shape (…, d_b, d_a) each."""
+        return Cross(self.fit.mT, self.score.mT)
+
+    @staticmethod
+    def stacked(crosses: Sequence["Cross"]) -> "Cross":
+        """Pairs of one shape along a new first axis."""
+        return Cross(np.stack([cross.fit for cross in crosses]), np.stack([cross.score for cross in crosses]))
 
 
 @dataclass(frozen=True)
@@ -43,11 +50,15 @@ class Marginal:
     """One restart by itself.
 
     Args:
-        mean: on *fit*, in the latents' own units, shape (d,).
-        scale: standard deviations on *fit*, in the latents' own units, shape (d,); 0 for dead dimensions.
-        drift: mean on *score* − mean on *fit*, in units of `scale`, shape (d,).
-        fit: correlations on *fit*, shape (d, d); zero where a dimension is dead.
-        score: covariances on *score* in units of `scale`, shape (d, d).
+        mean: on *fit*, in the latents' own units, shape (…, d).
+        scale: standard deviations on *fit*, in the latents' own units, shape (…, d); 0 for dead dimensions.
+        drift: mean on *score* − mean on *fit*, in units of `scale`, shape (…, d).
+        fit: correlations on *fit*, shape (…, d, d); zero where a dimension is dead.
+        score: covariances on *score* in units of `scale`, shape (…, d, d).
+        variance_on_score: their diagonals, shape (…, d).
+        whitening: W with WᵀSW = I for the correlations S on *fit*, shape (…, d, rank).
+        whitened_score: covariances on *score* of the whitened rows, shape (…, rank, rank).
+        whitened_drift: drift of the whitened rows, shape (…, rank).
     """
 
     mean: Array
@@ -55,6 +66,15 @@ class Marginal:
     drift: Array
     fit: Array
     score: Array
+    variance_on_score: Array
+    whitening: Array
+    whitened_score: Array
+    whitened_drift: Array
+
+    @classmethod
+    def stacked(cls, marginals: "Sequence[Marginal]") -> Self:
+        """Restarts of one dimension and rank along a new first axis."""
+        return cls(*(np.stack([getattr(marginal, field.name) for marginal in marginals]) for field in fields(cls)))
 
     @property
     def dead(self) -> tuple[int, ...]:
@@ -64,24 +84,11 @@ class Marginal:
     @property
     def rank(self) -> int:
         """Number of linearly independent directions on *fit*."""
-        return int(self.whitening.shape[1])
+        return int(self.whitening.shape[-1])
 
     def in_own_units(self, linear: Array) -> Array:
         """The linear map of standardised rows, shape (d, m), as one of rows in the latents' own units."""
         return _reciprocal(self.scale)[:, None] * linear
-
-    @cached_property
-    def variance_on_score(self) -> Array:
-        """Variances on *score* in units of those on *fit*, shape (d,)."""
-        return self.score.diagonal()
-
-    @cached_property
-    def whitening(self) -> Array:
-        """W with WᵀSW = I for the correlations S on *fit*, shape (d, rank)."""
-        eigenvalues, vectors = np.linalg.eigh(self.fit)
-        present = eigenvalues > NEGLIGIBLE_VARIANCE * eigenvalues[-1]
-        whitening: Array = vectors[:, present] / np.sqrt(eigenvalues[present])
-        return whitening
 
 
 @dataclass(frozen=True)
@@ -104,7 +111,8 @@ class Halves:
     def of_moments(cls, fit: Moments, score: Moments, sizes: Sequence[int]) -> Self:
         """Cut stacked moments into restarts of the given numbers of dimensions."""
         blocks = tuple(slice(*ends) for ends in pairwise(accumulate(sizes, initial=0)))
-        return cls(fit, score, blocks, tuple(_marginal(fit, score, block) for block in blocks))
+        with single_threaded():
+            return cls(fit, score, blocks, tuple(_marginal(fit, score, block) for block in blocks))
 
     @classmethod
     def of_rows(cls, latents: Sequence[Array], fit: Array | None) -> Self:
@@ -122,8 +130,12 @@ class Halves:
     def cross(self, a: int, b: int) -> Cross:
         """Cross-moments of restarts a and b."""
         rows, columns = self.blocks[a], self.blocks[b]
+        return self.standardised(a, b, Cross(self.fit.covariance[rows, columns], self.score.covariance[rows, columns]))
+
+    def standardised(self, a: int, b: int, cross: Cross) -> Cross:
+        """Cross-moments of restarts a and b in the latents' own units, as ones in units of *fit*."""
         units = _reciprocal(self.marginals[a].scale)[:, None] * _reciprocal(self.marginals[b].scale)
-        return Cross(self.fit.covariance[rows, columns] * units, self.score.covariance[rows, columns] * units)
+        return Cross(cross.fit * units, cross.score * units)
 
 
 def _marginal(fit: Moments, score: Moments, block: slice) -> Marginal:
@@ -135,13 +147,27 @@ def _marginal(fit: Moments, score: Moments, block: slice) -> Marginal:
     scale = np.sqrt(np.where(alive, variance, 0.0))
     unit = _reciprocal(scale)
     units = unit[:, None] * unit
+    correlations, on_score = covariance * units, score.covariance[block, block] * units
+    drift = (score.mean[block] - mean) * unit
+    whitening = _whitening(correlations)
     return Marginal(
         mean=mean,
         scale=scale,
-        drift=(score.mean[block] - mean) * unit,
-        fit=covariance * units,
-        score=score.covariance[block, block] * units,
+        drift=drift,
+        fit=correlations,
+        score=on_score,
+        variance_on_score=on_score.diagonal(),
+        whitening=whitening,
+        whitened_score=whitening.T @ on_score @ whitening,
+        whitened_drift=drift @ whitening,
     )
+
+
+def _whitening(correlations: Array) -> Array:
+    eigenvalues, vectors = np.linalg.eigh(correlations)
+    present = eigenvalues > NEGLIGIBLE_VARIANCE * eigenvalues[-1]
+    whitening: Array = vectors[:, present] / np.sqrt(eigenvalues[present])
+    return whitening
 
 
 def _reciprocal(scale: Array) -> Array:

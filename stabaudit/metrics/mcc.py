@@ -96,7 +96,7 @@ def weak_mcc(a: Array, b: Array, fit: Array | None = None, *, k: int | None = DE
         require_equal_dimensions(a.shape[1], b.shape[1], "a and b")
     halves = Halves.of_rows([a, b], fit)
     first, second = halves.marginals
-    return mean_of_first(k, weak(first, second, halves.cross(0, 1)).outside)
+    return float(mean_of_first(k, weak(first, second, halves.cross(0, 1)).outside))
 
 
 class Matched(NamedTuple):
@@ -108,14 +108,14 @@ class Matched(NamedTuple):
 
 
 class Canonical(NamedTuple):
-    """|Correlation| of the canonical pairs on *fit*, descending, and of the same pairs on *score*, shape (rank,) each."""
+    """|Correlation| of the canonical pairs on *fit*, descending, and of the same pairs on *score*, shape (…, rank) each."""
 
     inside: Array
     outside: Array
 
 
 def strong(cross: Cross, variance_a: Array, variance_b: Array) -> Matched:
-    """Match the dimensions of a pair.
+    """Match the dimensions of one pair.
 
     Args:
         cross: cross-moments of a and b.
@@ -124,27 +124,29 @@ def strong(cross: Cross, variance_a: Array, variance_b: Array) -> Matched:
     """
     strength = np.abs(cross.fit)
     rows, columns = linear_sum_assignment(strength, maximize=True)
-    order = np.argsort(-strength[rows, columns], kind="stable")
+    inside = strength[rows, columns]
+    order = np.argsort(-inside, kind="stable")
     rows, columns = rows[order], columns[order]
     outside = correlation(cross.score[rows, columns], variance_a[rows], variance_b[columns])
-    return Matched(np.column_stack([rows, columns]), strength[rows, columns].clip(max=1.0), np.abs(outside))
+    return Matched(np.column_stack([rows, columns]), inside[order].clip(max=1.0), np.abs(outside))
 
 
 def weak(a: Marginal, b: Marginal, cross: Cross) -> Canonical:
-    """Canonical correlations of a pair."""
-    left, rho, right = np.linalg.svd(a.whitening.T @ cross.fit @ b.whitening, full_matrices=False)
-    directions_a, directions_b = a.whitening @ left, b.whitening @ right.T
+    """Canonical correlations of a pair, or of stacked ones."""
+    left, rho, right = np.linalg.svd(a.whitening.mT @ cross.fit @ b.whitening, full_matrices=False)
     outside = correlation(
-        _diagonal_of_product(directions_a, cross.score @ directions_b),
-        _diagonal_of_product(directions_a, a.score @ directions_a),
-        _diagonal_of_product(directions_b, b.score @ directions_b),
+        _diagonal_of_product(left, a.whitening.mT @ cross.score @ b.whitening @ right.mT),
+        _diagonal_of_product(left, a.whitened_score @ left),
+        _diagonal_of_product(right.mT, b.whitened_score @ right.mT),
     )
     return Canonical(rho.clip(max=1.0), np.abs(outside))
 
 
-def mean_of_first(k: int | None, correlations: Array) -> float:
-    """Mean of the first k correlations, or of those there are; 0 when there are none."""
-    return float(correlations[:k].mean()) if len(correlations) else 0.0
+def mean_of_first(k: int | None, correlations: Array) -> Array:
+    """Mean of the first k correlations of shape (…, m), or of those there are; 0 when there are none. Shape (…)."""
+    chosen = correlations[..., :k]
+    mean: Array = chosen.mean(axis=-1) if chosen.shape[-1] else np.zeros(chosen.shape[:-1])
+    return mean
 
 
 def ranked(latents: Sequence[Array], fit: Array | None, marginals: Sequence[Marginal]) -> list[Array]:
@@ -167,6 +169,6 @@ def ranked(latents: Sequence[Array], fit: Array | None, marginals: Sequence[Marg
 
 
 def _diagonal_of_product(x: Array, y: Array) -> Array:
-    """The diagonal of xᵀy."""
-    diagonal: Array = (x * y).sum(axis=0)
+    """The diagonal of xᵀy, for matrices in the last two axes."""
+    diagonal: Array = (x * y).sum(axis=-2)
     return diagonal

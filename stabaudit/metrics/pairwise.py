@@ -1,28 +1,29 @@
 """All scores of many pairs at once.
 
 Every restart is standardised and whitened once, the cross-moments of all restarts come from one matrix product per half (and per
-draw of the independence floor), and what is left for a pair is one SVD and one assignment on d × d matrices.
+draw of the independence floor), and what is left for a pair is one SVD and one assignment on d × d matrices. Pairs of one shape
+are scored in batches, stacked, and the batches on all cores.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 
 from stabaudit.errors import UsageError
 from stabaudit.metrics.affine import affine
-from stabaudit.metrics.checks import require_equal_dimensions, require_scorable
-from stabaudit.metrics.floors import permuted_within_halves, turn, turned_cross, turned_variance_on_score, with_rows_permuted
-from stabaudit.metrics.halves import Halves
+from stabaudit.metrics.checks import require_equal_dimensions
+from stabaudit.metrics.evidence import Evidence, PairMoments
+from stabaudit.metrics.floors import turn, turned_cross, turned_variance_on_score
+from stabaudit.metrics.halves import Cross, Halves, Marginal
 from stabaudit.metrics.mcc import DEFAULT_K, Correlation, Matched, mean_of_first, ranked, strong, weak
-from stabaudit.metrics.results import Array, PairScores, Scored, ScoreName
-from stabaudit.metrics.threads import single_threaded
+from stabaudit.metrics.results import Array, Pair, PairScores, Scored, ScoreName
+from stabaudit.metrics.threads import in_parallel, single_threaded
 
-Pair = tuple[int, int]
-Values = dict[ScoreName, float]
 SOURCES = -1  # the position that stands for the true sources in a pair
 STRONG_IN, STRONG_OUT = ScoreName("strong_mcc", None, "in"), ScoreName("strong_mcc", None, "out")
+_BATCH = 2**15  # matrix entries of a batch, 256 kB: few enough for the cache of a core, many enough to share what a call costs
 
 
 def score_pairs(
@@ -64,18 +65,8 @@ def score_pairs(
         strong_mcc 0.71
         weak_mcc 1.0
     """
-    chosen = list(combinations(range(len(latents)), 2)) if pairs is None else list(pairs)
-    return _score(
-        latents,
-        names or _positions(latents),
-        fit,
-        pairs=chosen,
-        k=k,
-        correlation=correlation,
-        floor_draws=floor_draws,
-        rng=rng,
-        allow_unequal=allow_unequal,
-    )
+    evidence = Evidence.of_rows(latents, fit, correlation, names)
+    return score(evidence, pairs, k=k, floor_draws=floor_draws, rng=rng, allow_unequal=allow_unequal)
 
 
 def score_sources(
@@ -91,151 +82,186 @@ def score_sources(
     names: Sequence[str] | None = None,
 ) -> Scored:
     """Score every latents against the true sources, shape (n, d_s): pairs (a, −1). Otherwise as `score_pairs`."""
+    called = [*(names or [f"latents {position}" for position in range(len(latents))]), "sources"]
+    evidence = Evidence.of_rows([*latents, sources], fit, correlation, called)
     chosen = [(position, len(latents)) for position in range(len(latents))]
-    scored = _score(
-        [*latents, sources],
-        [*(names or _positions(latents)), "sources"],
-        fit,
-        pairs=chosen,
-        k=k,
-        correlation=correlation,
-        floor_draws=floor_draws,
-        rng=rng,
-        allow_unequal=allow_unequal,
-    )
+    scored = score(evidence, chosen, k=k, floor_draws=floor_draws, rng=rng, allow_unequal=allow_unequal)
     return replace(scored, pairs=tuple(replace(pair, b=SOURCES) for pair in scored.pairs))
 
 
-def _positions(latents: Sequence[Array]) -> list[str]:
-    return [f"latents {position}" for position in range(len(latents))]
-
-
-@dataclass(frozen=True)
-class _Evidence:
-    """The rows and their moments: as values, and as what strong MCC correlates, which is the values again or their ranks."""
-
-    fit: Array
-    latents: Sequence[Array]
-    values: Halves
-    axis_latents: Sequence[Array]
-    axes: Halves
-
-    @classmethod
-    def of(cls, latents: Sequence[Array], fit: Array, correlation: Correlation) -> "_Evidence":
-        values = Halves.of_rows(latents, fit)
-        if correlation == "pearson":
-            return cls(fit, latents, values, latents, values)
-        ranks = ranked(latents, fit, values.marginals)
-        return cls(fit, latents, values, ranks, Halves.of_rows(ranks, fit))
-
-    @property
-    def by_rank(self) -> bool:
-        return self.axes is not self.values
-
-
-def _score(
-    latents: Sequence[Array],
-    names: Sequence[str],
-    fit: Array,
+def score(
+    evidence: Evidence,
+    pairs: Sequence[Pair] | None = None,
     *,
-    pairs: Sequence[Pair],
-    k: int,
-    correlation: Correlation,
-    floor_draws: int,
+    floor_pairs: Sequence[Pair] | None = None,
+    k: int = DEFAULT_K,
+    floor_draws: int = 20,
     rng: np.random.Generator,
-    allow_unequal: bool,
+    allow_unequal: bool = False,
 ) -> Scored:
+    """Score pairs of what has been taken in.
+
+    Args:
+        evidence: the latents, or their moments.
+        pairs: positions (a, b); None for all a < b.
+        floor_pairs: those of them that the independence floor is drawn for; None for all. The rotation floor is drawn for all.
+        k: as in `score_pairs`, like the following.
+        floor_draws: draws of either floor.
+        rng: draws them.
+        allow_unequal: match min(d_a, d_b) dimensions.
+
+    Raises:
+        BadData: unequal dimensions.
+        UsageError: k < 1.
+    """
     if k < 1:
         raise UsageError(f"weak MCC is the mean of at least one canonical correlation, not of {k}")
-    warnings = require_scorable(latents, names, fit)
+    chosen = list(combinations(range(len(evidence.names)), 2)) if pairs is None else list(pairs)
+    d = [len(marginal.scale) for marginal in evidence.values.marginals]
     if not allow_unequal:
-        for a, b in pairs:
-            require_equal_dimensions(latents[a].shape[1], latents[b].shape[1], f"{names[a]} and {names[b]}")
-    evidence = _Evidence.of(latents, fit, correlation)
-    independence = [_permuted(evidence, pairs, k, rng) for _ in range(floor_draws)]
-    rotation = [_turned(evidence, pairs, rng) for _ in range(floor_draws)]
-    observed = _scores(evidence, pairs, k)
-    scored = []
-    for position, ((a, b), (matched, values)) in enumerate(zip(pairs, observed, strict=True)):
-        null = [draw[position] for draw in independence]
-        turned = [draw[position] for draw in rotation]
-        scored.append(
-            PairScores(
-                a=a,
-                b=b,
-                values=values,
-                independence={name: np.array([draw[name] for _, draw in null], dtype=float) for name in values},
-                rotation={
-                    STRONG_IN: np.array([match.inside.mean() for match in turned], dtype=float),
-                    STRONG_OUT: np.array([match.outside.mean() for match in turned], dtype=float),
-                },
-                matching=matched.matching,
-                matched_in=matched.inside,
-                matched_out=matched.outside,
-            )
+        for a, b in chosen:
+            require_equal_dimensions(d[a], d[b], f"{evidence.names[a]} and {evidence.names[b]}")
+    names = _names(k)
+    # Generators of their own, so that the rotation floor does not depend on how the other one is drawn.
+    rng_independence, rng_rotation = rng.spawn(2)
+    independence = _independence(evidence, chosen if floor_pairs is None else floor_pairs, k, floor_draws, rng_independence)
+    rotation = np.array([_turned(evidence, chosen, rng_rotation) for _ in range(floor_draws)]).reshape(
+        floor_draws, len(chosen), 2
+    )
+    matched, values = _scores(evidence, chosen, k)
+    scored = tuple(
+        PairScores(
+            a=a,
+            b=b,
+            values=dict(zip(names, values[position].tolist(), strict=True)),
+            independence=independence.get((a, b), {}),
+            rotation={STRONG_IN: rotation[:, position, 0], STRONG_OUT: rotation[:, position, 1]},
+            matching=matched[position].matching,
+            matched_in=matched[position].inside,
+            matched_out=matched[position].outside,
         )
+        for position, (a, b) in enumerate(chosen)
+    )
+    return Scored(scored, evidence.dead, evidence.warnings)
+
+
+def _names(k: int) -> list[ScoreName]:
+    """The scores, in the order of `_values`."""
+    names: list[ScoreName] = [STRONG_IN, STRONG_OUT]
+    for count in (k, None):
+        names += [ScoreName("weak_mcc", count, "in"), ScoreName("weak_mcc", count, "out")]
+    names += [ScoreName("affine_r2", None, "in"), ScoreName("affine_r2", None, "out")]
+    names += [ScoreName("affine_r2_reverse", None, "in"), ScoreName("affine_r2_reverse", None, "out")]
+    return names
+
+
+def _values(a: Marginal, b: Marginal, cross: Cross, matched: Sequence[Matched], k: int) -> Array:
+    """Every score of stacked pairs whose dimensions have been matched, shape (pairs, 10)."""
+    canonical = weak(a, b, cross)
+    forward, reverse = affine(a, b, cross), affine(b, a, cross.transposed)
+    return np.column_stack(
+        [
+            [pair.inside.mean() for pair in matched],
+            [pair.outside.mean() for pair in matched],
+            *(mean_of_first(count, correlations) for count in (k, None) for correlations in canonical),
+            *(explained.total for way in (forward, reverse) for explained in way),
+        ]
+    )
+
+
+def _batches(halves: Halves, pairs: Sequence[Pair]) -> list[list[int]]:
+    """Positions of pairs of one shape, a batch at a time."""
+    alike: dict[tuple[tuple[int, ...], ...], list[int]] = {}
+    for position, pair in enumerate(pairs):
+        alike.setdefault(tuple(halves.marginals[restart].whitening.shape for restart in pair), []).append(position)
+    batches = []
+    for ((d_a, _), (d_b, _)), positions in alike.items():
+        size = max(1, _BATCH // (d_a * d_b))
+        batches += [positions[start : start + size] for start in range(0, len(positions), size)]
+    return batches
+
+
+def _scores(
+    evidence: Evidence, pairs: Sequence[Pair], k: int, moments: Sequence[PairMoments] | None = None
+) -> tuple[list[Matched], Array]:
+    """Match and score every pair by the moments given, or by its own: the matchings, and scores of shape (pairs, 10)."""
+    marginals, axes = evidence.values.marginals, evidence.axes.marginals
+
+    def work(batch: list[int]) -> tuple[list[Matched], Array]:
+        given = [evidence.observed(*pairs[p]) if moments is None else moments[p] for p in batch]
+        matched = [
+            strong(pair.axes, axes[a].variance_on_score, axes[b].variance_on_score)
+            for pair, (a, b) in zip(given, (pairs[p] for p in batch), strict=True)
+        ]
+        first, second = (Marginal.stacked([marginals[pairs[p][side]] for p in batch]) for side in (0, 1))
+        return matched, _values(first, second, Cross.stacked([pair.values for pair in given]), matched, k)
+
+    batches = _batches(evidence.values, pairs)
+    every: dict[int, Matched] = {}
+    values = np.empty((len(pairs), len(_names(k))))
+    for batch, (matched, scores) in zip(batches, in_parallel(work, batches), strict=True):
+        every |= dict(zip(batch, matched, strict=True))
+        values[batch] = scores
+    return [every[position] for position in range(len(pairs))], values
+
+
+def _independence(
+    evidence: Evidence, pairs: Sequence[Pair], k: int, draws: int, rng: np.random.Generator
+) -> dict[Pair, dict[ScoreName, Array]]:
+    """Draws of the independence floor of every score, shape (K,) each."""
+    batches = _batches(evidence.values, pairs)
+    drawn = np.empty((draws, len(pairs), len(_names(k))))
+    for draw in drawn:
+        draw[:] = _scores(evidence, pairs, k, evidence.unrelated(pairs, batches, rng=rng))[1]
+    return {pair: dict(zip(_names(k), drawn[:, position].T, strict=True)) for position, pair in enumerate(pairs)}
+
+
+def _turned(evidence: Evidence, pairs: Sequence[Pair], rng: np.random.Generator) -> Array:
+    """One draw of the rotation floor, in- and out-of-sample, shape (pairs, 2); one turn of a restart serves all its pairs."""
     marginals = evidence.values.marginals
-    for name, marginal in zip(names, marginals, strict=True):
-        alive = len(marginal.scale) - len(marginal.dead)
-        if marginal.rank < alive:
-            warnings.append(f"{name}: its {alive} dimensions that vary span only {marginal.rank} directions")
-    return Scored(tuple(scored), tuple(marginal.dead for marginal in marginals), tuple(warnings))
-
-
-def _match(axes: Halves, a: int, b: int) -> Matched:
-    return strong(axes.cross(a, b), axes.marginals[a].variance_on_score, axes.marginals[b].variance_on_score)
-
-
-def _scores(evidence: _Evidence, pairs: Sequence[Pair], k: int) -> list[tuple[Matched, Values]]:
-    """Match and score every pair."""
-    scored = []
     with single_threaded():
-        for a, b in pairs:
-            matched = _match(evidence.axes, a, b)
-            scored.append((matched, _values(evidence.values, matched, a, b, k)))
-    return scored
+        turnings = {b: turn(marginals[b], rng=rng) for b in sorted({b for _, b in pairs})}
+        variances = {b: turned_variance_on_score(marginals[b], turning) for b, turning in turnings.items()}
+    if evidence.by_rank:
+        return _turned_by_rank(evidence, pairs, turnings)
+
+    def work(batch: list[int]) -> list[list[float]]:
+        return [
+            _means(
+                strong(
+                    turned_cross(evidence.values.cross(*pairs[p]), turnings[pairs[p][1]]),
+                    marginals[pairs[p][0]].variance_on_score,
+                    variances[pairs[p][1]],
+                )
+            )
+            for p in batch
+        ]
+
+    batches = _batches(evidence.values, pairs)
+    means = np.empty((len(pairs), 2))
+    for batch, found in zip(batches, in_parallel(work, batches), strict=True):
+        means[batch] = found
+    return means
 
 
-def _values(halves: Halves, matched: Matched, a: int, b: int, k: int) -> Values:
-    """Every score of a pair whose dimensions have been matched."""
-    first, second, cross = halves.marginals[a], halves.marginals[b], halves.cross(a, b)
-    canonical = weak(first, second, cross)
-    forward, reverse = affine(first, second, cross), affine(second, first, cross.transposed)
-    return {
-        STRONG_IN: float(matched.inside.mean()),
-        STRONG_OUT: float(matched.outside.mean()),
-        ScoreName("weak_mcc", k, "in"): mean_of_first(k, canonical.inside),
-        ScoreName("weak_mcc", k, "out"): mean_of_first(k, canonical.outside),
-        ScoreName("weak_mcc", None, "in"): mean_of_first(None, canonical.inside),
-        ScoreName("weak_mcc", None, "out"): mean_of_first(None, canonical.outside),
-        ScoreName("affine_r2", None, "in"): forward.inside.total,
-        ScoreName("affine_r2", None, "out"): forward.outside.total,
-        ScoreName("affine_r2_reverse", None, "in"): reverse.inside.total,
-        ScoreName("affine_r2_reverse", None, "out"): reverse.outside.total,
-    }
+def _turned_by_rank(evidence: Evidence, pairs: Sequence[Pair], turnings: dict[int, Array]) -> Array:
+    """The same for ranks, which do not follow from moments: the rows themselves are turned, ranked and set beside the others."""
+    if evidence.rows is None:
+        raise UsageError("ranks need the rows themselves, not only their moments")
+    rows, marginals = evidence.rows, evidence.values.marginals
+    turned = [rows.latents[b] @ marginals[b].in_own_units(turning) for b, turning in turnings.items()]
+    ranks = ranked(turned, rows.fit, [marginals[b] for b in turnings])
+    axes = Halves.of_rows([*rows.ranks, *ranks], rows.fit)
+    place = {b: len(rows.latents) + position for position, b in enumerate(turnings)}
+    return np.array(
+        [
+            _means(
+                strong(axes.cross(a, place[b]), axes.marginals[a].variance_on_score, axes.marginals[place[b]].variance_on_score)
+            )
+            for a, b in pairs
+        ]
+    )
 
 
-def _permuted(evidence: _Evidence, pairs: Sequence[Pair], k: int, rng: np.random.Generator) -> list[tuple[Matched, Values]]:
-    """One draw of the independence floor, for every pair."""
-    order = permuted_within_halves(evidence.fit, rng=rng)
-    values = with_rows_permuted(evidence.values, evidence.latents, evidence.fit, order)
-    axes = with_rows_permuted(evidence.axes, evidence.axis_latents, evidence.fit, order) if evidence.by_rank else values
-    return _scores(replace(evidence, values=values, axes=axes), pairs, k)
-
-
-def _turned(evidence: _Evidence, pairs: Sequence[Pair], rng: np.random.Generator) -> list[Matched]:
-    """One draw of the rotation floor, for every pair; one turn of a restart serves all its pairs."""
-    marginals = evidence.values.marginals
-    with single_threaded():
-        turnings = [turn(marginal, rng=rng) for marginal in marginals]
-    if not evidence.by_rank:
-        with single_threaded():
-            variances = [turned_variance_on_score(*turned) for turned in zip(marginals, turnings, strict=True)]
-            return [
-                strong(turned_cross(evidence.axes.cross(a, b), turnings[b]), marginals[a].variance_on_score, variances[b])
-                for a, b in pairs
-            ]
-    # Ranks of turned values do not follow from moments: the rows themselves are turned, ranked and set beside the others.
-    rows = [z @ marginal.in_own_units(t) for z, marginal, t in zip(evidence.latents, marginals, turnings, strict=True)]
-    axes = Halves.of_rows([*evidence.axis_latents, *ranked(rows, evidence.fit, marginals)], evidence.fit)
-    return [_match(axes, a, len(rows) + b) for a, b in pairs]
+def _means(matched: Matched) -> list[float]:
+    return [float(matched.inside.mean()), float(matched.outside.mean())]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 Metric = Literal["strong_mcc", "weak_mcc", "affine_r2", "affine_r2_reverse"]
 Sample = Literal["in", "out"]
+Pair = tuple[int, int]  # positions of two latents
 
 
 class ScoreName(NamedTuple):
@@ -30,7 +31,8 @@ class PairScores:
         a: position of the first latents.
         b: position of the second latents.
         values: the scores; MCCs in [0, 1], R² in (−∞, 1].
-        independence: K draws of each score with the rows of b permuted and everything refitted, shape (K,) each.
+        independence: K draws of each score had a and b been unrelated, everything refitted, shape (K,) each; empty where this
+            pair's floor was not asked for.
         rotation: K draws of strong MCC with b whitened and turned by a Haar-random rotation, shape (K,) each.
         matching: dimensions of a and of b that were matched on *fit*, shape (m, 2), in descending order of |correlation| there.
         matched_in: |correlation| of the matched dimensions on *fit*, shape (m,), descending.

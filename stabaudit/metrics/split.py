@@ -26,10 +26,13 @@ def split_halves(sample_id: Array, *, seed: int = 0) -> Array:
         >>> dict(zip(ids.tolist(), split_halves(ids).tolist()))
         {30: True, 10: False, 40: False, 20: True}
     """
-    names, place = np.unique(sample_id, return_inverse=True)
     n = len(sample_id)
-    if len(names) < n:
-        raise BadData(f"{n - len(names)} of {n} sample ids are repeated; every row needs an id of its own")
-    rank = np.random.default_rng(seed).permutation(n)
-    fit: Array = rank[place] < (n + 1) // 2
+    order = np.argsort(sample_id, kind="stable")
+    ordered = sample_id[order]
+    repeated = int((ordered[1:] == ordered[:-1]).sum())
+    if repeated:
+        raise BadData(f"{repeated} of {n} sample ids are repeated; every row needs an id of its own")
+    del ordered  # memory: n may be many millions
+    fit = np.empty(n, dtype=bool)
+    fit[order] = np.random.default_rng(seed).permutation(n) < (n + 1) // 2
     return fit

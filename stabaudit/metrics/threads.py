@@ -1,20 +1,43 @@
-"""Small matrices on one thread.
+"""Work dealt out to threads, each of which has the linear-algebra library to itself on one thread.
 
-Threads of the linear-algebra library gain nothing on the d × d matrices of a pair, and where other programs hold the cores they
-wait for each other: 4,950 pairs of 50 × 50 took 84 s on two threads of two busy cores, 12 s on one. Large products keep all
-threads.
+The library's own threads gain nothing on the d × d matrices of a pair, and where other programs hold the cores they wait for
+each other: 4,950 pairs of 50 × 50 took 84 s on two such threads of two busy cores, 12 s on one. Threads that share no work do not
+wait.
 """
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from functools import cache
+from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # it ships no types
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def single_threaded() -> AbstractContextManager[object]:
     """A context in which the linear-algebra libraries of this process use one thread."""
     context: AbstractContextManager[object] = _controller().limit(limits=1, user_api="blas")
     return context
+
+
+def in_parallel(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    """`work` on every item, on as many threads as the linear-algebra libraries have now; results in the order of the items.
+
+    What an item gives must not depend on when its turn comes: random numbers come with the item.
+    """
+    threads = min(len(items), _threads())
+    with single_threaded():
+        if threads < 2:
+            return [work(item) for item in items]
+        with ThreadPoolExecutor(threads) as pool:
+            return list(pool.map(work, items))
+
+
+def _threads() -> int:
+    return max((int(library.num_threads) for library in _controller().lib_controllers if library.user_api == "blas"), default=1)
 
 
 @cache

@@ -1,5 +1,6 @@
 """What is known of a run's evaluation rows besides their latents: `sample_id, label?, u0.., s0..` in one Parquet file."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ from numpy.typing import NDArray
 from stabaudit.errors import BadData
 from stabaudit.store import columns
 from stabaudit.store.files import shown
-from stabaudit.store.latents import require_unique
-from stabaudit.store.parquet import read_table, write_table
+from stabaudit.store.latents import READ_BUFFER, require_finite, require_unique
+from stabaudit.store.parquet import opened, read_table, write_table
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float32]
@@ -73,3 +74,29 @@ def read_evaluation(path: Path) -> Evaluation:
         u=columns.matrix(table, u, where) if u else None,
         sources=columns.matrix(table, sources, where) if sources else None,
     )
+
+
+def sources_shape(path: Path) -> tuple[int, int]:
+    """Rows and true sources that a run keeps, without reading them; no columns where there are no sources.
+
+    Raises:
+        BadData: a missing or damaged file.
+    """
+    with opened(path) as file:
+        return file.metadata.num_rows, len(columns.run_of("s", file.schema_arrow.names, shown(path)))
+
+
+def iter_sources(path: Path, rows: int) -> Iterator[tuple[Array, FloatArray]]:
+    """Sample ids and true sources in blocks of `rows` rows, the last one smaller, without holding a row group.
+
+    Raises:
+        BadData: a missing or damaged file, one without sample ids, or values that are not finite.
+    """
+    where = shown(path)
+    with opened(path, buffer=READ_BUFFER) as file:
+        sources = columns.run_of("s", file.schema_arrow.names, where)
+        for batch in file.iter_batches(batch_size=rows, columns=["sample_id", *sources]):
+            table = pa.Table.from_batches([batch])
+            values = columns.matrix(table, sources, where)
+            require_finite(values, "s", where)
+            yield columns.names_or_codes(table, "sample_id", where), values

@@ -4,6 +4,7 @@ A run's own files say which dataset and restart they belong to. `read_latents` a
 any numeric columns, `.npy`, `.npz` and `.csv`.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from stabaudit.config import Frozen, NonNegative
+from stabaudit.config import Frozen, NonNegative, Positive
 from stabaudit.errors import BadData
 from stabaudit.store import columns, foreign
 from stabaudit.store.files import shown
@@ -24,14 +25,23 @@ Array = NDArray[Any]
 FloatArray = NDArray[np.float32]
 
 _KEY = b"stabaudit"  # of the file's metadata
+READ_BUFFER = 2**14  # bytes of each column held while a file is read in blocks; whole row groups of ten files take 100 MB more
 
 
 class LatentsMetadata(Frozen):
-    """Where latents come from, as far as their file says. `fingerprint` is that of the dataset."""
+    """Where latents come from, as far as their file says, and how they lie.
+
+    Args:
+        fingerprint: of the dataset.
+        restart: its index in its run.
+        seed: it was trained from.
+        grid: (h, w, d) where the dimensions are d numbers at each of h×w positions, row by row; None for a vector.
+    """
 
     fingerprint: str | None = None
     restart: NonNegative | None = None
     seed: NonNegative | None = None
+    grid: tuple[Positive, Positive, Positive] | None = None
     schema_version: Literal[1] = 1
 
 
@@ -67,11 +77,14 @@ class Latents:
         for name, array in (("means", self.mean), ("log-variances", self.log_var), ("labels", self.label)):
             if array is not None and len(array) != n:
                 raise BadData(f"{where}: {len(array)} rows of {name} for {n} sample ids")
+        if self.metadata.grid is not None and math.prod(self.metadata.grid) != self.mean.shape[1]:
+            grid = "×".join(map(str, self.metadata.grid))
+            raise BadData(f"{where}: {self.mean.shape[1]} dimensions, expected {grid} as its metadata say")
         if self.log_var is not None and self.log_var.shape != self.mean.shape:
             raise BadData(f"{where}: log-variances have shape {self.log_var.shape}, means {self.mean.shape}")
-        _require_finite(self.mean, "z", where)
+        require_finite(self.mean, "z", where)
         if self.log_var is not None:
-            _require_finite(self.log_var, "log_var", where)
+            require_finite(self.log_var, "log_var", where)
         require_unique(self.sample_id, where)
 
 
@@ -115,8 +128,43 @@ def read_latents(path: Path) -> Latents:
     return latents
 
 
+@dataclass(frozen=True)
+class LatentsHeader:
+    """What a Parquet file of latents says before its rows are read: n rows of d dimensions, and the rest as in `Latents`."""
+
+    rows: int
+    dimensions: int
+    metadata: LatentsMetadata
+    ids_by_position: bool
+
+
+def read_header(path: Path) -> LatentsHeader:
+    """What a Parquet file of latents holds.
+
+    Raises:
+        BadData: a missing or damaged file, or one without latent dimensions.
+    """
+    where = shown(path)
+    with opened(path) as file:
+        schema = file.schema_arrow
+        dimensions = columns.dimensions(schema, where)
+        return LatentsHeader(file.metadata.num_rows, len(dimensions), _metadata(schema, where), "sample_id" not in schema.names)
+
+
+def read_ids(path: Path) -> Array:
+    """The ids alone of a Parquet file of latents, shape (n,), counted from 0 where it names no rows.
+
+    Raises:
+        BadData: a missing or damaged file.
+    """
+    with opened(path, buffer=READ_BUFFER) as file:
+        if "sample_id" not in file.schema_arrow.names:
+            return np.arange(file.metadata.num_rows)
+        return columns.names_or_codes(file.read(columns=["sample_id"]), "sample_id", shown(path))
+
+
 def iter_latents(path: Path, rows: int = ROW_GROUP) -> Iterator[Latents]:
-    """The means of a Parquet file in blocks of at most `rows` rows, without holding more than one row group.
+    """The means of a Parquet file in blocks of `rows` rows, the last one smaller, without holding a row group.
 
     Log-variances and labels are not read. Ids are unique within a block; across blocks is for the caller to check.
 
@@ -125,7 +173,7 @@ def iter_latents(path: Path, rows: int = ROW_GROUP) -> Iterator[Latents]:
     """
     where = shown(path)
     start = 0
-    with opened(path) as file:
+    with opened(path, buffer=READ_BUFFER) as file:
         schema = file.schema_arrow
         wanted = [name for name in ("sample_id", *columns.dimensions(schema, where)) if name in schema.names]
         for batch in file.iter_batches(batch_size=rows, columns=wanted):
@@ -183,7 +231,12 @@ def _metadata(schema: pa.Schema, where: str) -> LatentsMetadata:
         raise BadData(f"{where}: its 'stabaudit' metadata is damaged or too new; update stabaudit or retrain") from error
 
 
-def _require_finite(values: FloatArray, prefix: str, where: str) -> None:
+def require_finite(values: FloatArray, prefix: str, where: str) -> None:
+    """Refuse NaN and infinity.
+
+    Raises:
+        BadData: naming the first column that holds some and how many.
+    """
     bad = ~np.isfinite(values)
     if bad.any():
         counts = bad.sum(axis=0)

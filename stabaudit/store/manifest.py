@@ -76,6 +76,7 @@ class Manifest(Frozen):
     dataset: DatasetRecord
     environment: Environment
     posterior: Literal["q(z|x)", "q(z|x,u)"] = "q(z|x)"  # what the latents are means of
+    grid: tuple[Positive, Positive, Positive] | None = None  # (h, w, d) where latents are d numbers at h×w positions, row by row
     shards: list[list[NonNegative]]  # restart indices that are trained together, in order
     restarts: list[Restart]
     files: Digests = {}  # files that belong to no restart (evaluation.parquet)

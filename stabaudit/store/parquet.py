@@ -47,15 +47,19 @@ def _write(file: Any, table: pa.Table) -> None:  # noqa: ANN401 -- any binary fi
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[pq.ParquetFile]:
+def opened(path: Path, *, buffer: int = 0) -> Iterator[pq.ParquetFile]:
     """A Parquet file, open for reading with its page checksums verified.
+
+    Args:
+        path: the file.
+        buffer: bytes of a column read at a time; 0: all that a row group has of it.
 
     Raises:
         BadData: a missing file, one that is not Parquet, is cut short or damaged; also while it is read inside the block.
     """
     try:
         # No prefetching: it would hold the raw bytes of whole row groups beside what was decoded from them.
-        with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
+        with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False, buffer_size=buffer) as file:
             # No checksum covers the footer; a flipped bit in the size of a row group would drop rows in silence.
             groups = sum(file.metadata.row_group(i).num_rows for i in range(file.num_row_groups))
             if groups != file.metadata.num_rows:

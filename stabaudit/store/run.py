@@ -7,6 +7,7 @@ pages are verified whenever they are read; weights, which have no checksums of t
 then; all digests are held against all files by `stabaudit verify`.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from stabaudit.store import layout
 from stabaudit.store.evaluation import Evaluation, read_evaluation, write_evaluation
 from stabaudit.store.files import TEMPORARY, sha256, shown
 from stabaudit.store.history import read_history, write_history
-from stabaudit.store.latents import Latents, LatentsMetadata, read_latents, write_latents
+from stabaudit.store.latents import Latents, LatentsHeader, LatentsMetadata, read_header, read_latents, write_latents
 from stabaudit.store.lock import WriteLock
 from stabaudit.store.manifest import Manifest, Restart, read_manifest, write_manifest
 from stabaudit.store.resume import agree, require_fresh
@@ -143,6 +144,11 @@ class Run:
         """Where the weights of a restart belong."""
         return self.folder / layout.weights(index)
 
+    @property
+    def evaluation_path(self) -> Path | None:
+        """Where what is known of the evaluation rows lies, or None where the run keeps nothing of them."""
+        return self.folder / layout.EVALUATION if layout.EVALUATION in self.manifest.files else None
+
     def checkpoint_path(self, shard: int) -> Path:
         """Where the checkpoint of a shard belongs (see `stabaudit.store.checkpoint`) while it trains."""
         return self.folder / layout.checkpoint(shard)
@@ -155,15 +161,25 @@ class Run:
             BadData: where the file is missing or damaged, or belongs to another run, restart or configuration.
         """
         self._require_done(index)
-        path, manifest = self.latents_path(index), self.manifest
-        latents = read_latents(path)
-        if latents.metadata != self._metadata(index) or latents.ids_by_position:
-            raise BadData(f"{shown(path)} is not of restart {index} of this run; restore it, or delete it and train again")
-        dimensions = manifest.config.latent_dim if manifest.config is not None else latents.mean.shape[1]
-        expected = (manifest.dataset.evaluation_rows, dimensions)
-        if latents.mean.shape != expected:
-            raise BadData(f"{shown(path)} has shape {latents.mean.shape}, expected {expected}; delete it and train again")
+        latents = read_latents(self.latents_path(index))
+        self._require_own(index, latents.metadata, latents.mean.shape, latents.ids_by_position)
         return latents
+
+    def latents_header(self, index: int) -> LatentsHeader:
+        """What the latents of a restart that is done are like, without reading them; raises what `latents` does."""
+        self._require_done(index)
+        header = read_header(self.latents_path(index))
+        self._require_own(index, header.metadata, (header.rows, header.dimensions), header.ids_by_position)
+        return header
+
+    def _require_own(self, index: int, metadata: LatentsMetadata, shape: tuple[int, ...], ids_by_position: bool) -> None:
+        path, manifest = self.latents_path(index), self.manifest
+        if metadata != self._metadata(index) or ids_by_position:
+            raise BadData(f"{shown(path)} is not of restart {index} of this run; restore it, or delete it and train again")
+        dimensions = manifest.config.latent_dim if manifest.config is not None else shape[1]
+        expected = (manifest.dataset.evaluation_rows, dimensions if manifest.grid is None else math.prod(manifest.grid))
+        if shape != expected:
+            raise BadData(f"{shown(path)} has shape {shape}, expected {expected}; delete it and train again")
 
     def history(self, index: int) -> dict[str, Array]:
         """How a restart was trained, by column.
@@ -194,7 +210,7 @@ class Run:
         Raises:
             BadData: where the file is missing or damaged.
         """
-        return read_evaluation(self.folder / layout.EVALUATION) if layout.EVALUATION in self.manifest.files else None
+        return None if self.evaluation_path is None else read_evaluation(self.evaluation_path)
 
     def save_latents(self, index: int, latents: Latents) -> None:
         """Write the latents of a restart; their metadata are the run's.
@@ -254,7 +270,9 @@ class Run:
 
     def _metadata(self, index: int) -> LatentsMetadata:
         restart = self.restart(index)
-        return LatentsMetadata(fingerprint=self.manifest.dataset.fingerprint, restart=index, seed=restart.seed)
+        return LatentsMetadata(
+            fingerprint=self.manifest.dataset.fingerprint, restart=index, seed=restart.seed, grid=self.manifest.grid
+        )
 
     def _require_done(self, index: int) -> Restart:
         restart = self.restart(index)

@@ -4,19 +4,24 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from scipy.stats import kstest, ortho_group
+from scipy.stats import ks_2samp, kstest, ortho_group
 
+from stabaudit.metrics.affine import affine
 from stabaudit.metrics.floors import (
+    Roots,
     adjusted,
+    chance_cross,
+    haar_corner,
     haar_orthogonal,
     p_value,
+    permuted_crosses,
     permuted_within_halves,
+    roots,
     turn,
     turned_cross,
     turned_variance_on_score,
-    with_rows_permuted,
 )
-from stabaudit.metrics.halves import Halves
+from stabaudit.metrics.halves import Cross, Halves
 from stabaudit.metrics.mcc import mean_of_first, strong, strong_mcc, weak, weak_mcc
 from stabaudit.metrics.pairwise import score_pairs
 from stabaudit.metrics.results import ScoreName
@@ -65,7 +70,7 @@ def test_permuting_within_halves_equals_permuting_all_rows():
     within, everywhere = [], []
     for _ in range(k):
         order = permuted_within_halves(fit, rng=rng)
-        cross = with_rows_permuted(halves, [a, b], fit, order).cross(0, 1)
+        (cross,) = permuted_crosses(halves, [a, b], fit, order, [(0, 1)])
         matched = strong(cross, first.variance_on_score, second.variance_on_score)
         canonical = weak(first, second, cross)
         within.append([matched.inside.mean(), matched.outside.mean(), canonical.inside.mean(), canonical.outside.mean()])
@@ -91,9 +96,91 @@ def test_permuted_cross_moments_are_those_of_the_permuted_rows():
     order = permuted_within_halves(fit, rng=rng)
     assert (fit[order] == fit).all()
     assert sorted(order) == list(range(100))
-    null, literal = with_rows_permuted(Halves.of_rows([a, b], fit), [a, b], fit, order), Halves.of_rows([a, b[order]], fit)
-    for ours, direct in zip(null.cross(0, 1), literal.cross(0, 1), strict=True):
-        np.testing.assert_allclose(ours, direct, atol=1e-13)
+    latents = [a, b, b[::-1] ** 2]
+    halves = Halves.of_rows(latents, fit)
+    pairs = [(2, 1), (0, 2), (0, 1)]
+    for (x, y), null in zip(pairs, permuted_crosses(halves, latents, fit, order, pairs), strict=True):
+        literal = Halves.of_rows([latents[x], latents[y][order]], fit)
+        for ours, direct in zip(null, literal.cross(0, 1), strict=True):
+            np.testing.assert_allclose(ours, direct, atol=1e-13)
+
+
+def every_score(a, b, cross):
+    """Strong and weak MCC and affine R², in- and out-of-sample."""
+    matched, canonical = strong(cross, a.variance_on_score, b.variance_on_score), weak(a, b, cross)
+    explained = affine(a, b, cross)
+    return [
+        matched.inside.mean(),
+        matched.outside.mean(),
+        canonical.inside.mean(),
+        canonical.outside.mean(),
+        explained.inside.total,
+        explained.outside.total,
+    ]
+
+
+def correlated(n, d, rng):
+    return rng.standard_normal((n, d)) @ rng.standard_normal((d, d))
+
+
+def discrete(n, d, rng):
+    return np.column_stack([rng.integers(0, 10, n) == c for c in range(d)]) + 0.3 * rng.standard_normal((n, d))
+
+
+def dependent(n, d, rng):
+    return correlated(n, d - 1, rng) @ rng.standard_normal((d - 1, d))
+
+
+# 40 rows of 12 dimensions: a corner so large that what lies below it is drawn as it is. 30: fewer rows to score on than that.
+@pytest.mark.parametrize(
+    ("latents_of", "n", "d"),
+    [(correlated, 400, 5), (discrete, 300, 6), (dependent, 200, 4), (correlated, 40, 12), (correlated, 30, 12)],
+)
+def test_the_floor_from_moments_alone_is_that_of_permuted_rows(latents_of, n, d):
+    rng = np.random.default_rng(10)
+    k = 150
+    rows = [latents_of(n, d, rng) for _ in range(2)]
+    fit = halves_of(n) if n > 30 else np.arange(n) < 20
+    halves = Halves.of_rows(rows, fit)
+    a, b = halves.marginals
+    sizes = (halves.fit.n, halves.score.n)
+    literal = [
+        every_score(a, b, permuted_crosses(halves, rows, fit, permuted_within_halves(fit, rng=rng), [(0, 1)])[0])
+        for _ in range(k)
+    ]
+    stacked = [Roots(*(np.stack([root] * k) for root in roots(marginal, sizes))) for marginal in (a, b)]
+    drawn = [every_score(a, b, Cross(*both)) for both in zip(*chance_cross(*stacked, sizes, rng=rng), strict=True)]
+    for ours, permuted in zip(np.transpose(drawn), np.transpose(literal), strict=True):
+        error = np.hypot(ours.std(), permuted.std()) / np.sqrt(k)
+        assert abs(ours.mean() - permuted.mean()) < 4 * error
+        assert 0.7 < ours.std() / permuted.std() < 1.4
+
+
+def test_roots_square_to_the_covariances_and_leave_out_what_few_rows_cannot_span():
+    rng = np.random.default_rng(11)
+    fit = np.arange(26) < 20
+    (marginal,) = Halves.of_rows([correlated(26, 8, rng)], fit).marginals
+    on_fit, on_score = roots(marginal, (20, 6))
+    assert (on_fit.shape, on_score.shape) == ((8, 8), (8, 5))
+    np.testing.assert_allclose(on_fit @ on_fit.T, marginal.fit, atol=1e-12)
+    np.testing.assert_allclose(on_score @ on_score.T, marginal.score, atol=1e-12)
+
+
+@pytest.mark.parametrize(("order", "rows", "columns"), [(6, 2, 3), (6, 4, 3), (3, 3, 2), (50, 2, 2)])
+def test_corners_of_haar_matrices(order, rows, columns):
+    rng = np.random.default_rng(12)
+    corners = haar_corner(order, rows, columns, count=3000, rng=rng)
+    whole = ortho_group.rvs(order, size=3000, random_state=rng)[:, :rows, :columns]
+    statistics = (
+        lambda q: q[:, 0, 0],
+        lambda q: q[:, -1, -1],
+        lambda q: np.linalg.norm(q, axis=(1, 2)),
+        lambda q: np.linalg.norm(q, ord=2, axis=(1, 2)),
+        lambda q: q[:, 0, 0] * q[:, -1, -1],
+    )
+    for statistic in statistics:
+        if np.std(statistic(whole)) > 1e-9:
+            assert ks_2samp(statistic(corners), statistic(whole)).pvalue > 1e-3
 
 
 def rotation_floor(a, b, draws, rng):

@@ -5,9 +5,12 @@ import pytest
 
 from stabaudit.errors import BadData, UsageError
 from stabaudit.metrics.affine import affine_r2
+from stabaudit.metrics.evidence import Evidence
+from stabaudit.metrics.halves import Halves
 from stabaudit.metrics.mcc import strong_mcc, weak_mcc
-from stabaudit.metrics.pairwise import score_pairs, score_sources
+from stabaudit.metrics.pairwise import score, score_pairs, score_sources
 from stabaudit.metrics.results import ScoreName
+from stabaudit.metrics.threads import single_threaded
 
 N, D = 240, 5
 FIT = np.random.default_rng(96).permutation(N) < N // 2
@@ -169,3 +172,50 @@ def test_sources_are_named_in_errors(latents, sources, rng):
     sources[5, 2] = np.nan
     with pytest.raises(BadData, match="sources: dimension 2"):
         score_sources(latents, sources, FIT, rng=rng)
+
+
+def test_moments_alone_give_the_same_scores_and_rotations_and_a_floor_of_their_own(latents):
+    rows = Evidence.of_rows(latents, FIT)
+    moments = Evidence.of_moments(Halves.of_rows(latents, FIT), rows.names)
+    by_rows, by_moments = (score(of, k=2, floor_draws=60, rng=np.random.default_rng(1)) for of in (rows, moments))
+    for ours, theirs in zip(by_moments.pairs, by_rows.pairs, strict=True):
+        assert ours.values == theirs.values
+        for name, draws in ours.rotation.items():
+            np.testing.assert_array_equal(draws, theirs.rotation[name])
+        for name, draws in ours.independence.items():
+            permuted = theirs.independence[name]
+            error = np.hypot(draws.std(), permuted.std()) / np.sqrt(60)
+            assert 0 < abs(draws.mean() - permuted.mean()) < 4.5 * error
+
+
+def test_the_number_of_threads_changes_no_bit(latents):
+    evidence = Evidence.of_moments(Halves.of_rows(latents, FIT), list("abcd"))
+    with single_threaded():
+        alone = score(evidence, floor_draws=2, rng=np.random.default_rng(2))
+    together = score(evidence, floor_draws=2, rng=np.random.default_rng(2))
+    for one, other in zip(alone.pairs, together.pairs, strict=True):
+        assert one.values == other.values
+        assert {name: draws.tolist() for name, draws in one.independence.items()} == {
+            name: draws.tolist() for name, draws in other.independence.items()
+        }
+
+
+def test_floors_of_some_pairs(latents, rng):
+    scored = score(Evidence.of_rows(latents, FIT), floor_pairs=[(0, 2), (1, 3)], floor_draws=3, rng=rng)
+    drawn = {(pair.a, pair.b): {len(draws) for draws in pair.independence.values()} for pair in scored.pairs}
+    assert drawn == {(0, 1): set(), (0, 2): {3}, (0, 3): set(), (1, 2): set(), (1, 3): {3}, (2, 3): set()}
+    assert all(len(draws) == 3 for pair in scored.pairs for draws in pair.rotation.values())
+
+
+def test_pairs_of_all_shapes_are_scored_together(latents, rng):
+    latents = [*latents, latents[0][:, :3], latents[1][:, :3], np.column_stack([latents[0][:, :4], latents[0][:, 0]])]
+    together = score_pairs(latents, FIT, floor_draws=2, rng=rng, allow_unequal=True)
+    for pair in together.pairs:
+        alone = score_pairs([latents[pair.a], latents[pair.b]], FIT, floor_draws=0, rng=rng, allow_unequal=True).pairs[0]
+        assert pair.values == pytest.approx(alone.values, abs=1e-9)
+
+
+def test_moments_of_too_few_rows_are_refused(rng):
+    halves = Halves.of_rows(rng.standard_normal((2, 30, 10)), np.arange(30) < 10)
+    with pytest.raises(BadData, match="10 rows to fit on for 10 dimensions"):
+        Evidence.of_moments(halves, ["a", "b"])
