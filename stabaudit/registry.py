@@ -28,8 +28,23 @@ class Entry:
 _BUILT_IN: dict[Kind, dict[str, Entry]] = {
     "family": {
         "vae": Entry("stabaudit.families.vae:VAE", "variational autoencoder, Gaussian or Laplace prior"),
+        "beta-vae": Entry("stabaudit.families.beta_vae:BetaVAE", "VAE with a weighted divergence"),
+        "beta-tcvae": Entry("stabaudit.families.beta_tcvae:BetaTCVAE", "VAE with a weighted total correlation"),
         "ivae": Entry("stabaudit.families.ivae:IVAE", "identifiable VAE: a prior conditioned on the auxiliary variable u"),
         "vade": Entry("stabaudit.families.vade:VaDE", "VAE with a learned Gaussian-mixture prior"),
+        "mfcvae": Entry("stabaudit.families.mfcvae:MFCVAE", "VaDE with several facets on a ladder of encoder depths"),
+        "gmvae": Entry("stabaudit.families.gmvae:GMVAE", "VAE with a cluster and a Gaussian within it"),
+        "lidvae": Entry("stabaudit.families.lidvae:LIDVAE", "VAE with an injective decoder: its latents cannot collapse"),
+        "lidmvae": Entry("stabaudit.families.lidmvae:LIDMVAE", "GMVAE with an injective decoder"),
+        "rademacher-vae": Entry("stabaudit.families.rademacher_vae:RademacherVAE", "iVAE whose u is hashed from x"),
+        "ae": Entry("stabaudit.families.ae:AE", "autoencoder with a grid of latents, for images"),
+        "rvqvae": Entry("stabaudit.families.rvqvae:RVQVAE", "relaxed vector-quantised VAE with a grid of latents, for images"),
+        "gmm-flow": Entry("stabaudit.families.gmm_flow:GMMFlow", "autoregressive flow with a Gaussian-mixture base"),
+        "ppca": Entry("stabaudit.families.ppca:PPCA", "probabilistic PCA with its true posterior"),
+        "gmm": Entry("stabaudit.families.gmm:GMM", "linear model with a Gaussian-mixture prior and its true posterior"),
+        "relu-gmm": Entry(
+            "stabaudit.families.relu_gmm:ReLUGMM", "ReLU decoder of one mixture-distributed latent, exact likelihood"
+        ),
     },
     "dataset": {
         "digits": Entry("stabaudit.data.digits:load", "1,797 real 8×8 digits that ship inside scikit-learn"),
@@ -41,10 +56,12 @@ _BUILT_IN: dict[Kind, dict[str, Entry]] = {
         "tcl": Entry("stabaudit.data.tcl:load", "sources in segments, mixed by a random network; the true sources are kept"),
         "tcl-willetts": Entry("stabaudit.data.tcl:load_willetts", "tcl in the setting of Willetts and Paige 2021"),
         "pinwheel": Entry("stabaudit.data.pinwheel:load", "K curved arms in the plane"),
+        "relu-gmm": Entry("stabaudit.data.relu_gmm:load", "draws from a random model of the family of that name"),
     },
     "architecture": {
         "mlp": Entry("stabaudit.nets.mlp:build", "fully connected, 512-384-256-256 with dropout 0.1 by default"),
         "conv": Entry("stabaudit.nets.conv:build", "convolutions with batch normalisation, for images"),
+        "resnet": Entry("stabaudit.nets.resnet:build", "weight-normalised residual blocks, for images"),
     },
 }
 

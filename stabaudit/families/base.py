@@ -5,15 +5,29 @@ A family is written for one restart: it never knows how many restarts are traine
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from stabaudit.nets.base import Noise, Posterior
+from stabaudit.nets.base import LOG_VAR_BOUND, Noise, Posterior
 from stabaudit.nets.likelihoods import Likelihood
+
+Part = Literal["architecture", "likelihood"]
+
+
+class Networks(Protocol):
+    """Builds an encoder and a decoder of the chosen architecture."""
+
+    def __call__(self, context_dim: int, latent_dim: int | None = None) -> tuple[nn.Module, nn.Module]:
+        """Build a pair.
+
+        Args:
+            context_dim: size of what the encoder sees besides x; 0 for nothing.
+            latent_dim: what the encoder gives and the decoder takes; None: as many as the problem has.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -25,7 +39,7 @@ class Problem:
         u_dim: size of the auxiliary variable u; 0 where the data has none.
         latent_dim: d.
         rows: number of training rows.
-        networks: `networks(context_dim)` builds an encoder and a decoder of the chosen architecture.
+        networks: builds an encoder and a decoder of the chosen architecture.
         likelihood: log p(x|z) given the decoder's output.
     """
 
@@ -33,7 +47,7 @@ class Problem:
     u_dim: int
     latent_dim: int
     rows: int
-    networks: Callable[[int], tuple[nn.Module, nn.Module]]
+    networks: Networks
     likelihood: Likelihood
 
 
@@ -61,7 +75,10 @@ class Family(nn.Module, ABC):
     """
 
     needs_u: ClassVar[bool] = False
+    own: ClassVar[frozenset[Part]] = frozenset()  # what it brings itself: it never looks at that of the problem
+    likelihoods: ClassVar[tuple[str, ...]] = ()  # names of those it can use, its default first; empty: any
     sees_u: bool = False  # whether `encode` uses u: the latents are means of q(z|x,u) rather than q(z|x)
+    grid: tuple[int, int, int] | None = None  # (h, w, d) where `encode` gives h·w·d numbers: d at every position, row by row
 
     @abstractmethod
     def loss(self, batch: Batch) -> dict[str, Tensor]:
@@ -71,6 +88,14 @@ class Family(nn.Module, ABC):
     def encode(self, x: Tensor, u: Tensor) -> Posterior:
         """Posterior of x, shape (batch, *x_shape), given u, shape (batch, k); deterministic in evaluation mode."""
 
+    def initialise(self, x: Tensor, u: Tensor) -> None:
+        """Set what starts from the training rows; called once before training, under the restart's seed.
+
+        Args:
+            x: all observations, shape (n, *x_shape).
+            u: their auxiliary variables, shape (n, k).
+        """
+
     def warnings(self, u_values: int) -> list[str]:  # noqa: ARG002 -- most families have nothing to say
         """What a user should know before training on data whose u takes so many distinct values."""
         return []
@@ -78,6 +103,11 @@ class Family(nn.Module, ABC):
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Return the terms of `loss`."""
         return self.loss(batch)
+
+
+def point(mean: Tensor) -> Posterior:
+    """The posterior of a deterministic encoder, which has no variance: the smallest that `bounded` allows."""
+    return Posterior(mean, torch.full_like(mean, -LOG_VAR_BOUND))
 
 
 def reparameterise(posterior: Posterior, noise: Noise) -> Tensor:

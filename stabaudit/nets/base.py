@@ -1,6 +1,6 @@
 """What networks and families share: randomness as an argument, posteriors, bounded log-variances."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Literal, NamedTuple, Protocol
 
@@ -73,11 +73,24 @@ class MLP(nn.Module):
         self.drop = drop
         self.drop_after = len(self.hidden) // 2  # of four hidden layers the second, as in Willetts et al. 2021, Table B.2
 
-    def forward(self, h: Tensor, noise: Noise | None = None) -> Tensor:
-        """Map shape (batch, sizes[0]) to (batch, sizes[-1]); `noise` is used by dropout while training only."""
+    def activations(self, h: Tensor, noise: Noise | None = None, added: Mapping[int, Tensor] | None = None) -> list[Tensor]:
+        """What the hidden layers give, shape (batch, sizes[number]) for the layer of that number, counted from 1.
+
+        Args:
+            h: shape (batch, sizes[0]).
+            noise: used by dropout while training only.
+            added: to what goes into the activation of a hidden layer, by its number.
+        """
+        found = []
         for number, layer in enumerate(self.hidden, start=1):
-            h = self.activation(layer(h))
+            h = layer(h)
+            h = self.activation(h + added[number] if added and number in added else h)
             if number == self.drop_after and self.drop > 0 and self.training and noise is not None:
                 h = h * noise.keep(h.shape, self.drop)
-        out: Tensor = self.out(h)
+            found.append(h)
+        return found
+
+    def forward(self, h: Tensor, noise: Noise | None = None, added: Mapping[int, Tensor] | None = None) -> Tensor:
+        """Map shape (batch, sizes[0]) to (batch, sizes[-1]); see `activations`."""
+        out: Tensor = self.out([h, *self.activations(h, noise, added)][-1])
         return out

@@ -109,8 +109,8 @@ def rows():
 def test_vade_with_one_standard_component_equals_vae(rows):
     vae, vade = families_of(VAE), families_of(VaDE, components=1)
     vade.load_state_dict(vae.state_dict(), strict=False)
-    nn.init.zeros_(vade.mixture_mean)
-    nn.init.zeros_(vade.mixture_log_var)
+    nn.init.zeros_(vade.mixture.mean)
+    nn.init.zeros_(vade.mixture.log_var)
     (a, ea), (b, eb) = mean_loss(vae, rows), mean_loss(vade, rows)
     assert abs(a - b) < 4 * math.hypot(ea, eb)
 
@@ -118,15 +118,15 @@ def test_vade_with_one_standard_component_equals_vae(rows):
 def test_the_mixture_density_of_vade_equals_torchs():
     vade = families_of(VaDE, components=5)
     with torch.no_grad():
-        vade.mixture_logits.normal_()
-        vade.mixture_mean.normal_(std=2)
+        vade.mixture.logits.normal_()
+        vade.mixture.mean.normal_(std=2)
     distributions = torch.distributions
     mixture = distributions.MixtureSameFamily(
-        distributions.Categorical(logits=vade.mixture_logits),
-        distributions.Independent(distributions.Normal(vade.mixture_mean, (vade.mixture_log_var / 2).exp()), 1),
+        distributions.Categorical(logits=vade.mixture.logits),
+        distributions.Independent(distributions.Normal(vade.mixture.mean, (vade.mixture.log_var / 2).exp()), 1),
     )
     z = 3 * torch.randn(50, 3)
-    torch.testing.assert_close(vade.log_prior(z), mixture.log_prob(z), rtol=1e-3, atol=1e-3)  # log-variances are bounded smoothly
+    torch.testing.assert_close(vade.mixture(z), mixture.log_prob(z), rtol=1e-3, atol=1e-3)  # log-variances are bounded smoothly
 
 
 def test_ivae_with_a_constant_standard_prior_equals_vae(rows):

@@ -1,0 +1,71 @@
+"""MFCVAE: VaDE with several facets, each clustering the data in its own way (Falck et al. 2021; Kivva et al. 2022, §4).
+
+The latents are split into facets z_1 … z_J, each with a Gaussian mixture of its own as prior, on a ladder of encoder depths:
+
+    E_q [log p(x|z_1, …, z_J) + Σ_j (log p(z_j) − log q(z_j|x))],   p(z_j) = Σ_c π_jc N(z_j; μ_jc, Σ_jc).
+
+z_1 comes from the shallowest rung, z_J from the whole encoder. J = 1 is VaDE. With progressive training the facets come in one
+after another, from z_J down: facet J − s fades in, in the decoder and in the divergence alike, between (s − ½)/J and s/J of the
+training.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from stabaudit.config import Positive
+from stabaudit.errors import UsageError
+from stabaudit.families.base import Batch, Family, Problem, elbo_terms, gaussian_log_density, reparameterise
+from stabaudit.families.mixture import GaussianMixture, check_components
+from stabaudit.nets.base import Posterior
+from stabaudit.nets.ladder import Ladder
+
+
+class MFCVAE(Family):
+    """Multi-facet clustering variational autoencoder.
+
+    Args:
+        problem: what it is built for; the architecture must be `mlp`.
+        facets: J; the latent dimensions are shared out evenly, z_1 first.
+        components: number of mixture components of each facet.
+        progressive: fade the facets in one after another.
+
+    Raises:
+        UsageError: more facets than latent dimensions or than the encoder has depths.
+    """
+
+    def __init__(self, problem: Problem, *, facets: Positive = 2, components: Positive = 25, progressive: bool = False) -> None:
+        super().__init__()
+        check_components(components, problem.rows)
+        if facets > problem.latent_dim:
+            raise UsageError(f"{facets} facets need at least {facets} latent dimensions, not {problem.latent_dim}")
+        self.sizes = [(problem.latent_dim + j) // facets for j in reversed(range(facets))]
+        self.ladder = Ladder(*problem.networks(0, self.sizes[-1]), self.sizes[:-1])
+        self.likelihood = problem.likelihood
+        self.mixtures = nn.ModuleList(GaussianMixture(components, size) for size in self.sizes)
+        self.progressive = progressive
+
+    def presence(self, progress: Tensor) -> Tensor:
+        """How much each facet takes part at this point of the training, in [0, 1], shape (J,)."""
+        facets = len(self.sizes)
+        late = torch.arange(facets - 1, -1, -1, device=progress.device)  # s of each facet
+        if not self.progressive:
+            return torch.ones_like(late) + 0 * progress
+        return (1 - 2 * (late - facets * progress)).clamp(0, 1)  # from (s − ½)/J to s/J
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Negative ELBO with its two parts, and the divergence of each facet."""
+        posteriors = self.ladder.encode(batch.x, batch.noise)
+        latents = [reparameterise(posterior, batch.noise) for posterior in posteriors]
+        presence = self.presence(batch.progress).unbind()
+        shown = [weight * z for weight, z in zip(presence, latents, strict=True)]
+        log_likelihood = self.likelihood.log_prob(batch.x, self.ladder.decode(shown, batch.noise))
+        log_priors: list[Tensor] = [mixture(z) for z, mixture in zip(latents, self.mixtures, strict=True)]
+        log_densities = [gaussian_log_density(z, *posterior) for z, posterior in zip(latents, posteriors, strict=True)]
+        divergences = [density - prior for density, prior in zip(log_densities, log_priors, strict=True)]
+        kl = torch.stack([weight * divergence for weight, divergence in zip(presence, divergences, strict=True)]).sum(0)
+        facets = {f"kl_{number}": divergence.mean() for number, divergence in enumerate(divergences, start=1)}
+        return elbo_terms(log_likelihood, kl) | facets
+
+    def encode(self, x: Tensor, u: Tensor) -> Posterior:  # noqa: ARG002 -- this encoder has no use for u
+        """Posteriors of all facets side by side, z_1 first."""
+        return Posterior(*(torch.cat(of, 1) for of in zip(*self.ladder.encode(x, None), strict=True)))

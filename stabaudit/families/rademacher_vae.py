@@ -1,0 +1,60 @@
+"""Rademacher VAE: an iVAE whose u is hashed from x, instead of given or learned (Willetts & Paige 2021, App. E).
+
+u is the orthant of A·x, one of 2^N, where A is a fixed N × D matrix of signs, each ±1 with probability one half, drawn from the
+restart's seed: restarts cluster the data in ways that have nothing to do with each other. Each orthant has a Gaussian of its own,
+mean and variance learned, as prior; the encoder sees x alone.
+"""
+
+import math
+from dataclasses import replace
+from typing import Annotated, ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from stabaudit.errors import UsageError
+from stabaudit.families.base import Batch, Problem
+from stabaudit.families.ivae import IVAE
+
+Bits = Annotated[int, Field(ge=1, le=16)]
+
+
+class RademacherVAE(IVAE):
+    """VAE with a prior for each orthant of a random projection.
+
+    Args:
+        problem: what it is built for.
+        bits: N, rows of the projection.
+
+    Raises:
+        UsageError: more orthants than training rows.
+    """
+
+    needs_u: ClassVar[bool] = False
+    projection: Tensor
+
+    def __init__(self, problem: Problem, *, bits: Bits = 7) -> None:
+        orthants = 2**bits
+        if orthants > problem.rows:
+            raise UsageError(
+                f"{bits} bits make {orthants} orthants, more than the {problem.rows} training rows; lower --set bits=…"
+            )
+        super().__init__(replace(problem, u_dim=orthants), prior_mean="learned", encoder_u=False)
+        self.orthants = orthants
+        signs = 2 * torch.randint(2, (bits, math.prod(problem.x_shape))) - 1
+        self.register_buffer("projection", signs.to(torch.get_default_dtype()))
+
+    def orthant(self, x: Tensor) -> Tensor:
+        """The orthant of each x as a one-hot code, shape (batch, 2^N)."""
+        bits = (x.flatten(1) @ self.projection.T > 0).to(x)
+        number = bits @ 2 ** torch.arange(len(self.projection), dtype=x.dtype, device=x.device)
+        return (number.unsqueeze(1) == torch.arange(self.orthants, dtype=x.dtype, device=x.device)).to(x)
+
+    def warnings(self, u_values: int) -> list[str]:  # noqa: ARG002 -- the u of the data is not used
+        """Say when there are too few orthants for the identifiability theorem of the iVAE."""
+        return super().warnings(self.orthants)
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Negative ELBO with its two parts."""
+        return super().loss(replace(batch, u=self.orthant(batch.x)))
