@@ -1,14 +1,17 @@
 """From a configuration to a function that builds one restart's family."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from torch import nn
 
 from stabaudit.config import Choice, RunConfig, options_of, parse_options
 from stabaudit.errors import UsageError
 from stabaudit.families.base import Family, Problem
-from stabaudit.nets.likelihoods import LIKELIHOODS, Likelihood
+from stabaudit.nets.likelihoods import LIKELIHOODS, Gaussian, Likelihood
 from stabaudit.registry import resolve, unknown
+
+OWN = "own"  # what a configuration calls an architecture or likelihood that the family brings itself
 
 
 def builder(config: RunConfig, x_shape: tuple[int, ...], u_dim: int, rows: int) -> Callable[[], Family]:
@@ -21,8 +24,11 @@ def builder(config: RunConfig, x_shape: tuple[int, ...], u_dim: int, rows: int) 
         rows: number of training rows.
     """
     family = resolve("family", config.family.name)
-    architecture = resolve("architecture", config.architecture.name)
-    likelihood: Callable[..., Likelihood] = LIKELIHOODS[config.likelihood.name]
+    # One with networks or a likelihood of its own does not look at these.
+    architecture: Callable[..., Any] = (
+        own if config.architecture.name == OWN else resolve("architecture", config.architecture.name)
+    )
+    likelihood: Callable[..., Likelihood] = Gaussian if config.likelihood.name == OWN else LIKELIHOODS[config.likelihood.name]
 
     def networks(context_dim: int, latent_dim: int | None = None) -> tuple[nn.Module, nn.Module]:
         size = latent_dim or config.latent_dim
@@ -36,6 +42,10 @@ def builder(config: RunConfig, x_shape: tuple[int, ...], u_dim: int, rows: int) 
         return built
 
     return build
+
+
+def own() -> None:
+    """Stand for what a family brings itself: its options, if any, are the family's."""
 
 
 def choose(settings: Mapping[str, object], **named: tuple[str, Callable[..., object]]) -> dict[str, Choice]:

@@ -2,7 +2,7 @@
 
 `vmap(grad_and_value(loss))` batches a family that is written for one restart, but pays for its transforms at every operation of
 every step. Traced once with `make_fx` the same step becomes a list of ATen operations with identical results, bit by bit; the
-passes of `passes` and `products` then make the list shorter and its products faster.
+passes of `passes`, `products` and `placement` then make the list shorter, its products faster and its memory small.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,13 +22,11 @@ from stabaudit.training.passes import (
     bind_kernels,
     drop_copies,
     fold,
-    match_layout,
     merge_equal,
     numbers_as_tensors,
     read_results,
-    update_early,
-    write_over,
 )
+from stabaudit.training.placement import match_layout, update_early, write_over
 from stabaudit.training.products import Products, choose_products
 
 Tensors = dict[str, Tensor]
@@ -68,7 +66,9 @@ class Step:
         return terms
 
 
-def trace(family: Family, terms: Sequence[str], parameters: Tensors, buffers: Tensors, inputs: Inputs, *, grouped: bool) -> Graph:
+def trace(
+    family: Family, terms: Sequence[str], parameters: Tensors, buffers: Tensors, inputs: Inputs, *, grouped: bool
+) -> GraphModule:
     """Trace loss and gradient of a family into one graph.
 
     Args:
@@ -80,7 +80,7 @@ def trace(family: Family, terms: Sequence[str], parameters: Tensors, buffers: Te
         grouped: parameters, buffers and inputs carry the restart axis in front.
 
     Returns:
-        A graph from parameters, buffers and inputs, in order, to gradients and terms.
+        A module from parameters, buffers and inputs, in order, to gradients and terms.
     """
 
     def step(parameters: Tensors, buffers: Tensors, inputs: list[Tensor]) -> tuple[Tensors, Tensor]:
@@ -102,7 +102,7 @@ def trace(family: Family, terms: Sequence[str], parameters: Tensors, buffers: Te
         return [*(gradients[name] for name in parameters), values]
 
     kept = [buffer.clone() for buffer in buffers.values()]  # tracing runs the step, which moves running statistics
-    return make_fx(flat)(*parameters.values(), *kept, *inputs.flat()).graph
+    return make_fx(flat)(*parameters.values(), *kept, *inputs.flat())
 
 
 def compile_step(  # noqa: PLR0917
@@ -130,16 +130,19 @@ def compile_step(  # noqa: PLR0917
 
     Parameters and buffers must keep their place in memory.
     """
-    graph = trace(family, terms, parameters, buffers, inputs, grouped=grouped)
+    traced = trace(family, terms, parameters, buffers, inputs, grouped=grouped)
+    graph = traced.graph
     state = [*parameters.values(), *buffers.values()]
-    placeholders = [node for node in graph.nodes if node.op == "placeholder"][: len(state)]
+    bound = dict(zip(graph.find_nodes(op="placeholder"), state, strict=False))
+    unchanging = {node: getattr(traced, node.target) for node in graph.find_nodes(op="get_attr")}  # tensors made by the family
+    unchanging |= dict(list(bound.items())[len(parameters) :])
     match_layout(graph, state[: len(parameters)])
     drop_copies(graph)
     add_bias_in_product(graph)
     read_results(graph)
     choose_products(graph, products)
     drop_copies(graph)
-    known = fold(graph, dict(zip(placeholders, state, strict=True)), set(placeholders[len(parameters) :]))
+    known = fold(graph, bound | unchanging, unchanging.keys())
     merge_equal(graph)
     numbers_as_tensors(graph, known)
     update_early(graph, known, list(parameters.values()), update)

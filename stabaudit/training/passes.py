@@ -4,14 +4,16 @@ None changes a result's bits but `add_bias_in_product`, which rounds once less. 
 a small iVAE, 340 operations and 1,210 µs a step before.
 """
 
-import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch._ops import OpOverload
 from torch.fx import Graph, Node
+
+from stabaudit.training.nodes import base_of, changes_something, is_view, layout_of, viewed, written_tensors
 
 aten = torch.ops.aten
 
@@ -33,17 +35,6 @@ NEUTRAL = {  # second operands that leave the first as it is, bit by bit
     aten.sub.Tensor: 0,
     aten.pow.Tensor_Scalar: 1,
 }
-FRESH = {
-    aten.mm.default,
-    aten.addmm.default,
-    aten.bmm.default,
-    aten.baddbmm.default,
-    aten.convolution.default,
-    aten._to_copy.default,  # noqa: SLF001 -- how a change of type is traced
-    torch.ops.mkldnn._linear_pointwise.default,  # noqa: SLF001 -- the only way to oneDNN's products
-}
-UPDATED_TOGETHER = 2**19  # bytes of weights: their gradients fit into half of a core's own cache
-UNANNOUNCED = {aten.native_batch_norm.default, aten.cudnn_batch_norm.default}  # change running statistics, their schema is silent
 
 
 def drop_copies(graph: Graph) -> None:
@@ -52,16 +43,16 @@ def drop_copies(graph: Graph) -> None:
     `vmap` wraps every product in expand, view and unsafe_view, and the backward pass transposes what the forward pass has
     transposed: two of five operations.
     """
-    written = _written(graph)
+    written = written_tensors(graph)
     for node in graph.nodes:
-        if _base(node) in written:
+        if base_of(node) in written:
             continue
         if _is_neutral(node):
             node.replace_all_uses_with(node.args[0])
         elif node.target is aten.cat.default and len(node.args[0]) == 1:
             node.replace_all_uses_with(node.args[0][0])
-        elif _is_view(node):
-            same = [ancestor for ancestor in _viewed(node) if _layout(ancestor) == _layout(node)]
+        elif is_view(node):
+            same = [ancestor for ancestor in viewed(node) if layout_of(ancestor) == layout_of(node)]
             if same:
                 node.replace_all_uses_with(same[-1])
     graph.eliminate_dead_code()
@@ -101,20 +92,6 @@ def read_results(graph: Graph) -> None:
                 node.args = (gradient, *options, True, results[0])
 
 
-def write_over(graph: Graph) -> None:
-    """Let elementwise operations write over an argument that nobody reads later: less memory to go through the cache."""
-    position = {node: number for number, node in enumerate(graph.nodes)}
-    for node in graph.nodes:
-        if not _is_elementwise(node) or not isinstance(node.args[0], Node):
-            continue
-        argument = node.args[0]
-        last = max(position[user] for user in argument.users)
-        viewed = any(_is_view(user) for user in argument.users)
-        in_place = getattr(aten, f"{node.target.overloadpacket.__name__}_", None)
-        if in_place and last == position[node] and not viewed and _is_fresh(argument) and _layout(argument) == _layout(node):
-            node.target = getattr(in_place, node.target._overloadname)  # noqa: SLF001 -- named alike in both
-
-
 def numbers_as_tensors(graph: Graph, known: list[Tensor]) -> None:
     """Give elementwise operations their numbers as tensors, which is what torch makes of them in every call: 1 µs less each."""
     after = list(graph.nodes)[len(known) - 1]
@@ -134,21 +111,21 @@ def numbers_as_tensors(graph: Graph, known: list[Tensor]) -> None:
         node.args = (node.args[0], made[number])
 
 
-def fold(graph: Graph, bound: dict[Node, Any], buffers: set[Node]) -> list[Tensor]:
+def fold(graph: Graph, bound: Mapping[Node, Any], unchanging: AbstractSet[Node]) -> list[Tensor]:
     """Compute once what does not change from step to step: views of weights, and constants.
 
     Args:
-        graph: its first placeholders are those of `bound`.
+        graph: the operations.
         bound: tensors that stay where they are in memory, by placeholder.
-        buffers: those of them that only the graph itself may change.
+        unchanging: those of them that nobody changes, unless the graph does.
 
     Returns:
         The tensors that the graph's first placeholders now stand for.
     """
-    written = _written(graph)
-    known, constant = dict(bound), buffers - written
+    written = written_tensors(graph)
+    known, constant = dict(bound), set(unchanging - written)
     for node in graph.nodes:
-        if node.op != "call_function" or _base(node) in written:
+        if node.op != "call_function" or base_of(node) in written:
             continue
         inputs = node.all_input_nodes
         if node.target in FILLED:
@@ -156,10 +133,10 @@ def fold(graph: Graph, bound: dict[Node, Any], buffers: set[Node]) -> list[Tenso
             known[node] = torch.empty_strided(like.shape, like.stride(), dtype=like.dtype, device=like.device)
             known[node].fill_(FILLED[node.target](node.args))
             constant.add(node)
-        elif all(i in constant for i in inputs) and not _changes_something(node):
+        elif all(i in constant for i in inputs) and not changes_something(node):
             known[node] = _value(node, known)
             constant.add(node)
-        elif _is_view(node) and all(i in known for i in inputs):
+        elif is_view(node) and all(i in known for i in inputs):
             known[node] = _value(node, known)
     first = next(iter(graph.nodes))
     tensors: list[Tensor] = []
@@ -178,11 +155,11 @@ def fold(graph: Graph, bound: dict[Node, Any], buffers: set[Node]) -> list[Tenso
 
 def merge_equal(graph: Graph) -> None:
     """Compute the same thing from the same things once."""
-    written = _written(graph)
+    written = written_tensors(graph)
     seen: dict[Any, Node] = {}
     for node in graph.nodes:
-        touched = {_base(n) for n in (node, *node.all_input_nodes)}
-        if node.op != "call_function" or _changes_something(node) or touched & written:
+        touched = {base_of(n) for n in (node, *node.all_input_nodes)}
+        if node.op != "call_function" or changes_something(node) or touched & written:
             continue
         key = (node.target, repr((node.args, node.kwargs)))  # nodes are written by name, names are unique
         if key in seen:
@@ -190,52 +167,6 @@ def merge_equal(graph: Graph) -> None:
         else:
             seen[key] = node
     graph.eliminate_dead_code()
-
-
-def match_layout(graph: Graph, parameters: Sequence[Tensor]) -> None:
-    """Let every gradient lie in memory as its parameter does, so that the optimiser can run over both from end to end."""
-    output = next(iter(reversed(graph.nodes)))
-    results = list(output.args[0])
-    for number, parameter in enumerate(parameters):
-        gradient = results[number]
-        if _strides(gradient.meta["val"]) == _strides(parameter):
-            continue
-        layout = torch.contiguous_format if parameter.is_contiguous() else torch.channels_last
-        with graph.inserting_before(output):
-            results[number] = graph.call_function(aten.clone.default, (gradient,), {"memory_format": layout})
-        results[number].meta = {"val": torch.empty_like(parameter, device="meta")}
-    output.args = (results,)
-
-
-def update_early(graph: Graph, known: Sequence[Tensor], parameters: Sequence[Tensor], update: Callable[..., None]) -> None:
-    """Update weights as soon as their gradients are there and nobody needs them any more, while both are still in cache.
-
-    What main memory has to deliver is what keeps two restarts side by side from running at full speed. Updates wait for each
-    other until there is `UPDATED_TOGETHER` to do, so that small networks are updated in one call.
-
-    Args:
-        graph: its outputs are the gradients, then the loss terms; its first placeholders stand for `known`.
-        known: weights, views of them and more.
-        parameters: the weights.
-        update: takes numbers of parameters and their gradients.
-    """
-    nodes = list(graph.nodes)
-    position = {node: number for number, node in enumerate(nodes)}
-    *gradients, terms = nodes[-1].args[0]
-    ready = {number: position[gradient] for number, gradient in enumerate(gradients)}
-    for node, tensor in zip(nodes, known, strict=False):
-        for number, parameter in enumerate(parameters):
-            if 0 <= tensor.data_ptr() - parameter.data_ptr() < parameter.nbytes:
-                ready[number] = max([ready[number], *(position[user] for user in node.users if user.op != "output")])
-    waiting: list[int] = []
-    order = sorted(ready, key=ready.__getitem__)
-    for number in order:
-        waiting.append(number)
-        if sum(parameters[n].nbytes for n in waiting) >= UPDATED_TOGETHER or number == order[-1]:
-            with graph.inserting_after(nodes[min(ready[number], len(nodes) - 2)]):
-                graph.call_function(update, (tuple(waiting), [gradients[n] for n in waiting]))
-            waiting = []
-    nodes[-1].args = (terms,)
 
 
 def bind_kernels(graph: Graph) -> None:
@@ -257,49 +188,10 @@ def _binding(operation: OpOverload) -> Callable[..., Any] | None:
     return None
 
 
-def _is_view(node: Node) -> bool:
-    target = node.target
-    if target is operator.getitem:
-        return _is_view(node.args[0])  # type: ignore[arg-type]
-    return target is aten._unsafe_view.default or (isinstance(target, OpOverload) and target.is_view)  # noqa: SLF001
-
-
-def _viewed(node: Node) -> Iterator[Node]:
-    """What a view is a view of, then what that is a view of, and so on."""
-    while _is_view(node):
-        node = node.args[0]  # type: ignore[assignment]
-        yield node
-
-
-def _base(node: Node) -> Node:
-    return next(iter(reversed([node, *_viewed(node)])))
-
-
-def _changes_something(node: Node) -> bool:
-    target = node.target
-    return target in UNANNOUNCED or (isinstance(target, OpOverload) and target._schema.is_mutable)  # noqa: SLF001
-
-
-def _written(graph: Graph) -> set[Node]:
-    """Tensors that some operation changes in place."""
-    return {_base(argument) for node in graph.nodes if _changes_something(node) for argument in node.all_input_nodes}
-
-
 def _is_neutral(node: Node) -> bool:
     target: Any = node.target
     neutral = NEUTRAL.get(target)
-    return neutral is not None and bool(node.args[1] == neutral) and _layout(node)[:2] == _layout(node.args[0])[:2]
-
-
-def _is_elementwise(node: Node) -> bool:
-    return isinstance(node.target, OpOverload) and torch.Tag.pointwise in node.target.tags and not _changes_something(node)
-
-
-def _is_fresh(node: Node) -> bool:
-    """Whether an operation puts its result into memory of its own."""
-    if node.target is operator.getitem:
-        return node.args[0].target is aten.native_batch_norm.default  # type: ignore[union-attr]
-    return node.target in FRESH or _is_elementwise(node)
+    return neutral is not None and bool(node.args[1] == neutral) and layout_of(node)[:2] == layout_of(node.args[0])[:2]
 
 
 def _elu_options(node: Node) -> list[Any]:
@@ -309,15 +201,6 @@ def _elu_options(node: Node) -> list[Any]:
 
 def _shape(node: Any) -> tuple[int, ...]:  # noqa: ANN401 -- a node, typed as any argument of one
     return tuple(node.meta["val"].shape)
-
-
-def _layout(node: Any) -> tuple[Any, ...]:  # noqa: ANN401 -- likewise
-    value = node.meta.get("val")
-    return (value.dtype, tuple(value.shape), value.stride()) if isinstance(value, Tensor) else (node,)
-
-
-def _strides(tensor: Tensor) -> list[int]:
-    return [stride for stride, size in zip(tensor.stride(), tensor.shape, strict=True) if size > 1]
 
 
 def _value(node: Node, known: dict[Node, Any]) -> Any:  # noqa: ANN401 -- whatever the operation gives

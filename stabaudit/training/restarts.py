@@ -176,7 +176,7 @@ class Restarts:
         parameters, buffers = (_first(of) if lone else of for of in (self._parameters, self._buffers))
         update, products = self._adam.update, self._products
         with torch.inference_mode(mode=False):
-            return compile_step(self.family, self.terms, parameters, buffers, inputs, update, products, grouped=not lone)
+            return compile_step(self.family.train(), self.terms, parameters, buffers, inputs, update, products, grouped=not lone)
 
     def module(self, restart: int) -> Family:
         """One restart as a module of its own, in evaluation mode. The module is shared: use it before asking for another."""
