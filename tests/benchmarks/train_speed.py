@@ -130,6 +130,7 @@ def train_on_request(connection, config, arrays, shard, products) -> None:
     rows = rows_of(train)
     build = builder(config, tuple(train.x.shape[1:]), rows.u.shape[1], len(rows))
     restarts = Restarts(build, [config.seed + index for index in shard], rows, config.training, "cpu", products)
+    epoch = restarts.steps_per_epoch
     chunk = restarts.steps_per_epoch = 2
     restarts.train_epoch()
     connection.send(time.perf_counter() - start)
@@ -142,7 +143,8 @@ def train_on_request(connection, config, arrays, shard, products) -> None:
         while (passed := time.perf_counter() - start) < seconds:
             restarts.train_epoch()
             steps += chunk
-            chunk = restarts.steps_per_epoch = max(2, int(steps / (time.perf_counter() - start) * CHUNK_SECONDS))
+            rate = steps / (time.perf_counter() - start)
+            chunk = restarts.steps_per_epoch = min(epoch, max(2, int(rate * CHUNK_SECONDS)))
         connection.send(steps * len(shard) / passed)
 
 
