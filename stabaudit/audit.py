@@ -20,7 +20,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from stabaudit.comparison.compare import Settings
+from stabaudit.comparison.settings import Settings
 from stabaudit.comparison.survey import Survey, survey
 from stabaudit.config import checked
 from stabaudit.data.dataset import Dataset
@@ -34,7 +34,8 @@ from stabaudit.training.train import Job, train
 
 SUFFIX = ".toml"
 KEYS = {"summary", "defaults", "grid"}
-METRICS = ("strong_mcc", "weak_mcc", "affine_r2", "source_strong_mcc", "source_weak_mcc")  # scores of a run on its own
+_SOURCE_METRICS = ("source_strong_mcc", "source_weak_mcc", "sampled_source_strong_mcc", "sampled_source_weak_mcc")
+METRICS = ("strong_mcc", "decorrelated_strong_mcc", "weak_mcc", "affine_r2", *_SOURCE_METRICS)  # scores of a run on its own
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ def make_run(tmp_path):
         sources=False,
         ids=None,
         latents=None,
+        log_var=None,
         fingerprint="f" * 16,
         **config,
     ) -> Path:
@@ -81,10 +82,11 @@ def make_run(tmp_path):
             restarts=[Restart(index=i, seed=i) for i in range(total)],
         )
         with Run.prepare(folder, manifest) as run:
-            if sources:
-                run.save_evaluation(Evaluation(sample_id=ids, sources=base.astype(np.float32)))
+            if sources is not False:
+                run.save_evaluation(Evaluation(sample_id=ids, sources=np.float32(base if sources is True else sources)))
             for i, z in enumerate(latents):
-                run.save_latents(i, Latents(sample_id=ids, mean=np.asarray(z, dtype=np.float32)))
+                variance = None if log_var is None else np.full(np.shape(z), log_var, dtype=np.float32)
+                run.save_latents(i, Latents(sample_id=ids, mean=np.asarray(z, dtype=np.float32), log_var=variance))
                 run.record(Restart(index=i, seed=i, state="done"))
             for i, detail in enumerate(lost, start=len(latents)):
                 run.record(Restart(index=i, seed=i, state="diverged", detail=detail))

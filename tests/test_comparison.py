@@ -7,11 +7,13 @@ import pytest
 
 from stabaudit.comparison import pairs
 from stabaudit.comparison.baseline import as_baseline, read_baseline, require_comparable, write_baseline
-from stabaudit.comparison.compare import Settings, compare
-from stabaudit.comparison.configurations import read_score_table, table_of_runs
+from stabaudit.comparison.compare import compare
+from stabaudit.comparison.configurations import table_of_runs
 from stabaudit.comparison.groups import read_groups
 from stabaudit.comparison.pairs import Member
+from stabaudit.comparison.score_table import read_score_table
 from stabaudit.comparison.select import find_score
+from stabaudit.comparison.settings import Settings
 from stabaudit.comparison.survey import survey
 from stabaudit.errors import BadData, UsageError
 from stabaudit.metrics.mcc import strong_mcc
@@ -56,7 +58,8 @@ def test_known_relations_are_told_apart(make_run):
     }
     assert across["aligned", "rotated"].mean > 0.9
     assert across["aligned", "unrelated"].mean < 0.15
-    assert (across["aligned", "rotated"].pairs, across["aligned", "rotated"].restarts) == (16, 8)
+    assert (across["aligned", "rotated"].pairs, across["aligned", "rotated"].restarts) == (12, 8)  # of 16, four share a seed
+    assert "between aligned and rotated: 4 pairs of one seed are left out" in " ".join(comparison.warnings)
 
 
 def test_differences_between_runs(make_run):
@@ -97,6 +100,45 @@ def test_against_true_sources_the_restart_is_the_unit(make_run):
     assert (source.pairs, source.restarts) == (5, 5)
     assert source.mean == pytest.approx(np.sqrt(2 / 2.25), abs=0.02)
     assert source.rotation_floor < source.ci_low
+
+
+def test_posterior_samples_are_scored_against_sources_beside_means(make_run):
+    """Of a source with variance v, a mean with noise 0.25 and posterior variance e^0.5: correlation √(v/(v + 0.25 + 1.65))."""
+    sources = np.random.default_rng(9).laplace(size=(600, 4))  # those that `make_run` starts from
+    v = sources[~split_halves(np.arange(600))].var(axis=0)
+    comparison = compare(read_groups([str(make_run("tcl", "aligned", 5, sources=sources, log_var=0.5))]))
+    for name, noise in (("source_strong_mcc", 0.25), ("sampled_source_strong_mcc", 0.25 + np.exp(0.5))):
+        assert score(comparison, "tcl", name).mean == pytest.approx(np.sqrt(v / (v + noise)).mean(), abs=0.02)
+    alone = compare(read_groups([str(make_run("without", "aligned", 5, sources=True))]))
+    assert not any(found.metric.startswith("sampled") for found in alone.scores)
+
+
+def test_scores_against_sources_do_not_depend_on_what_is_compared_beside(make_run):
+    folders = [str(make_run(name, kind, 3, sources=True)) for name, kind in (("a", "unrelated"), ("b", "aligned"))]
+    alone, beside = compare(read_groups(folders[1:])), compare(read_groups(folders))
+    own = [[s for s in found.scores if s.run_a == "b" and s.metric.startswith("source")] for found in (alone, beside)]
+    assert own[0] == own[1]
+
+
+def test_other_than_as_many_dimensions_as_sources_is_said(make_run):
+    sources = np.random.default_rng(9).laplace(size=(600, 3))
+    comparison = compare(read_groups([str(make_run("tcl", d=2, sources=sources))]))
+    assert "tcl: 2 dimensions, 3 sources; scores against sources are means over 2 matched" in comparison.warnings
+
+
+def test_two_restarts_of_one_seed_alone_are_compared_and_said_to_be_alike(make_run):
+    a, b = make_run("a", "aligned", 3), make_run("b", "unrelated", 4)
+    comparison = compare(read_groups([f"{a}#1", f"{b}#1"]))
+    assert {found.pairs for found in comparison.scores} == {1}
+    assert "a#1 and b#1 were trained from the same seed, which makes them more alike than other pairs" in comparison.warnings
+
+
+def test_restarts_are_dealt_anew_only_between_runs_of_as_many(make_run):
+    runs = [str(make_run(name, "aligned", count)) for name, count in (("a", 4), ("b", 4), ("c", 5))]
+    comparison = compare(read_groups(runs))
+    dealt = {(d.run_a, d.run_b) for d in comparison.differences if d.p_permutation is not None}
+    assert dealt == {("a", "b")}
+    assert all(d.p_welch is not None for d in comparison.differences)
 
 
 def test_two_restarts_have_a_score_but_no_interval(make_run):
@@ -148,7 +190,7 @@ def test_floors_of_many_pairs_are_drawn_for_some_evenly(make_run, monkeypatch):
 @pytest.mark.parametrize("sizes", [(30,), (2, 40), (25, 9, 30)])
 def test_pairs_for_floors_take_every_restart_as_often(sizes):
     ends = list(accumulate(sizes, initial=0))
-    members = [Member(str(start), tuple(range(start, stop))) for start, stop in pairwise(ends)]
+    members = [Member(str(start), *[tuple(range(start, stop))] * 2) for start, stop in pairwise(ends)]
     chosen = pairs.floor_pairs(members)
     assert len(set(chosen)) == len(chosen)
     assert all(a < b for a, b in chosen)
@@ -241,12 +283,21 @@ def test_runs_are_matched_by_configuration(make_run, tmp_path):
         make_run(f"laplace-{d}", d=d, family="vae", options={"prior": "laplace"})
     make_run("ivae-long", d=3, family="ivae", steps=20)
     found = survey([tmp_path], Settings(floor_draws=1))
-    comparison, configs = found.comparison, found.configs
-    table = table_of_runs(configs, comparison.scores, parse_score("strong_mcc"))
+    table = table_of_runs(found, parse_score("strong_mcc"))
     assert {str(configuration): set(values) for configuration, values in table.items()} == {
         "mlp synthetic d=3 training.steps=10": {"vae(prior=gaussian)", "vae(prior=laplace)"},
         "mlp synthetic d=4 training.steps=10": {"vae(prior=gaussian)", "vae(prior=laplace)"},
         "mlp synthetic d=3 training.steps=20": {"ivae"},
+    }
+
+
+def test_two_contents_of_one_name_are_two_configurations(make_run, tmp_path):
+    for family, fingerprint in (("vae", "a" * 16), ("ivae", "b" * 16)):
+        make_run(family, family=family, fingerprint=fingerprint)
+    table = table_of_runs(survey([tmp_path], Settings(floor_draws=1)), parse_score("strong_mcc"))
+    assert {str(configuration): set(values) for configuration, values in table.items()} == {
+        f"mlp synthetic d=4 dataset.fingerprint={'a' * 16}": {"vae"},
+        f"mlp synthetic d=4 dataset.fingerprint={'b' * 16}": {"ivae"},
     }
 
 

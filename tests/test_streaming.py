@@ -8,8 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from stabaudit.comparison import groups, streaming
-from stabaudit.comparison.compare import Settings, compare
+from stabaudit.comparison.compare import compare
 from stabaudit.comparison.groups import read_groups
+from stabaudit.comparison.settings import Settings
 from stabaudit.comparison.streaming import Stream, stream_moments
 from stabaudit.errors import BadData, UsageError
 from stabaudit.metrics.split import split_halves

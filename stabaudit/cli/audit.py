@@ -32,7 +32,7 @@ def audit(
         warm_up()
     from stabaudit.audit import check_score, load_plan, prepare_plan, run_plan
     from stabaudit.cli.progress import watch
-    from stabaudit.comparison.compare import Settings
+    from stabaudit.comparison.settings import Settings
     from stabaudit.reports.survey import survey_report
 
     check_score(score)

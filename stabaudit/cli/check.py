@@ -39,9 +39,10 @@ def check(
     if update_baseline and baseline is None:
         raise UsageError("--update-baseline needs --baseline FILE to write to")
     from stabaudit.comparison.baseline import as_baseline, read_baseline, require_comparable, write_baseline
-    from stabaudit.comparison.compare import Settings, compare
+    from stabaudit.comparison.compare import compare
     from stabaudit.comparison.gates import judge_against, judge_requirement
     from stabaudit.comparison.groups import read_groups
+    from stabaudit.comparison.settings import Settings
     from stabaudit.reports.gates import gates_report
     from stabaudit.statistics.gate import parse_requirement, worst
     from stabaudit.store.run import Run
@@ -63,7 +64,7 @@ def check(
         gates += judge_against(comparison, old, margin)
     verdict = worst([gate.verdict for gate in gates])
     if gates:
-        deliver(gates_report(gates, comparison.runs[0].name), form, output)
+        deliver(gates_report(gates, comparison), form, output)
     if update_baseline and baseline is not None:
         if verdict == "fail":
             message(f"{baseline}: no baseline was written, the run fails its requirements")

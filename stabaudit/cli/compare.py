@@ -43,9 +43,9 @@ def compare(
     output: OutputOption = None,
 ) -> None:
     """Compare restarts within runs and between runs."""
-    from stabaudit.comparison.compare import Settings
     from stabaudit.comparison.compare import compare as compare_groups
     from stabaudit.comparison.groups import read_groups
+    from stabaudit.comparison.settings import Settings
     from stabaudit.reports.comparison import comparison_report
 
     settings = Settings(

@@ -39,7 +39,7 @@ def report(
             raise UsageError("give either one table of scores or folders of runs")
         deliver(_of_table(paths[0], score, zeros), form, output)
         return
-    from stabaudit.comparison.compare import Settings
+    from stabaudit.comparison.settings import Settings
     from stabaudit.comparison.survey import survey
     from stabaudit.reports.survey import survey_report
 
@@ -50,7 +50,7 @@ def report(
 
 
 def _of_table(path: Path, score: str | None, zeros: Zeros) -> "Report":
-    from stabaudit.comparison.configurations import read_score_table
+    from stabaudit.comparison.score_table import read_score_table
     from stabaudit.reports.families import families_report
     from stabaudit.statistics.families import compare_families
 

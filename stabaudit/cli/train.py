@@ -94,10 +94,10 @@ def train(
     for restart in run.manifest.restarts:
         if restart.state != "done":
             message(f"restart {restart.index} {restart.state}: {restart.detail}")
-    if done == 0:
-        raise typer.Exit(2)
     if done > 1:
         message(f"next: stabaudit compare {run.folder}")
+    if done == 0 or any(restart.state == "failed" for restart in run.manifest.restarts):
+        raise typer.Exit(2)  # one that diverged is a result; one that failed is not
 
 
 def parse_settings(pairs: list[str]) -> dict[str, object]:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from stabaudit.comparison.compare import Settings
 from stabaudit.comparison.records import Comparison, Score
+from stabaudit.comparison.settings import Settings
 from stabaudit.config import Frozen, NonNegative, Positive, RunConfig
 from stabaudit.errors import UsageError
 from stabaudit.statistics.jackknife import Estimate, difference, standard_error

@@ -1,48 +1,24 @@
 """Groups of restarts → every score within each group and between each two, and what was noticed on the way."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from itertools import accumulate, combinations
 
 import numpy as np
 
-from stabaudit.comparison.groups import DEFAULT_MEMORY, Group
-from stabaudit.comparison.pairs import Floors, Member, Pairs, as_score, floor_pairs
+from stabaudit.comparison.groups import Group
+from stabaudit.comparison.pairs import Member, Pairs, floor_pairs, independent
 from stabaudit.comparison.records import Comparison, Score
+from stabaudit.comparison.settings import DEFAULT_SETTINGS, Settings
+from stabaudit.comparison.sources import against_sources, unequal_to_sources
 from stabaudit.comparison.streaming import Stream, stream_moments
 from stabaudit.errors import UsageError
 from stabaudit.metrics.evidence import Evidence
-from stabaudit.metrics.mcc import DEFAULT_K, Correlation
 from stabaudit.metrics.pairwise import score
 from stabaudit.metrics.results import Pair, Scored
 from stabaudit.metrics.split import split_halves
-from stabaudit.statistics import jackknife
-
-_SOURCE_METRICS = {"strong_mcc": "source_strong_mcc", "weak_mcc": "source_weak_mcc"}
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How pairs are scored.
-
-    Args:
-        k: canonical pairs that a weak MCC averages, beside the one over all.
-        correlation: of strong MCC.
-        floor_draws: draws of either floor, at least 1.
-        seed: decides the draws of floors and permutations; the split into halves has a seed of its own, the same for everyone.
-        allow_unequal: match the smaller number of dimensions instead of refusing unequal ones.
-        memory: bytes that latents may take; those that take more are streamed from their files.
-    """
-
-    k: int = DEFAULT_K
-    correlation: Correlation = "pearson"
-    floor_draws: int = 20
-    seed: int = 0
-    allow_unequal: bool = False
-    memory: int = DEFAULT_MEMORY
-
-
-def compare(groups: Sequence[Group], settings: Settings = Settings()) -> Comparison:
+def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> Comparison:
     """Compare restarts within every group and between every two, all rows joined as by `read_groups`.
 
     Raises:
@@ -54,7 +30,7 @@ def compare(groups: Sequence[Group], settings: Settings = Settings()) -> Compari
     evidence, same = _evidence(groups, labels, settings)
     starts = accumulate((len(group.latents) for group in groups), initial=0)
     members = [
-        Member(group.summary.name, tuple(range(start, start + len(group.latents))))
+        Member(group.summary.name, tuple(range(start, start + len(group.latents))), group.seeds)
         for group, start in zip(groups, starts, strict=False)
     ]
     scored = score(
@@ -70,15 +46,11 @@ def compare(groups: Sequence[Group], settings: Settings = Settings()) -> Compari
     pairs = Pairs({(pair.a, pair.b): pair for pair in scored.pairs}, dead)
     several = [member for member in members if len(member.positions) > 1]
     between = list(combinations(members, 2))
-    with_sources = [member for member, group in zip(members, groups, strict=True) if group.sources is not None]
-    against = {
-        member.run: _against_sources(member, len(labels) + place, evidence, settings, dead=pairs.dead_of(member), rng=rng)
-        for place, member in enumerate(with_sources)
-    }
+    against = _against_sources(groups, members, evidence, settings)
     return Comparison(
         runs=tuple(group.summary for group in groups),
         scores=(
-            *(found for member in members for found in (*pairs.within(member), *against.get(member.run, ()))),
+            *(found for member in members for found in (*pairs.within(member), *against.get(member.run, []))),
             *(found for a, b in between for found in pairs.between(a, b)),
         ),
         differences=tuple(found for a, b in combinations(several, 2) for found in pairs.differences(a, b, rng=rng)),
@@ -86,15 +58,28 @@ def compare(groups: Sequence[Group], settings: Settings = Settings()) -> Compari
             *(curve for member in several for curve in pairs.curves(member, member)),
             *(curve for a, b in between for curve in pairs.curves(a, b)),
         ),
-        warnings=(*scored.warnings, *_warnings(groups, dead), *_floor_warnings(evidence, pairs), *_doubles(labels, same)),
+        warnings=(
+            *scored.warnings,
+            *_warnings(groups, dead),
+            *(warning for a, b in between for warning in _seed_warnings(a, b)),
+            *_floor_warnings(evidence, pairs),
+            *_doubles(labels, same),
+        ),
+        floor_draws=settings.floor_draws,
     )
 
 
 def _evidence(groups: Sequence[Group], labels: Sequence[str], settings: Settings) -> tuple[Evidence, list[Pair]]:
-    """All latents, then the true sources of those groups that have some; and which of them are the same."""
+    """All latents, then of each group that has some its true sources and samples; and which latents are the same."""
     latents = [z for group in groups for z in group.latents]
-    latents += [group.sources for group in groups if group.sources is not None]
-    names = [*labels, *(f"sources of {group.summary.name}" for group in groups if group.sources is not None)]
+    names = [*labels]
+    for group in groups:
+        if group.sources is not None:
+            latents += [group.sources, *group.samples]
+            names += [
+                f"sources of {group.summary.name}",
+                *(f"samples of {label}" for label in group.labels[: len(group.samples)]),
+            ]
     ids = groups[0].sample_id
     fit = split_halves(ids)
     streams = [z for z in latents if isinstance(z, Stream)]
@@ -104,33 +89,26 @@ def _evidence(groups: Sequence[Group], labels: Sequence[str], settings: Settings
                 f"ranks need all rows in memory: raise --memory above {settings.memory}, or use --correlation pearson"
             )
         halves, same = stream_moments(streams, names, ids, fit, settings.memory)
-        return Evidence.of_moments(halves, names), same
+        return Evidence.of_moments(halves, names), [pair for pair in same if max(pair) < len(labels)]
     rows = [z for z in latents if not isinstance(z, Stream)]
     evidence = Evidence.of_rows(rows, fit, settings.correlation, names)
-    every = combinations(range(len(rows)), 2)
+    every = combinations(range(len(labels)), 2)
     return evidence, [(a, b) for a, b in every if np.array_equal(rows[a][:1], rows[b][:1]) and np.array_equal(rows[a], rows[b])]
 
 
 def _against_sources(
-    member: Member, sources: int, evidence: Evidence, settings: Settings, *, dead: tuple[str, ...], rng: np.random.Generator
-) -> list[Score]:
-    """Each restart against the true sources at a position: a restart is one value, its interval Student's."""
-    scored = score(
-        evidence,
-        [(position, sources) for position in member.positions],
-        k=settings.k,
-        floor_draws=settings.floor_draws,
-        rng=rng,
-        allow_unequal=True,  # a model need not have as many dimensions as there are sources
-    )
-    found = []
-    for name in scored.pairs[0].values:
-        if name.metric in _SOURCE_METRICS:
-            estimate = jackknife.over_restarts(np.array([pair.values[name] for pair in scored.pairs]))
-            floors = Floors.of(scored.pairs, [name])
-            restarts = len(member.positions)
-            one = as_score((member.run, member.run), name, estimate, restarts=restarts, floors=floors, dead=dead)
-            found.append(replace(one, metric=_SOURCE_METRICS[name.metric]))
+    groups: Sequence[Group], members: Sequence[Member], evidence: Evidence, settings: Settings
+) -> dict[str, list[Score]]:
+    """Scores against true sources by run."""
+    found: dict[str, list[Score]] = {}
+    place = sum(len(group.latents) for group in groups)
+    for group, member in zip(groups, members, strict=True):
+        if group.sources is not None:
+            samples = range(place + 1, place + 1 + len(group.samples))
+            found[member.run] = against_sources(group, member.positions, place, evidence, settings)
+            if samples:
+                found[member.run] += against_sources(group, samples, place, evidence, settings, sampled=True)
+            place = samples.stop
     return found
 
 
@@ -145,6 +123,8 @@ def _warnings(groups: Sequence[Group], dead: Sequence[tuple[str, ...]]) -> list[
         run = group.summary
         if run.lost:
             found.append(f"{run.name}: {run.restarts} of {run.trained} restarts; {'; '.join(run.lost)}")
+        if unequal := unequal_to_sources(group):
+            found.append(unequal)
         if len(group.latents) == 2:
             found.append(f"{run.name}: two restarts make one pair, which has no interval; train three or more")
     precisions = {group.summary.precision for group in groups if group.summary.precision}
@@ -153,6 +133,17 @@ def _warnings(groups: Sequence[Group], dead: Sequence[tuple[str, ...]]) -> list[
         found.append(f"trained in different precisions ({named_runs}): a difference between them may be rounding")
     found += [f"{', '.join(names)}: constant on the rows fitted to, so the correlations count as 0" for names in dead if names]
     return found
+
+
+def _seed_warnings(a: Member, b: Member) -> list[str]:
+    """What became of pairs of restarts that were trained from one seed."""
+    shared = len({seed for seed in a.seeds if seed is not None} & set(b.seeds))
+    if not shared:
+        return []
+    used = len(independent(a, b))
+    if used == len(a.positions) * len(b.positions):
+        return [f"{a.run} and {b.run} were trained from the same seed, which makes them more alike than other pairs"]
+    return [f"between {a.run} and {b.run}: {shared} pairs of one seed are left out, which start from the same random numbers"]
 
 
 def _floor_warnings(evidence: Evidence, pairs: Pairs) -> list[str]:
@@ -169,8 +160,4 @@ def _floor_warnings(evidence: Evidence, pairs: Pairs) -> list[str]:
 
 
 def _doubles(labels: Sequence[str], same: Sequence[Pair]) -> list[str]:
-    return [
-        f"{labels[a]} and {labels[b]} hold the same latents; were they trained from the same seed?"
-        for a, b in same
-        if max(a, b) < len(labels)  # sources are the same for every run on a dataset
-    ]
+    return [f"{labels[a]} and {labels[b]} hold the same latents; were they trained from the same seed?" for a, b in same]

@@ -1,41 +1,40 @@
-"""One value per configuration and family: from runs, or from a table of scores that came from anywhere.
+"""One value per configuration and family, from runs.
 
-Two runs belong to one configuration when they agree in architecture, dataset, latent dimension and every other option but those
-of the family; seeds, the number of restarts and where they were trained do not matter.
+Two runs belong to one configuration when they agree in architecture, dataset (its fingerprint too: one name may stand for two
+contents), latent dimension and every other option but those of the family; seeds, the number of restarts and where they were
+trained do not matter.
 """
 
-import csv
 import math
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from stabaudit.comparison.records import Score
 from stabaudit.comparison.select import find_score, read_score
+from stabaudit.comparison.survey import Survey
 from stabaudit.config import RunConfig
-from stabaudit.errors import BadData, UsageError
-from stabaudit.registry import unknown
+from stabaudit.errors import UsageError
 from stabaudit.statistics.families import Configuration, ScoreTable
 from stabaudit.statistics.gate import ScoreKey
-from stabaudit.store.files import reason, shown
 
-KEY_COLUMNS = ("architecture", "dataset", "latent_dim", "family")
 _IRRELEVANT = ("seed", "restarts", "exact", "device")
 
 
-def table_of_runs(configs: Mapping[str, RunConfig], scores: Sequence[Score], key: ScoreKey) -> ScoreTable:
+def table_of_runs(survey: Survey, key: ScoreKey) -> ScoreTable:
     """Arrange one score of each run by configuration and family.
 
     Args:
-        configs: by the run's name; two runs of one family and configuration give the mean of their scores.
-        scores: of all runs.
+        survey: the runs and their scores; two runs of one family and configuration give the mean of their scores.
         key: which score.
 
     Raises:
         UsageError: a run without that score.
     """
-    options = {run: _options(config) for run, config in configs.items()}
+    configs, scores = survey.configs, survey.comparison.scores
+    data = {run.name: run.fingerprint for run in survey.comparison.runs}
+    options = {run: _options(config) | {"dataset.fingerprint": data[run]} for run, config in configs.items()}
     varying = {name for flat in options.values() for name in flat if any(o.get(name) != flat[name] for o in options.values())}
+    contents = {(config.dataset.model_dump_json(), data[run]) for run, config in configs.items()}
+    if len(contents) == len({name for name, _ in contents}):
+        varying -= {"dataset.fingerprint"}  # it says no more than name and options
     found: dict[Configuration, dict[str, list[float]]] = {}
     for run, config in configs.items():
         value = read_score(find_score(scores, run, key), key.reading)
@@ -77,91 +76,3 @@ def _family_label(config: RunConfig, every: Any) -> str:  # noqa: ANN401 -- any 
     siblings = [other.family.options for other in every if other.family.name == own.name]
     differing = sorted(name for name in own.options if any(other.get(name) != own.options[name] for other in siblings))
     return own.name + (f"({', '.join(f'{name}={own.options[name]}' for name in differing)})" if differing else "")
-
-
-def read_score_table(path: Path, score: str | None = None) -> tuple[ScoreTable, str]:
-    """Read a table with the columns architecture, dataset, latent_dim, family and a score.
-
-    Args:
-        path: CSV or Parquet.
-        score: the column that holds the score; None takes `mcc`, or the only column left.
-
-    Returns:
-        The values, and the name of the score.
-
-    Raises:
-        BadData: a file that cannot be read, a missing column, a value that is no finite number, a configuration and family twice.
-        UsageError: an unknown score, or several to choose from.
-    """
-    where = shown(path)
-    rows = _parquet_rows(path) if path.suffix.lower() == ".parquet" else _csv_rows(path)
-    if not rows:
-        raise BadData(f"{where}: no rows; expected the columns {', '.join(KEY_COLUMNS)} and a score")
-    columns = list(rows[0])
-    missing = [name for name in KEY_COLUMNS if name not in columns]
-    if missing:
-        raise BadData(
-            f"{where}: no column {missing[0]!r} among {', '.join(map(repr, columns))}; expected {', '.join(KEY_COLUMNS)}"
-        )
-    name = _score_column(score, [column for column in columns if column not in KEY_COLUMNS], where)
-    table: dict[Configuration, dict[str, float]] = {}
-    for number, row in enumerate(rows, start=1):
-        configuration = Configuration(
-            str(row["architecture"]), str(row["dataset"]), _whole(row["latent_dim"], f"{where}: row {number}: latent_dim")
-        )
-        values = table.setdefault(configuration, {})
-        family = str(row["family"])
-        if family in values:
-            raise BadData(f"{where}: row {number}: {family} on {configuration} a second time; give one value for each")
-        values[family] = _number(row[name], f"{where}: row {number}: {name}")
-    return table, name
-
-
-def _score_column(wanted: str | None, others: list[str], where: str) -> str:
-    if wanted is not None:
-        if wanted not in others:
-            raise unknown(f"score column of {where}", wanted, others)
-        return wanted
-    if "mcc" in others or len(others) == 1:
-        return "mcc" if "mcc" in others else others[0]
-    raise UsageError(
-        f"{where}: which column is the score? --score {' or '.join(sorted(others)) or 'NAME, but there is no other column'}"
-    )
-
-
-def _csv_rows(path: Path) -> list[dict[str, Any]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file, strict=True))
-    except OSError as error:
-        raise BadData(f"cannot read {shown(path)}: {reason(error)}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise BadData(f"{shown(path)} is not a comma-separated table ({error})") from error
-    for number, row in enumerate(rows, start=1):
-        if None in row or None in row.values():
-            raise BadData(f"{shown(path)}: row {number} has another number of fields than the first line")
-    return rows
-
-
-def _parquet_rows(path: Path) -> list[dict[str, Any]]:
-    from stabaudit.store.parquet import read_table  # noqa: PLC0415 -- a CSV table needs no pyarrow, which takes long to load
-
-    rows: list[dict[str, Any]] = read_table(path).to_pylist()
-    return rows
-
-
-def _whole(value: object, where: str) -> int:
-    number = _number(value, where)
-    if number != int(number):
-        raise BadData(f"{where} is {value!r}, expected a whole number")
-    return int(number)
-
-
-def _number(value: object, where: str) -> float:
-    try:
-        number = float(value) if isinstance(value, (str, int, float)) else math.nan
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise BadData(f"{where} is {value!r}, expected a finite number")
-    return number

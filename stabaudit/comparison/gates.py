@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from stabaudit.comparison.baseline import Baseline
-from stabaudit.comparison.records import Comparison, Score
+from stabaudit.comparison.records import Comparison, RunSummary, Score
 from stabaudit.comparison.select import find_score, read_score
 from stabaudit.errors import UsageError
 from stabaudit.statistics.gate import Requirement, ScoreKey, Verdict, judge_regression
@@ -27,6 +27,8 @@ class Gate:
         change, change_low, change_high: value − baseline with its interval, for a regression.
         operator, bound: what is required: of the score for a requirement ("≥ 0.6"), of the change for a regression ("> −0.02").
         verdict: pass, fail or inconclusive.
+        restarts: how many the value comes from.
+        trained: how many the run was to have.
     """
 
     kind: Literal["requirement", "regression"]
@@ -42,6 +44,8 @@ class Gate:
     operator: str
     bound: float
     verdict: Verdict
+    restarts: int
+    trained: int
 
 
 def judge_requirement(comparison: Comparison, requirement: Requirement) -> Gate:
@@ -71,6 +75,8 @@ def judge_requirement(comparison: Comparison, requirement: Requirement) -> Gate:
         operator=requirement.operator,
         bound=requirement.bound,
         verdict=requirement.judge(interval),
+        restarts=run.restarts,
+        trained=run.trained,
     )
 
 
@@ -81,10 +87,10 @@ def judge_against(comparison: Comparison, baseline: Baseline, margin: float) -> 
         UsageError: a baseline without these scores.
     """
     (run,) = comparison.runs
-    return [_judge_score(find_score(comparison.scores, run.name, key), key, baseline, margin) for key in GATED]
+    return [_judge_score(run, find_score(comparison.scores, run.name, key), key, baseline, margin) for key in GATED]
 
 
-def _judge_score(score: Score, key: ScoreKey, baseline: Baseline, margin: float) -> Gate:
+def _judge_score(run: RunSummary, score: Score, key: ScoreKey, baseline: Baseline, margin: float) -> Gate:
     change = baseline.difference(score)
     if change is None:
         raise UsageError(f"the baseline has no {key}; make a new one with --update-baseline")
@@ -104,4 +110,6 @@ def _judge_score(score: Score, key: ScoreKey, baseline: Baseline, margin: float)
         operator=">",
         bound=-margin,
         verdict=judge_regression(interval, margin),
+        restarts=run.restarts,
+        trained=run.trained,
     )

@@ -25,6 +25,7 @@ from stabaudit.store.run import Run
 Array = NDArray[Any]
 
 DEFAULT_MEMORY = 10**9  # bytes: ten restarts of 50 dimensions up to 250,000 rows
+_SAMPLES = 41  # seeds the noise of posterior samples
 _BYTES_PER_NUMBER = 8  # of latents in memory: float32, as read and as joined
 
 
@@ -35,17 +36,21 @@ class Group:
     Args:
         summary: what it is.
         labels: what each of its latents is called in messages: "vade#3".
+        seeds: what each was trained from; None for latents from elsewhere.
         latents: encoder means, shape (n, d) each, rows in one order for all groups compared together; or, for all groups, files
             to be streamed.
         sample_id: names of the rows, shape (n,).
         sources: true sources of the same rows, shape (n, d_s), or None.
+        samples: where there are sources, one posterior sample of each row, shape (n, d) each; empty where they are not known.
     """
 
     summary: RunSummary
     labels: tuple[str, ...]
+    seeds: tuple[int | None, ...]
     latents: tuple[Array | Stream, ...]
     sample_id: Array
     sources: Array | Stream | None
+    samples: tuple[Array, ...]
 
 
 def read_groups(selectors: Sequence[str], memory: int = DEFAULT_MEMORY) -> tuple[Group, ...]:
@@ -88,6 +93,11 @@ class _Unjoined:
         name = self.summary.name.partition("#")[0]
         return tuple(f"{name}#{restart}" for restart in self.restarts) or (self.summary.name,)
 
+    @property
+    def seeds(self) -> tuple[int | None, ...]:
+        imported = self.restarts and self.summary.family is None  # its seeds are but numbers
+        return tuple(None if imported else latents.metadata.seed for latents in self.latents)
+
 
 def _numbers(selector: str) -> int:
     """How many numbers the latents of a selector are; of other files than Parquet, as many as their bytes could hold."""
@@ -127,6 +137,7 @@ def _read_file(path: Path, *, streamed: bool) -> _Unjoined:
         fingerprint=latents.metadata.fingerprint,
         precision=None,
         latent_dim=d,
+        sources=None,
         rows=n,
         restarts=1,
         trained=1,
@@ -140,7 +151,8 @@ def _read_run(run: Run, restart: int | None, *, streamed: bool) -> _Unjoined:
     chosen = tuple(run.done) if restart is None else (restart,)
     if not chosen:
         raise BadRun(f"{where}: none of its {len(manifest.restarts)} restarts is trained; run its train command again")
-    latents = tuple(_restart(run, index, streamed=streamed) for index in chosen)
+    sources = _sources(run, streamed=streamed)
+    latents = tuple(_restart(run, index, streamed=streamed, whole=sources is not None) for index in chosen)
     n, d = _shape(latents[0])
     config = manifest.config
     summary = RunSummary(
@@ -152,16 +164,19 @@ def _read_run(run: Run, restart: int | None, *, streamed: bool) -> _Unjoined:
         fingerprint=manifest.dataset.fingerprint,
         precision=config.precision if config else None,
         latent_dim=d,
+        sources=_count(sources),
         rows=n,
         restarts=len(chosen),
         trained=len(manifest.restarts) if restart is None else 1,
         lost=() if restart is not None else lost_restarts(run),
     )
-    return _Unjoined(summary, chosen, latents, _sources(run, streamed=streamed))
+    return _Unjoined(summary, chosen, latents, sources)
 
 
-def _restart(run: Run, index: int, *, streamed: bool) -> Latents | Stream:
-    return Stream.of_latents(run.latents_path(index), run.latents_header(index)) if streamed else _means(run.latents(index))
+def _restart(run: Run, index: int, *, streamed: bool, whole: bool) -> Latents | Stream:
+    if streamed:
+        return Stream.of_latents(run.latents_path(index), run.latents_header(index))
+    return run.latents(index) if whole else _means(run.latents(index))
 
 
 def _means(latents: Latents) -> Latents:
@@ -177,6 +192,12 @@ def _sources(run: Run, *, streamed: bool) -> tuple[Array, Array] | Stream | None
         return None if run.evaluation_path is None else Stream.of_sources(run.evaluation_path)
     evaluation = run.evaluation()
     return None if evaluation is None or evaluation.sources is None else (evaluation.sample_id, evaluation.sources)
+
+
+def _count(sources: tuple[Array, Array] | Stream | None) -> int | None:
+    if sources is None:
+        return None
+    return sources.dimensions if isinstance(sources, Stream) else sources[1].shape[1]
 
 
 def read_run(run: Run, *, name: str, memory: int = DEFAULT_MEMORY) -> Group:
@@ -218,12 +239,26 @@ def _joined(groups: Sequence[_Unjoined]) -> tuple[Group, ...]:
             for latents, label in zip(group.latents, group.labels, strict=True)
             if isinstance(latents, Latents)
         )
-        sources = None
+        sources: Array | None = None
+        samples: tuple[Array, ...] = ()
         if isinstance(group.sources, tuple):
             named, values = group.sources
             sources = values[_rows_of(ids, first_label, named, f"{group.summary.name}: its evaluation rows")]
-        joined.append(Group(group.summary, group.labels, rows, ids, sources))
+            samples = _samples(group, ids, first_label)
+        joined.append(Group(group.summary, group.labels, group.seeds, rows, ids, sources, samples))
     return tuple(joined)
+
+
+def _samples(group: _Unjoined, ids: Array, first_label: str) -> tuple[Array, ...]:
+    """One posterior sample of every row of every restart; none where a restart has no variances."""
+    drawn = []
+    for position, (latents, label) in enumerate(zip(group.latents, group.labels, strict=True)):
+        if not isinstance(latents, Latents) or latents.log_var is None:
+            return ()
+        rows = _rows_of(ids, first_label, latents.sample_id, label)
+        noise = np.random.default_rng([_SAMPLES, position]).standard_normal(latents.mean.shape, dtype=np.float32)
+        drawn.append(latents.mean[rows] + np.exp(0.5 * latents.log_var[rows]) * noise)
+    return tuple(drawn)
 
 
 def _in_step(groups: Sequence[_Unjoined], ids: Array) -> tuple[Group, ...]:
@@ -239,9 +274,11 @@ def _in_step(groups: Sequence[_Unjoined], ids: Array) -> tuple[Group, ...]:
         Group(
             group.summary,
             group.labels,
+            group.seeds,
             tuple(latents for latents in group.latents if isinstance(latents, Stream)),
             ids,
             group.sources if isinstance(group.sources, Stream) else None,
+            (),
         )
         for group in groups
     )

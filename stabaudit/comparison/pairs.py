@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,27 @@ FLOOR_PAIRS = 200  # pairs within a run, or between two, over which the independ
 
 @dataclass(frozen=True)
 class Member:
-    """A group as the pairs see it: its name and the positions of its latents among all that were scored."""
+    """A group as the pairs see it: its name, the positions of its latents among all that were scored, and their seeds."""
 
     run: str
     positions: tuple[int, ...]
+    seeds: tuple[int | None, ...]
+
+
+def independent(a: Member, b: Member) -> list[tuple[int, int]]:
+    """Pairs of a restart of `a` and one of `b` that were trained from different seeds, or all of them where no two were.
+
+    Restarts of one seed start from the same random numbers, whatever they are trained to be, and are more alike for it.
+
+    >>> independent(Member("a", (0, 1), (0, 1)), Member("b", (2, 3), (0, 1)))
+    [(0, 3), (1, 2)]
+    """
+    every = [
+        ((i, j), seed is None or seed != other)
+        for i, seed in zip(a.positions, a.seeds, strict=True)
+        for j, other in zip(b.positions, b.seeds, strict=True)
+    ]
+    return [pair for pair, apart in every if apart] or [pair for pair, _ in every]
 
 
 def floor_pairs(members: Sequence[Member]) -> list[tuple[int, int]]:
@@ -31,7 +48,7 @@ def floor_pairs(members: Sequence[Member]) -> list[tuple[int, int]]:
 
     Those some are spread evenly: every restart with its next, its next but one, and so on, in a circle.
 
-    >>> floor_pairs([Member("a", (0, 1, 2)), Member("b", (3,))])
+    >>> floor_pairs([Member("a", (0, 1, 2), (0, 1, 2)), Member("b", (3,), (None,))])
     [(0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3)]
     """
     chosen: list[tuple[int, int]] = []
@@ -88,15 +105,22 @@ class Pairs:
         ]
 
     def between(self, a: Member, b: Member) -> list[Score]:
-        """Mean over the pairs of a restart of `a` and one of `b`."""
-        chosen = [self.scored[pair] for pair in product(a.positions, b.positions)]
-        shape = (len(a.positions), len(b.positions))
+        """Mean over the pairs of a restart of `a` and one of `b` of different seeds."""
+        apart = independent(a, b)
+        chosen = [self.scored[pair] for pair in apart]
+
+        def matrix(name: ScoreName) -> FloatArray:
+            values = np.full((len(a.positions), len(b.positions)), np.nan)
+            for i, j in apart:
+                values[a.positions.index(i), b.positions.index(j)] = self.scored[i, j].values[name]
+            return values
+
         return [
             as_score(
                 (a.run, b.run),
                 name,
-                jackknife.between(np.array([pair.values[name] for pair in chosen]).reshape(shape)),
-                restarts=sum(shape),
+                jackknife.between(matrix(name)),
+                restarts=len(a.positions) + len(b.positions),
                 floors=Floors.of(chosen, [name]),
                 dead=self.dead_of(a, b),
             )
@@ -111,6 +135,7 @@ class Pairs:
         means = [jackknife.within(self._matrix(name, member.positions)) for member in (a, b)]
         estimate = jackknife.difference(*means)
         low, high = limits(estimate)
+        as_many = len(a.positions) == len(b.positions)
         return Difference(
             run_a=a.run,
             run_b=b.run,
@@ -121,12 +146,12 @@ class Pairs:
             ci_low=low,
             ci_high=high,
             p_welch=jackknife.two_sided_p(estimate),
-            p_permutation=permutation_p(self._matrix(name, a.positions + b.positions), len(a.positions), rng=rng),
+            p_permutation=permutation_p(self._matrix(name, a.positions + b.positions), rng=rng) if as_many else None,
         )
 
     def curves(self, a: Member, b: Member) -> list[Curve]:
         """Cumulative MCC curves, in- and out-of-sample, averaged over the pairs within a run (a is b) or between two."""
-        chosen = combinations(a.positions, 2) if a is b else product(a.positions, b.positions)
+        chosen = combinations(a.positions, 2) if a is b else independent(a, b)
         pairs = [self.scored[pair] for pair in chosen]
         samples: tuple[Sample, ...] = ("in", "out")
         return [

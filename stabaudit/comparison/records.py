@@ -19,6 +19,7 @@ class RunSummary:
         fingerprint: of the dataset, where it is known.
         precision: float32 or bf16, of the matrix products it was trained with; None for latents from elsewhere.
         latent_dim: number of dimensions d.
+        sources: number of true sources, where the dataset has them.
         rows: evaluation samples n; half of them fit, half score.
         restarts: how many were compared.
         trained: how many the run was to have.
@@ -33,6 +34,7 @@ class RunSummary:
     fingerprint: str | None
     precision: str | None
     latent_dim: int
+    sources: int | None
     rows: int
     restarts: int
     trained: int
@@ -47,8 +49,9 @@ class Score:
         run_a: the run, or the first of two.
         run_b: the same run again, or the second.
         relation: pairs of restarts within one run, or of one restart of either.
-        metric: strong_mcc, weak_mcc, affine_r2 (both ways averaged within a run; a→b between runs), affine_r2_reverse (b→a),
-            source_strong_mcc, source_weak_mcc (each restart against the true sources).
+        metric: strong_mcc, decorrelated_strong_mcc, weak_mcc, affine_r2 (both ways averaged within a run; a→b between runs),
+            affine_r2_reverse (b→a); of encoder means against the true sources, one value per restart, source_strong_mcc and
+            source_weak_mcc; of one posterior sample of each row, sampled_source_strong_mcc and sampled_source_weak_mcc.
         k: canonical pairs averaged by a weak MCC; None for all dimensions.
         sample: scored on the rows it was fitted on, or on the others.
         mean: over pairs; MCCs in [0, 1], R² in (−∞, 1].
@@ -58,7 +61,7 @@ class Score:
         pairs: how many values were averaged.
         restarts: how many restarts they came from.
         independence_floor: the score of unrelated latents: rows shuffled, everything refitted.
-        rotation_floor: strong MCC had the restarts agreed only up to an affine map.
+        rotation_floor: either strong MCC had the restarts agreed only up to an affine map.
         adjusted: (mean − floor)/(1 − floor) with the independence floor: 0 is chance, 1 perfect.
         axis_alignment: the same with the rotation floor.
         p_rotation: how often a rotation does as well, at least 1/(1 + draws).
@@ -104,7 +107,8 @@ def above_floor(score: float | None, floor: float | None) -> float | None:
 class Difference:
     """A score within run a minus the same score within run b.
 
-    `p_welch` is Welch's t on jackknife pseudo-values, `p_permutation` deals the restarts anew; None where either cannot be had.
+    `p_welch` is Welch's t on jackknife pseudo-values, `p_permutation` deals the restarts anew; None where either cannot be had:
+    dealing needs runs with as many restarts.
     """
 
     run_a: str
@@ -131,13 +135,14 @@ class Curve:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything that comparing runs gives."""
+    """Everything that comparing runs gives; floors are means over so many draws."""
 
     runs: tuple[RunSummary, ...]
     scores: tuple[Score, ...]
     differences: tuple[Difference, ...]
     curves: tuple[Curve, ...]
     warnings: tuple[str, ...]
+    floor_draws: int
 
 
 def limits(estimate: Estimate) -> tuple[float | None, float | None]:

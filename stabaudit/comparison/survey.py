@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stabaudit.comparison.compare import Settings, compare
+from stabaudit.comparison.compare import compare
 from stabaudit.comparison.groups import lost_restarts, read_run
 from stabaudit.comparison.records import Comparison
+from stabaudit.comparison.settings import Settings
 from stabaudit.config import RunConfig
 from stabaudit.store.files import shown
 from stabaudit.store.find import find_runs
@@ -59,5 +60,6 @@ def survey(paths: Sequence[Path], settings: Settings) -> Survey:
         differences=(),
         curves=tuple(curve for found in comparisons for curve in found.curves),
         warnings=(*(warning for found in comparisons for warning in found.warnings), *warnings),
+        floor_draws=settings.floor_draws,
     )
     return Survey(together, configs)

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from stabaudit.config import Option, parse_options
+from stabaudit.config import parse_options
 from stabaudit.data import files
 from stabaudit.data.dataset import Dataset
 from stabaudit.data.folder import DataFolder
@@ -32,19 +32,6 @@ def load_dataset(name: str, options: Mapping[str, object], *, data_dir: Path | N
     if _reads_published_files(loader):
         return loader(DataFolder.locate(data_dir, download=download), **values)
     return loader(**values)
-
-
-def resolve_options(name: str, options: Mapping[str, object]) -> dict[str, Option]:
-    """The options of a dataset, checked and with defaults filled in, without loading any data.
-
-    Raises:
-        UsageError: an unknown name, or options that do not fit.
-
-    Example:
-        >>> resolve_options("tcl-willetts", {"samples": "500"})
-        {'samples': 500, 'data_seed': 0}
-    """
-    return parse_options(loader_of(name), options, f"dataset {name}")
 
 
 def loader_of(name: str) -> Callable[..., Dataset]:

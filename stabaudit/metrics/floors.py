@@ -16,9 +16,10 @@ as Laplace's; of heavier ones, in-sample strong MCC comes out low (Student's t w
 
 *Rotation floor* (strong MCC only): b is whitened and turned, b → (b − b̄)WQ with Q Haar-distributed over the orthogonal matrices,
 which keeps every affine relation between a and b and destroys the axes. It is what strong MCC would be if the two agreed only up
-to an affine map, and it needs no rows: the cross-moments of the turned b are those of b times WQ. Where b has rank r < d, Q is
-the first r rows of a d × d rotation, its columns rescaled: d random directions of unit variance in the space that b spans, so
-that as many dimensions are matched as in the score itself. Dead dimensions stay dead, for the same reason.
+to an affine map, and it needs no rows: the cross-moments of the turned b are those of b times WQ. Which of the two is turned
+makes a difference, so draws take turns: b in the first, a in the second, and so on. Where b has rank r < d, Q is the first r rows
+of a d × d rotation, its columns rescaled: d random directions of unit variance in the space that b spans, so that as many
+dimensions are matched as in the score itself. Dead dimensions stay dead, for the same reason.
 
 `adjusted` places a score between its floor, 0, and agreement, 1.
 """

@@ -2,6 +2,8 @@
 
 In these units a covariance on *fit* is a correlation. A restart's whitening W is estimated on *fit* too: with the correlations
 S = VΛVᵀ, W = VΛ^(−1/2) over the eigenvalues that are numerically not zero, so that WᵀSW = I and WWᵀ is the pseudo-inverse of S.
+Of all whitened coordinates those of VΛ^(−1/2)Vᵀ lie closest to the dimensions themselves (Kessy et al. 2018, ZCA-cor): they are
+the dimensions with what they share taken out, evenly.
 
 What is defined for one restart or pair holds for many of one shape too, stacked along leading axes "…".
 
@@ -59,6 +61,8 @@ class Marginal:
         whitening: W with WᵀSW = I for the correlations S on *fit*, shape (…, d, rank).
         whitened_score: covariances on *score* of the whitened rows, shape (…, rank, rank).
         whitened_drift: drift of the whitened rows, shape (…, rank).
+        decorrelation: VΛ^(−1/2)Vᵀ, its columns scaled to unit variance on *fit*, shape (…, d, d); zero where a dimension is dead.
+        decorrelated_variance_on_score: variances on *score* of the rows it gives, shape (…, d).
     """
 
     mean: Array
@@ -70,6 +74,8 @@ class Marginal:
     whitening: Array
     whitened_score: Array
     whitened_drift: Array
+    decorrelation: Array
+    decorrelated_variance_on_score: Array
 
     @classmethod
     def stacked(cls, marginals: "Sequence[Marginal]") -> Self:
@@ -150,6 +156,7 @@ def _marginal(fit: Moments, score: Moments, block: slice) -> Marginal:
     correlations, on_score = covariance * units, score.covariance[block, block] * units
     drift = (score.mean[block] - mean) * unit
     whitening = _whitening(correlations)
+    decorrelation = _decorrelation(whitening, scale)
     return Marginal(
         mean=mean,
         scale=scale,
@@ -160,6 +167,8 @@ def _marginal(fit: Moments, score: Moments, block: slice) -> Marginal:
         whitening=whitening,
         whitened_score=whitening.T @ on_score @ whitening,
         whitened_drift=drift @ whitening,
+        decorrelation=decorrelation,
+        decorrelated_variance_on_score=(decorrelation * (on_score @ decorrelation)).sum(axis=0),
     )
 
 
@@ -168,6 +177,14 @@ def _whitening(correlations: Array) -> Array:
     present = eigenvalues > NEGLIGIBLE_VARIANCE * eigenvalues[-1]
     whitening: Array = vectors[:, present] / np.sqrt(eigenvalues[present])
     return whitening
+
+
+def _decorrelation(whitening: Array, scale: Array) -> Array:
+    vectors = whitening / np.linalg.norm(whitening, axis=0)
+    alive = scale > 0
+    units = _reciprocal(np.where(alive, np.linalg.norm(vectors, axis=1), 0.0))  # less than 1 where the rank is
+    decorrelation: Array = whitening @ vectors.T * units
+    return decorrelation
 
 
 def _reciprocal(scale: Array) -> Array:

@@ -7,6 +7,10 @@ Strong MCC asks for the same axes up to order, sign and scale. With C_kl = corr(
 Weak MCC asks for the same space up to an invertible affine map: the mean of the first k canonical correlations (Hotelling 1936),
 the singular values ρ of the whitened cross-correlation W_aᵀ C W_b = U diag(ρ) Vᵀ. The canonical directions are W_aU and W_bV.
 
+Where the dimensions of one restart share a direction, any dimension of a resembles any of b, and strong MCC is high whatever the
+axes are. *Decorrelated* strong MCC is that of a and b after ZCA-cor whitening of either (see `stabaudit.metrics.halves`): it
+takes such common directions out, and still is 1 for permuted, rescaled, shifted and sign-flipped copies.
+
 The matching and the directions are estimated on *fit*; in-sample scores are theirs. Out-of-sample the same dimensions, or the
 same pairs of directions, are correlated on *score*, with no new assignment.
 
@@ -129,6 +133,12 @@ def strong(cross: Cross, variance_a: Array, variance_b: Array) -> Matched:
     rows, columns = rows[order], columns[order]
     outside = correlation(cross.score[rows, columns], variance_a[rows], variance_b[columns])
     return Matched(np.column_stack([rows, columns]), inside[order].clip(max=1.0), np.abs(outside))
+
+
+def decorrelated(a: Marginal, b: Marginal, cross: Cross) -> Cross:
+    """Cross-moments of a and b, a pair or stacked ones, once the dimensions of either are made uncorrelated on *fit*."""
+    left, right = a.decorrelation.mT, b.decorrelation
+    return Cross(left @ cross.fit @ right, left @ cross.score @ right)
 
 
 def weak(a: Marginal, b: Marginal, cross: Cross) -> Canonical:

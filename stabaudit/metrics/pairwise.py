@@ -17,12 +17,15 @@ from stabaudit.metrics.checks import require_equal_dimensions
 from stabaudit.metrics.evidence import Evidence, PairMoments
 from stabaudit.metrics.floors import turn, turned_cross, turned_variance_on_score
 from stabaudit.metrics.halves import Cross, Halves, Marginal
-from stabaudit.metrics.mcc import DEFAULT_K, Correlation, Matched, mean_of_first, ranked, strong, weak
+from stabaudit.metrics.mcc import DEFAULT_K, Correlation, Matched, decorrelated, mean_of_first, ranked, strong, weak
 from stabaudit.metrics.results import Array, Pair, PairScores, Scored, ScoreName
 from stabaudit.metrics.threads import in_parallel, single_threaded
 
 SOURCES = -1  # the position that stands for the true sources in a pair
 STRONG_IN, STRONG_OUT = ScoreName("strong_mcc", None, "in"), ScoreName("strong_mcc", None, "out")
+DECORRELATED_IN = ScoreName("decorrelated_strong_mcc", None, "in")
+DECORRELATED_OUT = ScoreName("decorrelated_strong_mcc", None, "out")
+ROTATED = (STRONG_IN, STRONG_OUT, DECORRELATED_IN, DECORRELATED_OUT)  # scores that have a rotation floor
 _BATCH = 2**15  # matrix entries of a batch, 256 kB: few enough for the cache of a core, many enough to share what a call costs
 
 
@@ -125,8 +128,9 @@ def score(
     # Generators of their own, so that the rotation floor does not depend on how the other one is drawn.
     rng_independence, rng_rotation = rng.spawn(2)
     independence = _independence(evidence, chosen if floor_pairs is None else floor_pairs, k, floor_draws, rng_independence)
-    rotation = np.array([_turned(evidence, chosen, rng_rotation) for _ in range(floor_draws)]).reshape(
-        floor_draws, len(chosen), 2
+    turns = [chosen if draw % 2 == 0 else [(b, a) for a, b in chosen] for draw in range(floor_draws)]
+    rotation = np.array([_turned(evidence, turned, rng_rotation) for turned in turns]).reshape(
+        floor_draws, len(chosen), len(ROTATED)
     )
     matched, values = _scores(evidence, chosen, k)
     scored = tuple(
@@ -135,7 +139,7 @@ def score(
             b=b,
             values=dict(zip(names, values[position].tolist(), strict=True)),
             independence=independence.get((a, b), {}),
-            rotation={STRONG_IN: rotation[:, position, 0], STRONG_OUT: rotation[:, position, 1]},
+            rotation=dict(zip(ROTATED, rotation[:, position].T, strict=True)),
             matching=matched[position].matching,
             matched_in=matched[position].inside,
             matched_out=matched[position].outside,
@@ -147,7 +151,7 @@ def score(
 
 def _names(k: int) -> list[ScoreName]:
     """The scores, in the order of `_values`."""
-    names: list[ScoreName] = [STRONG_IN, STRONG_OUT]
+    names: list[ScoreName] = list(ROTATED)
     for count in (k, None):
         names += [ScoreName("weak_mcc", count, "in"), ScoreName("weak_mcc", count, "out")]
     names += [ScoreName("affine_r2", None, "in"), ScoreName("affine_r2", None, "out")]
@@ -156,17 +160,24 @@ def _names(k: int) -> list[ScoreName]:
 
 
 def _values(a: Marginal, b: Marginal, cross: Cross, matched: Sequence[Matched], k: int) -> Array:
-    """Every score of stacked pairs whose dimensions have been matched, shape (pairs, 10)."""
+    """Every score of stacked pairs whose dimensions have been matched, shape (pairs, 12)."""
     canonical = weak(a, b, cross)
     forward, reverse = affine(a, b, cross), affine(b, a, cross.transposed)
     return np.column_stack(
         [
-            [pair.inside.mean() for pair in matched],
-            [pair.outside.mean() for pair in matched],
+            [_means(pair) for pair in matched],
+            [_means(pair) for pair in _decorrelated(a, b, cross)],
             *(mean_of_first(count, correlations) for count in (k, None) for correlations in canonical),
             *(explained.total for way in (forward, reverse) for explained in way),
         ]
     )
+
+
+def _decorrelated(a: Marginal, b: Marginal, cross: Cross) -> list[Matched]:
+    """Match the dimensions of stacked pairs once either side's are uncorrelated."""
+    variances = (a.decorrelated_variance_on_score, b.decorrelated_variance_on_score)
+    stacked = zip(*decorrelated(a, b, cross), *variances, strict=True)
+    return [strong(Cross(fit, score), *both) for fit, score, *both in stacked]
 
 
 def _batches(halves: Halves, pairs: Sequence[Pair]) -> list[list[int]]:
@@ -184,7 +195,7 @@ def _batches(halves: Halves, pairs: Sequence[Pair]) -> list[list[int]]:
 def _scores(
     evidence: Evidence, pairs: Sequence[Pair], k: int, moments: Sequence[PairMoments] | None = None
 ) -> tuple[list[Matched], Array]:
-    """Match and score every pair by the moments given, or by its own: the matchings, and scores of shape (pairs, 10)."""
+    """Match and score every pair by the moments given, or by its own: the matchings, and scores of shape (pairs, 12)."""
     marginals, axes = evidence.values.marginals, evidence.axes.marginals
 
     def work(batch: list[int]) -> tuple[list[Matched], Array]:
@@ -217,35 +228,29 @@ def _independence(
 
 
 def _turned(evidence: Evidence, pairs: Sequence[Pair], rng: np.random.Generator) -> Array:
-    """One draw of the rotation floor, in- and out-of-sample, shape (pairs, 2); one turn of a restart serves all its pairs."""
+    """One draw of the rotation floor, the second of each pair turned, shape (pairs, 4); a restart is turned once."""
     marginals = evidence.values.marginals
     with single_threaded():
         turnings = {b: turn(marginals[b], rng=rng) for b in sorted({b for _, b in pairs})}
         variances = {b: turned_variance_on_score(marginals[b], turning) for b, turning in turnings.items()}
-    if evidence.by_rank:
-        return _turned_by_rank(evidence, pairs, turnings)
 
-    def work(batch: list[int]) -> list[list[float]]:
-        return [
-            _means(
-                strong(
-                    turned_cross(evidence.values.cross(*pairs[p]), turnings[pairs[p][1]]),
-                    marginals[pairs[p][0]].variance_on_score,
-                    variances[pairs[p][1]],
-                )
-            )
-            for p in batch
-        ]
+    def of_pair(a: int, b: int) -> list[float]:
+        cross, fixed = turned_cross(evidence.values.cross(a, b), turnings[b]), marginals[a]
+        apart = Cross(fixed.decorrelation.T @ cross.fit, fixed.decorrelation.T @ cross.score)
+        as_it_is = strong(cross, fixed.variance_on_score, variances[b])
+        return _means(as_it_is) + _means(strong(apart, fixed.decorrelated_variance_on_score, variances[b]))
 
     batches = _batches(evidence.values, pairs)
-    means = np.empty((len(pairs), 2))
-    for batch, found in zip(batches, in_parallel(work, batches), strict=True):
+    means = np.empty((len(pairs), len(ROTATED)))
+    for batch, found in zip(batches, in_parallel(lambda batch: [of_pair(*pairs[p]) for p in batch], batches), strict=True):
         means[batch] = found
+    if evidence.by_rank:
+        means[:, :2] = _turned_by_rank(evidence, pairs, turnings)
     return means
 
 
 def _turned_by_rank(evidence: Evidence, pairs: Sequence[Pair], turnings: dict[int, Array]) -> Array:
-    """The same for ranks, which do not follow from moments: the rows themselves are turned, ranked and set beside the others."""
+    """The same of ranks, shape (pairs, 2): these do not follow from moments, so rows are turned, ranked and set beside others."""
     if evidence.rows is None:
         raise UsageError("ranks need the rows themselves, not only their moments")
     rows, marginals = evidence.rows, evidence.values.marginals

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-Metric = Literal["strong_mcc", "weak_mcc", "affine_r2", "affine_r2_reverse"]
+Metric = Literal["strong_mcc", "decorrelated_strong_mcc", "weak_mcc", "affine_r2", "affine_r2_reverse"]
 Sample = Literal["in", "out"]
 Pair = tuple[int, int]  # positions of two latents
 
@@ -33,7 +33,7 @@ class PairScores:
         values: the scores; MCCs in [0, 1], R² in (−∞, 1].
         independence: K draws of each score had a and b been unrelated, everything refitted, shape (K,) each; empty where this
             pair's floor was not asked for.
-        rotation: K draws of strong MCC with b whitened and turned by a Haar-random rotation, shape (K,) each.
+        rotation: K draws of either strong MCC with one of the two whitened and turned by a Haar-random rotation, shape (K,) each.
         matching: dimensions of a and of b that were matched on *fit*, shape (m, 2), in descending order of |correlation| there.
         matched_in: |correlation| of the matched dimensions on *fit*, shape (m,), descending.
         matched_out: |correlation| of the same dimensions on *score*, shape (m,), in the order of `matching`.

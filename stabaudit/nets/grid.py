@@ -7,7 +7,7 @@ paper. It used other blocks, of an implementation that it names in a footnote.
 from torch import Tensor, nn
 
 from stabaudit.errors import UsageError
-from stabaudit.nets.resnet import STEM, Down, NormalisedConv, Up, halvings
+from stabaudit.nets.resnet import STEM, Down, Up, halvings
 
 CHANNELS = (64, 128)
 
@@ -22,7 +22,7 @@ class Encoder(nn.Module):
     def __init__(self, x_shape: tuple[int, ...], latent_dim: int, channels: tuple[int, ...]) -> None:
         super().__init__()
         self.image = Down(x_shape[0], (STEM, *channels))
-        self.head = NormalisedConv(channels[-1], latent_dim, 1)
+        self.head = nn.Conv2d(channels[-1], latent_dim, 1)
         self.grid = (*halvings(x_shape, len(channels))[-1], latent_dim)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -37,7 +37,7 @@ class Decoder(nn.Module):
     def __init__(self, x_shape: tuple[int, ...], latent_dim: int, channels: tuple[int, ...]) -> None:
         super().__init__()
         *sizes, self.size = halvings(x_shape, len(channels))
-        self.stem = NormalisedConv(latent_dim, channels[-1], 1)
+        self.stem = nn.Conv2d(latent_dim, channels[-1], 1)
         self.image = Up((*reversed(channels), STEM), sizes[::-1], x_shape[0])
 
     def forward(self, codes: Tensor) -> Tensor:

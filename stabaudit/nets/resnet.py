@@ -62,7 +62,8 @@ class Down(nn.Module):
 
     def __init__(self, into: int, channels: tuple[int, ...]) -> None:
         super().__init__()
-        self.stem = NormalisedConv(into, channels[0], 1)
+        # Of one channel a normalised filter has only a sign, which no gradient holds where it is.
+        self.stem = nn.Conv2d(into, channels[0], 1)
         self.blocks = nn.ModuleList(Block(a, b) for a, b in pairwise(channels))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -86,7 +87,7 @@ class Up(nn.Module):
         super().__init__()
         self.blocks = nn.ModuleList(Block(a, b) for a, b in pairwise(channels))
         self.sizes = sizes
-        self.head = NormalisedConv(channels[-1], out, 1)
+        self.head = nn.Conv2d(channels[-1], out, 1)
 
     def forward(self, h: Tensor) -> Tensor:
         """Map features to shape (batch, out, *sizes[-1])."""

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from stabaudit.comparison.records import Comparison, Curve, Difference, RunSummary, Score
 from stabaudit.reports.report import Report, Section
-from stabaudit.reports.words import axes, counted, explain, mean_with_interval, number, p_value, score_name
+from stabaudit.reports.words import axes, counted, explain, explain_p, mean_with_interval, number, p_value, score_name
 
 MANY_RUNS = 6  # more than this and one sentence counts what each would say
 _CURVE_POINTS = 10  # rows of a printed curve; JSON has them all
@@ -35,12 +35,12 @@ def summary_report(comparison: Comparison) -> Report:
     verdicts: Counter[str] = Counter()
     for run in comparison.runs:
         own = [score for score in comparison.scores if score.run_a == score.run_b == run.name and score.sample == "out"]
-        strong = next((score for score in own if score.metric == "strong_mcc"), None)
-        weak = next((score for score in own if score.metric == "weak_mcc" and score.k is not None), None)
+        found = {score.metric: score for score in reversed(own)}  # of several k the first
+        strong, weak = found.get("strong_mcc"), found.get("weak_mcc")
         rows.append([run.name, _restarts(run), *_with_floors(strong), *_with_floors(weak)])
         if strong:
-            words.append(f"{run.name}: {explain(strong)}")
-            verdicts[axes(strong)] += 1
+            words.append(f"{run.name}: {explain(strong, found['decorrelated_strong_mcc'])}")
+            verdicts[axes(strong, found["decorrelated_strong_mcc"])] += 1
     if len(words) > MANY_RUNS:
         counts = ", ".join(f"{verdict} in {count}" for verdict, count in verdicts.most_common())
         words = [f"axes, by strong MCC against the rotation floor, over {counted(len(words), 'run')}: {counts}."]
@@ -89,17 +89,18 @@ def _pair_section(comparison: Comparison, scores: Sequence[Score]) -> Section:
         if _says_more(comparison, score)
     ]
     header = ["score", "out-of-sample [95%]", "in", "chance", "rotation", "adj.", "axes"]
-    strong = [score for score in outside if score.metric == "strong_mcc"]
-    words = [explain(score) for score in strong]
-    if strong and strong[0].p_rotation is not None:
-        words[0] += f" p = {p_value(strong[0].p_rotation)} against rotations."
+    found = {score.metric: score for score in outside}
+    words = [explain(found["strong_mcc"], found["decorrelated_strong_mcc"])] if "strong_mcc" in found else []
+    if words:
+        words[0] += explain_p(found["strong_mcc"], comparison.floor_draws)
     return Section(_title(comparison, outside[0]), header, rows, words)
 
 
 def _says_more(comparison: Comparison, score: Score | Difference) -> bool:
     """Whether a score says more than the one over all dimensions: the first 20 of 8 canonical correlations are all of them."""
-    smallest = min(run.latent_dim for run in comparison.runs if run.name in {score.run_a, score.run_b})
-    return score.k is None or score.k < smallest
+    runs = [run for run in comparison.runs if run.name in {score.run_a, score.run_b}]
+    most = [run.latent_dim for run in runs] + [run.sources for run in runs if run.sources and "source" in score.metric]
+    return score.k is None or score.k < min(most)
 
 
 def _title(comparison: Comparison, score: Score) -> str:

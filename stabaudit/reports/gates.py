@@ -4,19 +4,26 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from stabaudit.comparison.gates import Gate
+from stabaudit.comparison.records import Comparison
 from stabaudit.reports.report import Report, Section
-from stabaudit.reports.words import mean_with_interval, number
+from stabaudit.reports.words import counted, mean_with_interval, number
 from stabaudit.statistics.gate import worst
 
 
-def gates_report(gates: Sequence[Gate], run: str) -> Report:
-    """Every gate, and the verdict over all of them."""
+def gates_report(gates: Sequence[Gate], comparison: Comparison) -> Report:
+    """Every gate on the only run of a comparison, and the verdict over all of them."""
+    (run,) = comparison.runs
     rows = [_row(gate) for gate in gates]
     header = ["gate", "value [95%]", "chance", "verdict"]
     verdict = worst([gate.verdict for gate in gates])
-    records = {"gates": [asdict(gate) for gate in gates], "verdicts": [{"run": run, "verdict": verdict}]}
-    words = [_explain(gate) for gate in gates] + [f"{run}: {verdict}."]
-    return Report([Section(f"gates on {run}", header, rows, words)], records, main="gates")
+    records: dict[str, list[dict[str, object]]] = {
+        "gates": [asdict(gate) for gate in gates],
+        "verdicts": [{"run": run.name, "verdict": verdict}],
+        "warnings": [{"warning": warning} for warning in comparison.warnings],
+    }
+    words = [_explain(gate) for gate in gates] + [f"{run.name}: {verdict}."]
+    title = f"gates on {run.name}: {run.restarts} of {counted(run.trained, 'restart')}"
+    return Report([Section(title, header, rows, words)], records, main="gates")
 
 
 def _row(gate: Gate) -> list[str]:

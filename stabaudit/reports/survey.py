@@ -26,5 +26,5 @@ def survey_report(survey: Survey, score: str, zeros: Zeros, *, wilcoxon: bool) -
     summary = summary_report(survey.comparison)
     if not wilcoxon:
         return summary
-    table = table_of_runs(survey.configs, survey.comparison.scores, key)
+    table = table_of_runs(survey, key)
     return joined([summary, families_report(compare_families(table, score=str(key), zeros=zeros))])

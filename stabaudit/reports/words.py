@@ -8,11 +8,14 @@ NONE = "–"  # where there is no such number
 
 _METRICS = {
     "strong_mcc": "strong MCC",
+    "decorrelated_strong_mcc": "decorrelated",
     "weak_mcc": "weak MCC",
     "affine_r2": "affine R²",
     "affine_r2_reverse": "affine R² back",
     "source_strong_mcc": "source strong",
     "source_weak_mcc": "source weak",
+    "sampled_source_strong_mcc": "sampled strong",
+    "sampled_source_weak_mcc": "sampled weak",
 }
 
 
@@ -71,28 +74,54 @@ def counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
-def axes(strong: Score) -> Literal["reproducible", "not settled", "no better than turned", "none seen"]:
-    """What a strong MCC says of the axes: its whole interval has to lie above a floor, or below it, to say anything."""
+Verdict = Literal["reproducible", "one direction", "not settled", "no better than turned", "none seen"]
+
+
+def axes(strong: Score, decorrelated: Score) -> Verdict:
+    """What strong MCC says of the axes, as it is and decorrelated.
+
+    Its whole interval has to lie above a floor, or below it, to say anything; above the rotation floor it says that axes are
+    reproducible only if it stays there once common directions of the axes are taken out.
+    """
     low, high, chance, rotation = strong.ci_low, strong.ci_high, strong.independence_floor, strong.rotation_floor
     if low is None or high is None or chance is None or rotation is None:
         return "not settled"
     if low > rotation:
-        return "reproducible"
+        return "reproducible" if _above_rotations(decorrelated) else "one direction"
     if high >= rotation:
         return "not settled"
     return "no better than turned" if low > chance else "none seen"
 
 
-def explain(strong: Score) -> str:
+def _above_rotations(score: Score) -> bool:
+    return score.ci_low is not None and score.rotation_floor is not None and score.ci_low > score.rotation_floor
+
+
+def explain_p(strong: Score, draws: int) -> str:
+    """The p-value against rotations, in a sentence of its own; "" where there is none."""
+    if strong.p_rotation is None:
+        return ""
+    least = strong.p_rotation * (1 + draws) < 1.5  # not one of the draws did as well
+    said = f" p = {p_value(strong.p_rotation)} against {draws} rotations"
+    return f"{said}, the least that so many can give." if least else f"{said}."
+
+
+def explain(strong: Score, decorrelated: Score) -> str:
     """What a strong MCC says, held against chance and against rotations."""
     low, chance, rotation = strong.ci_low, strong.independence_floor, strong.rotation_floor
     said = f"strong MCC {mean_with_interval(strong.mean, low, strong.ci_high, 2)}"
     turned, unrelated = f"rotation floor {number(rotation, 2)}", f"chance ({number(chance, 2)})"
     if low is None:
         return f"{said}, {turned}, {unrelated}: too few restarts to say how sure that is."
-    match axes(strong):
+    match axes(strong, decorrelated):
         case "reproducible":
             return f"{said} lies above the {turned}: the axes themselves are reproducible, not only their span."
+        case "one direction":
+            left = mean_with_interval(decorrelated.mean, decorrelated.ci_low, decorrelated.ci_high, 2)
+            return (
+                f"{said} lies above the {turned}, but decorrelated {left} is not shown to lie above "
+                f"{number(decorrelated.rotation_floor, 2)}: a direction that the axes share explains it, not the axes themselves."
+            )
         case "no better than turned":
             return f"{said} lies above {unrelated} but below the {turned}: the axes agree no better than after a rotation."
         case "none seen":

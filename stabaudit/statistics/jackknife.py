@@ -78,15 +78,16 @@ def between(scores: FloatArray) -> Estimate:
     """Mean over the pairs of a restart of one run and a restart of another.
 
     Args:
-        scores: shape (N_a, N_b).
+        scores: shape (N_a, N_b); NaN for pairs that are left out.
     """
-    # The mean of the others, U₍₋ᵢ₎ − U = (U − mean of row i)/(N_a − 1), turns the jackknife into the variance of the row means.
-    variances = [_squared_se(scores.mean(axis=1)), _squared_se(scores.mean(axis=0))]
-    mean, sd = float(scores.mean()), _sd(scores.ravel())
-    known = [(v, n - 1) for v, n in zip(variances, scores.shape, strict=True) if v is not None]
+    present = ~np.isnan(scores)
+    pairs = scores[present]
+    mean, sd = float(pairs.mean()), _sd(pairs)
+    sides = [scores[present.any(axis=1)], scores.T[present.any(axis=0)]]
+    known = [(v, len(side) - 1.0) for side in sides if (v := _without_each_row(side)) is not None]
     if not known:
-        return Estimate(mean, sd, None, 0, scores.size)
-    return Estimate(mean, sd, math.sqrt(sum(v for v, _ in known)), _welch(known), scores.size)
+        return Estimate(mean, sd, None, 0, len(pairs))
+    return Estimate(mean, sd, math.sqrt(sum(v for v, _ in known)), _welch(known), len(pairs))
 
 
 def difference(a: Estimate, b: Estimate) -> Estimate:
@@ -133,8 +134,14 @@ def _sd(values: FloatArray) -> float | None:
     return float(values.std(ddof=1)) if len(values) > 1 else None
 
 
-def _squared_se(values: FloatArray) -> float | None:
-    return float(values.var(ddof=1)) / len(values) if len(values) > 1 else None
+def _without_each_row(scores: FloatArray) -> float | None:
+    """Squared standard error from leaving out one row at a time, each of which holds a pair; None for a single row."""
+    n = len(scores)
+    if n < 2:
+        return None
+    sums, counts = np.nansum(scores, axis=1), (~np.isnan(scores)).sum(axis=1)
+    without = (sums.sum() - sums) / (counts.sum() - counts)
+    return (n - 1) / n * float(((without - without.mean()) ** 2).sum())
 
 
 def _welch(parts: list[tuple[float, float]]) -> float:

@@ -1,7 +1,8 @@
 """Is the difference of two runs' stability larger than relabelling their restarts gives?
 
-If both runs' restarts came from one population, every way of dealing them into groups of N_a and N_b would be equally likely. The
-statistic is |U_a − U_b|, the difference of the mean scores over the pairs within each group.
+If both runs' restarts came from one population, every way of dealing them into two groups of N would be equally likely. The
+statistic is |U_a − U_b|, the difference of the mean scores over the pairs within each group. The groups must be of one size: with
+5 against 15 restarts of populations that are as stable, but not the same, such a test rejects far more often than it should.
 """
 
 from itertools import combinations
@@ -16,18 +17,18 @@ EXACT_LIMIT = 20_000  # deals that are enumerated rather than drawn: up to 8 aga
 DRAWS = 9_999
 
 
-def permutation_p(scores: FloatArray, first: int, *, rng: np.random.Generator) -> float:
+def permutation_p(scores: FloatArray, *, rng: np.random.Generator) -> float:
     """Two-sided p-value of |U_a − U_b|, exact where there are at most 20,000 deals, else from 9,999 random ones.
 
     Args:
-        scores: symmetric, shape (N, N), over the restarts of both runs, those of the first run first; the diagonal is ignored.
-        first: N_a, how many restarts the first run has; both runs need at least 2.
+        scores: symmetric, shape (2N, 2N), over the restarts of two runs of N ≥ 2 each, the first run's first; the diagonal is
+            ignored.
         rng: draws the deals where they are too many to enumerate.
 
     Returns:
         In (0, 1]: with 2 against 2 restarts never below 1/3, with 5 against 5 never below 1/126.
     """
-    n = len(scores)
+    n, first = len(scores), len(scores) // 2
     observed = _separation(scores, _memberships(n, [range(first)]))[0]
     if comb(n, first) <= EXACT_LIMIT:
         separations = _separation(scores, _memberships(n, combinations(range(n), first)))

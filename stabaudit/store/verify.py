@@ -99,7 +99,7 @@ def _unfit(run: Run, sound: list[str]) -> Iterator[Problem]:
             continue
         expected = latents.sample_id if expected is None else expected
         if not np.array_equal(latents.sample_id, expected):
-            yield _problem(run, file, "names other samples than the restarts before it")
+            yield _problem(run, file, "names other samples than the restarts before it, or the same in another order")
 
 
 def _unlisted(run: Run) -> Iterator[Problem]:

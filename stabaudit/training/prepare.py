@@ -25,7 +25,7 @@ from stabaudit.registry import resolve, unknown
 from stabaudit.store.manifest import DatasetRecord, Environment, Manifest, Restart
 from stabaudit.training.build import OWN, builder, choose, own
 from stabaudit.training.products import fastest_library
-from stabaudit.training.restarts import EVALUATION_STREAM
+from stabaudit.training.restarts import SEEDS
 
 DEFAULT_ARCHITECTURE = "mlp"
 DEFAULT_STEPS = 5_000
@@ -63,7 +63,7 @@ class Recipe(Frozen):
     likelihood: str | None = None
     latent_dim: Positive
     restarts: Positive = 10
-    seed: Annotated[int, Field(ge=0, lt=EVALUATION_STREAM)] = 0
+    seed: Annotated[int, Field(ge=0, lt=SEEDS)] = 0
     epochs: Positive | None = None
     steps: Positive | None = None
     batch_size: Positive = 64

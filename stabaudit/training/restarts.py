@@ -25,7 +25,9 @@ ALIGNMENT = 16  # float32 numbers in a cache line: no two weights share one
 IMAGE_WEIGHT = 4  # dimensions of a convolution's weight: out, in, height, width
 EVALUATION_ROWS = 1000  # rows encoded at once
 PLAIN = Products()  # float32 by torch's own choice
-EVALUATION_STREAM = 2**31  # set apart from the seeds of training streams
+# A restart's seed opens three streams that share no numbers: initialisation, training (order of rows, noise) and evaluation.
+SEEDS = 2**30  # there are so many
+TRAINING_STREAM, EVALUATION_STREAM = SEEDS, 2 * SEEDS
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ class Restarts:
             for name, value in family.named_parameters():
                 self._parameters[name][row] = value.detach()
         self._adam = Adam(self._flat, lambda flat: list(layout.views(flat).values()))
-        self._generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]
+        self._generators = [torch.Generator(device).manual_seed(TRAINING_STREAM + seed) for seed in seeds]
         self._schedules = [Plateau(training.learning_rate) for _ in seeds]
         self._decays = training.schedule == "plateau"
         self._products = products

@@ -29,9 +29,10 @@ import scipy
 from compare_pairs import noisy_restarts, processor
 from threadpoolctl import threadpool_info
 
-from stabaudit.comparison.compare import Settings, compare
+from stabaudit.comparison.compare import compare
 from stabaudit.comparison.groups import Group
 from stabaudit.comparison.records import RunSummary
+from stabaudit.comparison.settings import Settings
 from stabaudit.metrics.pairwise import score_pairs
 from stabaudit.metrics.split import split_halves
 from stabaudit.store.latents import Latents, write_latents
@@ -67,7 +68,15 @@ def in_memory(latents: list[np.ndarray]) -> Group:
     unknown = dict.fromkeys(field.name for field in fields(RunSummary))
     counts = {"latent_dim": d, "rows": n, "restarts": len(latents), "trained": len(latents)}
     summary = RunSummary(**unknown | counts | {"name": "run", "path": "run", "lost": ()})
-    return Group(summary, tuple(f"run#{i}" for i in range(len(latents))), tuple(latents), np.arange(n), None)
+    return Group(
+        summary,
+        tuple(f"run#{i}" for i in range(len(latents))),
+        tuple(range(len(latents))),
+        tuple(latents),
+        np.arange(n),
+        None,
+        (),
+    )
 
 
 def write_restarts(folder: Path, restarts: int, rows: int, dims: int) -> list[str]:

@@ -100,7 +100,7 @@ def test_compare_as_json_has_exactly_the_promised_fields(run, make_run):
 def test_compare_as_csv_is_the_list_of_scores(run, make_run):
     rows = list(csv.DictReader(io.StringIO(run("compare", make_run("a"), "--format", "csv", "--floor-draws", "1")[1])))
     assert list(rows[0]) == SCORE_FIELDS
-    assert {row["metric"] for row in rows} == {"strong_mcc", "weak_mcc", "affine_r2"}
+    assert {row["metric"] for row in rows} == {"strong_mcc", "decorrelated_strong_mcc", "weak_mcc", "affine_r2"}
 
 
 def test_curves_are_printed_on_request(run, make_run):
@@ -160,6 +160,16 @@ def test_requirements(run, make_run, requirements, code, verdict):
     status, out, _ = run("check", make_run("vae"), *options, "--format", "json")
     assert status == code
     assert strict(out)["verdicts"] == [{"run": "vae", "verdict": verdict}]
+
+
+def test_a_gate_says_how_many_restarts_it_has_seen(run, make_run):
+    folder = make_run("vae", restarts=3, lost=("NaN at step 7",))
+    gate = ["check", folder, "--require", "strong_mcc>=0.8"]
+    status, out, _ = run(*gate, "--format", "json")
+    assert status == 0
+    assert [(found["restarts"], found["trained"]) for found in strict(out)["gates"]] == [(3, 4)]
+    assert "3 of 4 restarts; restart 3 diverged (NaN at step 7)" in strict(out)["warnings"][0]["warning"]
+    assert "gates on vae: 3 of 4 restarts" in run(*gate)[1]
 
 
 def test_an_inconclusive_gate_says_so_and_can_be_mapped(run, make_run):

@@ -74,6 +74,17 @@ def test_one_diverged_restart_is_told_and_is_no_failure(train):
     assert err[2] == "stabaudit: next: stabaudit compare run"
 
 
+def test_a_restart_that_failed_is_a_failure(train):
+    asked = ["--steps", "40", "--set", "mood=raise", "--exact", "--out", "run", "--quiet", "--workers", "1"]
+    status, out, err = train("moody:Moody", *asked)
+    assert (status, out) == (2, "")
+    assert err == [
+        "stabaudit: 2 of 3 restarts are done in run",
+        "stabaudit: restart 1 failed: ArithmeticError: not today",
+        "stabaudit: next: stabaudit compare run",
+    ]
+
+
 @pytest.mark.parametrize(
     ("mood", "detail"),
     [("diverge", "diverged: the loss or the latents left the finite numbers"), ("raise", "failed: ArithmeticError: not today")],

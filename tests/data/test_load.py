@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stabaudit.config import options_of
-from stabaudit.data.load import load_dataset, resolve_options
+from stabaudit.config import options_of, parse_options
+from stabaudit.data.load import load_dataset, loader_of
 from stabaudit.errors import BadData, UsageError
-from stabaudit.registry import known, resolve
+from stabaudit.registry import known
 
 
 def test_options_reach_the_loader_as_text_or_typed() -> None:
@@ -19,20 +19,12 @@ def test_options_reach_the_loader_as_text_or_typed() -> None:
     assert len(as_text.train) == 35
 
 
-def test_options_are_resolved_without_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert resolve_options("mnist", {}) == {}
-    assert resolve_options("tcl", {"segments": "20"})["segments"] == 20
-    assert resolve_options("tcl", {})["samples"] == 1000
-    assert resolve_options("absent.csv", {"u_columns": "a,b"})["u_columns"] == ["a", "b"]
-    assert list(tmp_path.iterdir()) == []
-
-
 @pytest.mark.parametrize("name", known("dataset"))
-def test_resolved_options_resolve_to_themselves(name: str) -> None:
-    options = resolve_options(name, {})
-    assert resolve_options(name, options) == options
-    assert set(options) == set(options_of(resolve("dataset", name)))
+def test_checked_options_check_to_themselves(name: str) -> None:
+    loader = loader_of(name)
+    options = parse_options(loader, {}, f"dataset {name}")
+    assert parse_options(loader, options, f"dataset {name}") == options
+    assert set(options) == set(options_of(loader))
 
 
 @pytest.mark.parametrize(
@@ -52,9 +44,8 @@ def test_resolved_options_resolve_to_themselves(name: str) -> None:
     ],
 )
 def test_bad_names_and_options_are_usage_errors(name: str, options: dict[str, str], message: str) -> None:
-    for call in (load_dataset, resolve_options):
-        with pytest.raises(UsageError, match=message):
-            call(name, options)
+    with pytest.raises(UsageError, match=message):
+        load_dataset(name, options)
 
 
 def test_published_files_come_from_the_data_folder(

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import linalg
 
 from stabaudit.errors import BadData, UsageError
 from stabaudit.metrics.affine import affine_r2
@@ -32,15 +33,25 @@ def latents(sources, rng):
     return [(sources @ mixing + 0.3 * rng.standard_normal((N, D)) - 4.0).astype(np.float32) for mixing in mixings]
 
 
+def uncorrelated(z):
+    """ZCA-cor whitening by a matrix square root."""
+    z = z.astype(np.float64)
+    standard = (z - z[FIT].mean(0)) / z[FIT].std(0)
+    return standard @ linalg.inv(linalg.sqrtm(np.corrcoef(z[FIT].T)))
+
+
 @pytest.mark.parametrize("correlation", ["pearson", "spearman"])
 def test_every_score_equals_that_of_the_pair_alone(latents, rng, correlation):
     scored = score_pairs(latents, FIT, k=2, correlation=correlation, floor_draws=0, rng=rng)
     assert [(pair.a, pair.b) for pair in scored.pairs] == [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
     for pair in scored.pairs:
         a, b = latents[pair.a], latents[pair.b]
+        apart_a, apart_b = uncorrelated(a), uncorrelated(b)
         alone = {
             ScoreName("strong_mcc", None, "in"): strong_mcc(a[FIT], b[FIT], correlation=correlation),
             ScoreName("strong_mcc", None, "out"): strong_mcc(a, b, FIT, correlation=correlation),
+            ScoreName("decorrelated_strong_mcc", None, "in"): strong_mcc(apart_a[FIT], apart_b[FIT]),
+            ScoreName("decorrelated_strong_mcc", None, "out"): strong_mcc(apart_a, apart_b, FIT),
             ScoreName("weak_mcc", 2, "in"): weak_mcc(a[FIT], b[FIT], k=2),
             ScoreName("weak_mcc", 2, "out"): weak_mcc(a, b, FIT, k=2),
             ScoreName("weak_mcc", None, "in"): weak_mcc(a[FIT], b[FIT], k=None),
@@ -52,6 +63,32 @@ def test_every_score_equals_that_of_the_pair_alone(latents, rng, correlation):
         }
         assert pair.values == pytest.approx(alone, abs=1e-10)
         assert all(draws.shape == (0,) for draws in [*pair.independence.values(), *pair.rotation.values()])
+
+
+def test_axes_that_share_a_direction_are_told_from_axes_that_are_correlated_and_the_same(rng):
+    """A strong MCC above the rotation floor may come from one direction that all dimensions of either restart carry."""
+    n, d = 4000, 6
+    fit = np.arange(n) % 2 == 0
+    shared, rest = rng.standard_normal((n, 1)), rng.standard_normal((n, d))
+    turn = linalg.qr(rng.standard_normal((d, d)))[0]
+    strong, apart = ScoreName("strong_mcc", None, "out"), ScoreName("decorrelated_strong_mcc", None, "out")
+
+    several = score_pairs([2 * shared + rest, 2 * shared + rest @ turn], fit, rng=rng).pairs[0]
+    assert several.values[strong] > several.rotation[strong].max() + 0.1
+    assert several.values[apart] < several.rotation[apart].max() + 0.02
+
+    mixing = np.eye(d) + 0.4  # correlated axes
+    same = score_pairs([rest @ mixing, -3 * (rest @ mixing)[:, ::-1] + 1], fit, rng=rng).pairs[0]
+    assert same.values[strong] == pytest.approx(1)
+    assert same.values[apart] == pytest.approx(1)
+    assert same.rotation[apart].max() < 0.9
+
+
+def test_which_of_two_is_turned_for_the_rotation_floor_takes_turns(latents, rng):
+    ways = [score_pairs(latents, FIT, pairs=[pair], floor_draws=60, rng=rng).pairs[0] for pair in [(0, 1), (1, 0)]]
+    for name in ways[0].rotation:
+        one, other = (way.rotation[name] for way in ways)
+        assert one.mean() == pytest.approx(other.mean(), abs=4 * np.hypot(one.std(), other.std()) / np.sqrt(60))
 
 
 def test_matched_dimensions_and_the_cumulative_curve(latents, rng):

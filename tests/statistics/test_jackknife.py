@@ -67,6 +67,21 @@ def test_between_leaves_out_restarts_of_each_side():
     assert jackknife.between(scores).se == pytest.approx(np.sqrt(squared_se(scores) + squared_se(scores.T)))
 
 
+def test_pairs_left_out_between_runs():
+    scores = np.random.default_rng(3).uniform(size=(4, 5))
+    scores[np.arange(4), np.arange(4)] = np.nan
+
+    def squared_se(rows):
+        without = np.array([np.nanmean(np.delete(rows, i, axis=0)) for i in range(len(rows))])
+        return (len(rows) - 1) / len(rows) * ((without - without.mean()) ** 2).sum()
+
+    estimate = jackknife.between(scores)
+    assert (estimate.mean, estimate.count) == (pytest.approx(np.nanmean(scores)), 16)
+    assert estimate.se == pytest.approx(np.sqrt(squared_se(scores) + squared_se(scores.T)))
+    row = np.array([[0.5, np.nan, 0.7, 0.9]])
+    assert jackknife.between(row).se == pytest.approx(jackknife.over_restarts(row[0, [0, 2, 3]]).se)
+
+
 def test_a_side_of_one_restart_is_taken_as_given():
     row = np.array([[0.5, 0.6, 0.7]])
     assert jackknife.between(row).se == pytest.approx(jackknife.over_restarts(row[0]).se)

@@ -95,7 +95,7 @@ def test_numbers_must_be_positive(key, value):
     ("wanted", "message"),
     [
         ({"seed": -1}, "train: seed -1 — Input should be greater than or equal to 0"),
-        ({"seed": 2**31}, f"train: seed {2**31} — Input should be less than {2**31}"),
+        ({"seed": 2**30}, f"train: seed {2**30} — Input should be less than {2**30}"),
         ({"lr": float("nan")}, "train: lr nan — Input should be a finite number"),
         ({"schedule": "cosine"}, "train: schedule 'cosine' — Input should be 'plateau' or 'constant'"),
         ({"device": "tpu"}, "train: device 'tpu' — Input should be 'auto', 'cpu' or 'cuda'"),
@@ -107,7 +107,7 @@ def test_values_out_of_range_are_refused(wanted, message):
 
 
 def test_the_largest_seed_can_be_trained():
-    torch.Generator().manual_seed(ask(seed=2**31 - 1).manifest("run", 1).restarts[-1].seed)
+    torch.Generator().manual_seed(ask(seed=2**30 - 1).manifest("run", 1).restarts[-1].seed)
 
 
 def test_an_option_of_two_needs_a_prefix():

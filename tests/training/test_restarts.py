@@ -10,7 +10,7 @@ from stabaudit.families.base import Batch
 from stabaudit.training.adam import Plateau
 from stabaudit.training.build import builder
 from stabaudit.training.noise import Ahead, Fresh, Request
-from stabaudit.training.restarts import Restarts, Rows, encode, evaluate
+from stabaudit.training.restarts import TRAINING_STREAM, Restarts, Rows, encode, evaluate
 
 FAMILIES = ["vae", "ivae", "vade"]
 
@@ -86,7 +86,7 @@ def test_a_training_step_is_adam_on_the_gradient_of_the_loss():
     torch.manual_seed(9)
     family = build().train()
     optimiser = torch.optim.Adam(family.parameters(), lr=1e-2)
-    generator = torch.Generator().manual_seed(9)
+    generator = torch.Generator().manual_seed(TRAINING_STREAM + 9)
     rows = rows_of()
     order = torch.randperm(256, generator=generator)
     noise = Ahead(restarts._noise.requests, [generator])
