@@ -46,6 +46,18 @@ def test_covers_the_truth_where_pairs_taken_as_independent_do_not():
     assert naive / repetitions == pytest.approx(0.48, abs=0.08)
 
 
+def test_covers_the_truth_less_often_where_effects_are_skewed():
+    rng = np.random.default_rng(0)
+    n, repetitions = 10, 2_000
+    covered = 0
+    for _ in range(repetitions):
+        effect = 0.05 * (1 - rng.exponential(size=n))
+        error = np.triu(rng.normal(0, 0.02, (n, n)), 1)
+        low, high = jackknife.within(0.6 + effect[:, None] + effect + error + error.T).interval()
+        covered += low <= 0.6 <= high
+    assert covered / repetitions == pytest.approx(0.90, abs=0.02)
+
+
 def test_between_runs_covers_the_truth():
     rng = np.random.default_rng(1)
     repetitions = 2_000
