@@ -69,6 +69,7 @@ class RunConfig(Frozen):
     exact: bool = False
     device: Literal["cpu", "cuda"] = "cpu"
     precision: Literal["float32", "bf16"] = "float32"  # of what enters matrix products and convolutions
+    compile: bool = False  # training steps went through torch.compile, which rounds in its own way
 
     def differences(self, other: "RunConfig") -> dict[str, tuple[object, object]]:
         """Dotted keys in which two configurations differ, with both values; empty when they are the same run."""

@@ -30,7 +30,7 @@ _BUILT_IN: dict[Kind, dict[str, Entry]] = {
         "vae": Entry("stabaudit.families.vae:VAE", "variational autoencoder, Gaussian or Laplace prior"),
         "beta-vae": Entry("stabaudit.families.beta_vae:BetaVAE", "VAE with a weighted divergence"),
         "beta-tcvae": Entry("stabaudit.families.beta_tcvae:BetaTCVAE", "VAE with a weighted total correlation"),
-        "ivae": Entry("stabaudit.families.ivae:IVAE", "identifiable VAE: a prior conditioned on the auxiliary variable u"),
+        "ivae": Entry("stabaudit.families.ivae:IVAE", "identifiable VAE: a prior that depends on a given u"),
         "vade": Entry("stabaudit.families.vade:VaDE", "VAE with a learned Gaussian-mixture prior"),
         "mfcvae": Entry("stabaudit.families.mfcvae:MFCVAE", "VaDE with several facets on a ladder of encoder depths"),
         "gmvae": Entry("stabaudit.families.gmvae:GMVAE", "VAE with a cluster and a Gaussian within it"),
@@ -56,6 +56,7 @@ _BUILT_IN: dict[Kind, dict[str, Entry]] = {
         "tcl": Entry("stabaudit.data.tcl:load", "sources in segments, mixed by a random network; the true sources are kept"),
         "tcl-willetts": Entry("stabaudit.data.tcl:load_willetts", "tcl in the setting of Willetts and Paige 2021"),
         "pinwheel": Entry("stabaudit.data.pinwheel:load", "K curved arms in the plane"),
+        "ppca": Entry("stabaudit.data.ppca:load", "draws from probabilistic PCA, whose sources are known"),
         "relu-gmm": Entry("stabaudit.data.relu_gmm:load", "draws from a random model of the family of that name"),
     },
     "architecture": {

@@ -4,7 +4,9 @@ import dataclasses
 
 import pytest
 
-from stabaudit.audit import METRICS, Plan, built_in, check_score, load_plan, parse_plan, prepare_plan
+from stabaudit.audit.plan import Plan, built_in, load_plan, parse_plan
+from stabaudit.audit.run import METRICS, check_score, prepare_plan
+from stabaudit.comparison.references import Reference
 from stabaudit.errors import BadData, UsageError
 from stabaudit.training.prepare import Recipe
 
@@ -52,7 +54,7 @@ def test_settings_can_stand_in_defaults_and_grid():
         ({"defaults": 3}, "plan mine: defaults must be a table, not 3"),
         ({"grid": [1]}, r"plan mine: grid must be a table, not \[1\]"),
         ({}, "plan mine, run: family is missing"),
-        ({"defaults": {"family": "vae", "data": "digits"}}, "plan mine, run: latent_dim is missing"),
+        ({"defaults": {"family": "vae", "latent_dim": 4}}, "plan mine, run: data is missing"),
         ({"defaults": DEFAULTS | {"familly": 1}}, r"unknown key of plan mine, run 'familly'; did you mean 'family'\?"),
         ({"defaults": DEFAULTS | {"restarts": 0}}, "plan mine, run: restarts 0 — Input should be greater than 0"),
         ({"defaults": DEFAULTS | {"latent_dim": "x"}}, "plan mine, run: latent_dim 'x' — .*integer"),
@@ -78,6 +80,107 @@ def test_a_plan_that_cannot_be_run_is_refused(content, message):
     with pytest.raises(UsageError, match=f"^{message}") as refused:
         parse_plan("mine", content)
     assert "\n" not in str(refused.value)
+
+
+GRIDS = {
+    "defaults": {"data": "digits", "steps": 50},
+    "grid": [{"family": ["vae", "vade"], "latent_dim": [4, 8]}, {"family": ["ivae"], "latent_dim": [8]}],
+    "adjust": [
+        {"when": {"family": ["vade", "ivae"]}, "set": {"settings": {"widths": [8]}}},
+        {"when": {"family": "vade", "latent_dim": 8}, "set": {"steps": 60, "settings": {"components": 5}}},
+    ],
+    "reference": [
+        {
+            "score": "strong_mcc",
+            "source": "Somebody 2021",
+            "columns": ["family", "latent_dim", "value", "remark"],
+            "rows": [["vade", 8, 0.63, "read off a figure"], ["vae", 4, 0.5, ""]],
+        }
+    ],
+    "deviations": ["fewer steps"],
+    "quick": {"only": {"latent_dim": 8}, "set": {"steps": 3, "restarts": 2}},
+}
+
+
+def test_several_grids_and_what_goes_together():
+    recipes = parse_plan("mine", GRIDS).recipes
+    assert list(recipes) == [
+        f"family={f},latent_dim={d}" for f, d in (("vae", 4), ("vae", 8), ("vade", 4), ("vade", 8), ("ivae", 8))
+    ]
+    assert [recipe.settings for recipe in recipes.values()] == [
+        {},
+        {},
+        {"widths": [8]},
+        {"widths": [8], "components": 5},
+        {"widths": [8]},
+    ]
+    assert [recipe.steps for recipe in recipes.values()] == [50, 50, 50, 60, 50]
+
+
+def test_references_belong_to_one_run_each():
+    assert parse_plan("mine", GRIDS).references == (
+        Reference("family=vade,latent_dim=8", "strong_mcc.out", 0.63, "Somebody 2021", "read off a figure"),
+        Reference("family=vae,latent_dim=4", "strong_mcc.out", 0.5, "Somebody 2021", ""),
+    )
+
+
+def test_a_part_of_a_plan_keeps_its_references():
+    part = parse_plan("mine", GRIDS).only({"latent_dim": ["8"], "family": ["vade", "ivae"]})
+    assert list(part.recipes) == ["family=vade,latent_dim=8", "family=ivae,latent_dim=8"]
+    assert [reference.value for reference in part.references] == [0.63]
+    assert list(parse_plan("mine", GRIDS).only({"dataset": ["digits"], "components": ["5"]}).recipes) == [
+        "family=vade,latent_dim=8"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        ({"latent_dim": ["9"]}, r"unknown latent_dim of plan mine '9'; known: 4, 8"),
+        ({"latentdim": ["8"]}, r"unknown key of the runs of plan mine 'latentdim'; did you mean 'latent_dim'\?"),
+        ({"latent_dim": ["4"], "family": ["ivae"]}, r"unknown family of plan mine 'ivae'; did you mean 'vae'"),
+    ],
+)
+def test_a_part_that_is_not_there_is_refused(chosen, message):
+    with pytest.raises(UsageError, match=message):
+        parse_plan("mine", GRIDS).only(chosen)
+
+
+def test_what_is_changed_is_a_deviation():
+    changed = parse_plan("mine", GRIDS).only({"family": ["vae"]}).changed({"epochs": "20", "restarts": 3, "settings.widths": [9]})
+    assert {(r.epochs, r.steps, r.restarts, *r.settings["widths"]) for r in changed.recipes.values()} == {(20, None, 3, 9)}
+    assert changed.deviations == ("fewer steps", "epochs = 20, 50 in the plan", "restarts = 3", "settings.widths = [9]")
+
+
+def test_the_quick_form_says_that_it_is_one():
+    quick = parse_plan("mine", GRIDS).quickly()
+    assert quick.name == "mine-quick"
+    assert list(quick.recipes) == ["family=vae,latent_dim=8", "family=vade,latent_dim=8", "family=ivae,latent_dim=8"]
+    assert {(recipe.steps, recipe.restarts) for recipe in quick.recipes.values()} == {(3, 2)}
+    assert quick.deviations[:2] == ("quick: too little training for its numbers to mean anything", "fewer steps")
+    with pytest.raises(UsageError, match="plan mine has no quick form"):
+        plan_of().quickly()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"adjust": [{"when": {"family": "vae"}}]}, "adjust 1 must have the tables when and set"),
+        ({"deviations": "none"}, "deviations must be a list of texts, not 'none'"),
+        ({"quick": {"onyl": {}}}, r"unknown key of plan mine, quick 'onyl'; did you mean 'only'"),
+        ({"grid": [3]}, r"grid must be a table, not \[3\]"),
+        ({"reference": {"score": "strong_mcc"}}, "reference must have columns, rows, score, source, and nothing else"),
+        (
+            {"reference": GRIDS["reference"][0] | {"rows": [["vade", 9, 0.6, ""]]}},
+            "names 0 runs, and should name one",
+        ),
+        ({"reference": GRIDS["reference"][0] | {"rows": [["vade", 8]]}}, "has 2 values for 4 columns"),
+        ({"reference": GRIDS["reference"][0] | {"rows": [["vade", 8, "x", ""]]}}, "'x' is no number"),
+    ],
+)
+def test_odd_tables_of_a_plan_are_refused(change, message):
+    with pytest.raises(UsageError, match=message):
+        parse_plan("mine", GRIDS | change)
 
 
 def test_built_in_plans_can_be_loaded_and_say_what_they_ask():
@@ -129,7 +232,7 @@ def test_a_folder_is_no_plan(tmp_path):
 
 
 def test_runs_of_a_plan_get_folders_and_share_their_data(tmp_path, monkeypatch):
-    from stabaudit import audit
+    from stabaudit.audit import run as audit
 
     loaded = []
     prepare = audit.prepare

@@ -109,6 +109,9 @@ def test_posterior_samples_are_scored_against_sources_beside_means(make_run):
     comparison = compare(read_groups([str(make_run("tcl", "aligned", 5, sources=sources, log_var=0.5))]))
     for name, noise in (("source_strong_mcc", 0.25), ("sampled_source_strong_mcc", 0.25 + np.exp(0.5))):
         assert score(comparison, "tcl", name).mean == pytest.approx(np.sqrt(v / (v + noise)).mean(), abs=0.02)
+    batched = score(comparison, "tcl", "batched_source_strong_mcc.in")
+    assert batched.mean == pytest.approx(score(comparison, "tcl", "sampled_source_strong_mcc").mean, abs=0.04)
+    assert batched.independence_floor == pytest.approx(0.16, abs=0.02)  # what 64 rows of unrelated latents give
     alone = compare(read_groups([str(make_run("without", "aligned", 5, sources=True))]))
     assert not any(found.metric.startswith("sampled") for found in alone.scores)
 

@@ -2,11 +2,14 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from stabaudit.cli.main import _COMMANDS
 
 PACKAGE = Path(__file__).parents[1] / "stabaudit"
 
@@ -94,14 +97,32 @@ def loaded_by(*arguments):
     return set(modules)
 
 
-def test_help_loads_nothing_heavy():
-    assert not loaded_by("--help") & {"torch", "pandas", "sklearn", "scipy", "numpy", "pyarrow", "pydantic"}
+HEAVY = {"torch", "pandas", "sklearn", "scipy", "numpy", "pyarrow", "matplotlib"}
 
 
-def test_the_east_wing_never_loads_torch(make_run, tmp_path):
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"]], ids=" ".join)
+def test_help_loads_nothing_heavy(arguments):
+    assert not loaded_by(*arguments) & (HEAVY | {"pydantic"})
+
+
+@pytest.mark.parametrize("command", _COMMANDS)
+def test_help_on_a_command_loads_nothing_heavy(command):
+    assert not loaded_by(command, "--help") & HEAVY  # typer itself reads arguments by pydantic
+
+
+def test_the_east_wing_never_loads_torch(make_run):
     folder = make_run("vae")
-    heavy = {"torch", "pandas", "sklearn"}
+    heavy = {"torch", "pandas", "sklearn", "matplotlib"}
+    assert not loaded_by("show", folder) & heavy
+    assert not loaded_by("verify", folder) & heavy
     assert not loaded_by("compare", folder, "--floor-draws", "1") & heavy
     assert not loaded_by("report", "--wilcoxon", folder, "--floor-draws", "1") & heavy
     assert not loaded_by("check", folder, "--require", "strong_mcc>=0.1", "--floor-draws", "1") & heavy
     assert not loaded_by("report", PACKAGE.parent / "fixtures" / "willetts2021-mcc.csv") & (heavy | {"pyarrow"})
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "families").glob("[a-z]*.py")), ids=lambda path: path.stem)
+def test_families_are_written_for_one_restart(path):
+    """Only the contract, in `base`, says that they do not know of others."""
+    said = re.findall(r"(?i)\b(?:restarts?|shards?|sharded|batching|stacked|workers?)\b", path.read_text(encoding="utf-8"))
+    assert not said or path.stem == "base"

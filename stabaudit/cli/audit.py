@@ -7,7 +7,7 @@ import typer
 
 from stabaudit.cli.compare import FloorDrawsOption, KOption, SeedOption
 from stabaudit.cli.output import FormatOption, OutputOption, deliver, message
-from stabaudit.cli.train import DataDirOption, DownloadOption, QuietOption, WorkersOption
+from stabaudit.cli.train import DataDirOption, DownloadOption, QuietOption, WorkersOption, parse_settings
 
 
 def audit(
@@ -20,6 +20,16 @@ def audit(
     workers: WorkersOption = None,
     data_dir: DataDirOption = None,
     download: DownloadOption = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="The plan's quick form: everything is run, too little to mean anything.")
+    ] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE[,…]", help="Only these runs; a key given twice allows either value.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A key of every run, as in plans: epochs=20 or settings.dropout=0; repeat it."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be trained, and stop.")] = False,
     quiet: QuietOption = False,
     form: FormatOption = "table",
@@ -30,17 +40,26 @@ def audit(
 
     if not dry_run:
         warm_up()
-    from stabaudit.audit import check_score, load_plan, prepare_plan, run_plan
+    from stabaudit.audit.plan import load_plan
+    from stabaudit.audit.run import check_score, hold_references, prepare_plan, run_plan
     from stabaudit.cli.progress import watch
     from stabaudit.comparison.settings import Settings
+    from stabaudit.reports.references import references_report
+    from stabaudit.reports.report import joined
     from stabaudit.reports.survey import survey_report
+    from stabaudit.reports.words import counted
 
     check_score(score)
-    chosen = load_plan(plan)
+    chosen = load_plan(plan).only(parse_choices(only or []))
+    if quick:
+        chosen = chosen.quickly()
+    if settings:
+        chosen = chosen.changed(parse_settings(settings))
     folder = out or Path("audits") / chosen.name
     jobs = prepare_plan(chosen, folder, data_dir=data_dir, download=download)
     count = workers or default_workers()
-    message(f"{chosen.name}: {len(jobs)} runs, {sum(job.prepared.config.restarts for job in jobs)} restarts, in {folder}")
+    restarts = sum(job.prepared.config.restarts for job in jobs)
+    message(f"{chosen.name}: {counted(len(jobs), 'run')}, {counted(restarts, 'restart')}, in {folder}")
     if dry_run:
         for job in jobs:
             typer.echo(job.prepared.describe(job.folder, count) + "\n")
@@ -49,4 +68,25 @@ def audit(
         found = run_plan(jobs, count, Settings(k=k, floor_draws=floor_draws, seed=seed), on_event, on_tick)
     for warning in found.comparison.warnings:
         message(warning)
-    deliver(survey_report(found, score, "pratt", wilcoxon=chosen.families > 1), form, output)
+    results = survey_report(found, score, "pratt", wilcoxon=chosen.families > 1)
+    if chosen.references or chosen.deviations:
+        held = hold_references(chosen, found)
+        results = joined([results, references_report(held, chosen.deviations, found.comparison)])
+    deliver(results, form, output)
+
+
+def parse_choices(texts: list[str]) -> dict[str, list[str]]:
+    """Alternatives by key from texts like "dataset=mnist,latent_dim=50,latent_dim=90".
+
+    Raises:
+        UsageError: a part without `=`.
+    """
+    from stabaudit.errors import UsageError
+
+    chosen: dict[str, list[str]] = {}
+    for part in ",".join(texts).split(",") if texts else []:
+        key, equals, value = part.partition("=")
+        if not equals or not key:
+            raise UsageError(f"--only {part!r}: expected key=value")
+        chosen.setdefault(key.strip(), []).append(value.strip())
+    return chosen

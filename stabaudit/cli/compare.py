@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from stabaudit.cli.output import FormatOption, OutputOption, deliver, message
+from stabaudit.cli.output import OutputOption, PageFormatOption, command_line, deliver, deliver_page, message
 
 KOption = Annotated[int, typer.Option("--k", min=1, help="Canonical pairs that weak MCC averages, beside all of them.")]
 CorrelationOption = Annotated[Literal["pearson", "spearman"], typer.Option(help="Correlation of strong MCC.")]
@@ -39,7 +39,7 @@ def compare(
     memory: MemoryOption = "1GB",  # type: ignore[assignment]  # parsed like what a user types
     allow_unequal: Annotated[bool, typer.Option("--allow-unequal", help="Match the smaller number of dimensions.")] = False,
     curve: Annotated[bool, typer.Option("--curve", help="Print the cumulative MCC curves too.")] = False,
-    form: FormatOption = "table",
+    form: PageFormatOption = "table",
     output: OutputOption = None,
 ) -> None:
     """Compare restarts within runs and between runs."""
@@ -54,4 +54,9 @@ def compare(
     comparison = compare_groups(read_groups(selectors, memory), settings)
     for warning in comparison.warnings:
         message(warning)
+    if form == "html":
+        from stabaudit.reports.pages import comparison_page
+
+        deliver_page(comparison_page(comparison, command_line()), output)
+        return
     deliver(comparison_report(comparison, curves=curve), form, output)

@@ -21,6 +21,7 @@ _COMMANDS = {
     "train": "stabaudit.cli.train:train",
     "compare": "stabaudit.cli.compare:compare",
     "report": "stabaudit.cli.report:report",
+    "plot": "stabaudit.cli.plot:plot",
     "check": "stabaudit.cli.check:check",
     "audit": "stabaudit.cli.audit:audit",
     "list": "stabaudit.cli.listing:list_names",

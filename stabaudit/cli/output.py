@@ -1,6 +1,7 @@
 """Where a command's words go: results to stdout or a file, messages to stderr."""
 
 import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -11,12 +12,14 @@ import typer
 from stabaudit.errors import UsageError
 
 if TYPE_CHECKING:
+    from stabaudit.reports.page import Page
     from stabaudit.reports.report import Report
 
 Format = Literal["table", "json", "csv", "markdown"]
+PageFormat = Literal["table", "json", "csv", "markdown", "html"]
 
 
-def _require_folder(path: Path | None) -> Path | None:
+def require_folder(path: Path | None) -> Path | None:
     """Refuse a file that could not be written before any work is done for it."""
     if path is not None and path.is_dir():
         raise UsageError(f"--output {path}: is a folder; name a file in it")
@@ -26,8 +29,9 @@ def _require_folder(path: Path | None) -> Path | None:
 
 
 FormatOption = Annotated[Format, typer.Option("--format", help="How results are written.")]
+PageFormatOption = Annotated[PageFormat, typer.Option("--format", help="How results are written; html is one file with figures.")]
 OutputOption = Annotated[
-    Path | None, typer.Option("--output", "-o", help="Write the results to this file, not to stdout.", callback=_require_folder)
+    Path | None, typer.Option("--output", "-o", help="Write the results to this file, not to stdout.", callback=require_folder)
 ]
 
 
@@ -47,6 +51,27 @@ def deliver(report: "Report", form: Format, output: Path | None) -> None:
     terminal = sys.stdout.isatty()
     width, color = shutil.get_terminal_size().columns if terminal else None, _colored(terminal=terminal)
     typer.echo(render(report, form, width=width, color=color), nl=False, color=color)
+
+
+def deliver_page(page: "Page", output: Path | None) -> None:
+    """Write a page to a file, whole or not at all, or to stdout.
+
+    Raises:
+        BadRun: where the file cannot be written.
+    """
+    from stabaudit.reports.page import as_html
+
+    if output is None:
+        typer.echo(as_html(page), nl=False)
+        return
+    from stabaudit.store.files import write_bytes
+
+    write_bytes(output, as_html(page).encode())
+
+
+def command_line() -> str:
+    """The command line of this process, as it can be typed again."""
+    return shlex.join(["stabaudit", *sys.argv[1:]])
 
 
 def message(text: str) -> None:

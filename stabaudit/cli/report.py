@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from stabaudit.cli.compare import CorrelationOption, FloorDrawsOption, KOption, MemoryOption, SeedOption
-from stabaudit.cli.output import FormatOption, OutputOption, deliver, message
+from stabaudit.cli.output import OutputOption, PageFormatOption, command_line, deliver, deliver_page, message
 from stabaudit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def report(
     floor_draws: FloorDrawsOption = 20,
     seed: SeedOption = 0,
     memory: MemoryOption = "1GB",  # type: ignore[assignment]  # parsed like what a user types
-    form: FormatOption = "table",
+    form: PageFormatOption = "table",
     output: OutputOption = None,
 ) -> None:
     """Summarise runs, and test model families against each other."""
@@ -37,15 +37,23 @@ def report(
     if any(path.suffix.lower() in {".csv", ".parquet"} and path.is_file() for path in paths):
         if len(paths) > 1:
             raise UsageError("give either one table of scores or folders of runs")
+        if form == "html":
+            raise UsageError("a page needs runs, which a table of scores has not; give folders of runs, or --format markdown")
         deliver(_of_table(paths[0], score, zeros), form, output)
         return
     from stabaudit.comparison.settings import Settings
     from stabaudit.comparison.survey import survey
-    from stabaudit.reports.survey import survey_report
+    from stabaudit.reports.survey import family_tests, survey_report
 
     found = survey(paths, Settings(k=k, correlation=correlation, floor_draws=floor_draws, seed=seed, memory=memory))
     for warning in found.comparison.warnings:
         message(warning)
+    if form == "html":
+        from stabaudit.reports.pages import survey_page
+
+        tests = family_tests(found, score or "strong_mcc", zeros) if wilcoxon else None
+        deliver_page(survey_page(found, tests, command_line()), output)
+        return
     deliver(survey_report(found, score or "strong_mcc", zeros, wilcoxon=wilcoxon), form, output)
 
 

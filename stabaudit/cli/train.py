@@ -22,7 +22,9 @@ def train(
     likelihood: Annotated[
         str | None, typer.Option(help="bernoulli, gaussian or logistic; by default what suits the data.")
     ] = None,
-    latent_dim: Annotated[int, typer.Option("--latent-dim", "-d", help="Latent dimensions.", min=1)] = 10,
+    latent_dim: Annotated[
+        int | None, typer.Option("--latent-dim", "-d", help="Latent dimensions; 10 by default, where there is a choice.", min=1)
+    ] = None,
     restarts: Annotated[int, typer.Option("--restarts", "-n", help="Trainings from different seeds.", min=1)] = 10,
     seed: Annotated[int, typer.Option(help="Seed of the first restart; the others count on.", min=0)] = 0,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training rows, instead of steps.", min=1)] = None,
@@ -38,6 +40,9 @@ def train(
     precision: Annotated[
         str, typer.Option(help="float32, or bf16: matrix products of bfloat16 numbers, faster and rougher.")
     ] = "float32",
+    compile: Annotated[  # noqa: A002 -- the option's name
+        bool, typer.Option("--compile", help="Training steps through torch.compile; needs a C++ compiler.")
+    ] = False,
     workers: WorkersOption = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; runs/FAMILY-ARCH-DATA-dD by default.")] = None,
     data_dir: DataDirOption = None,
@@ -75,6 +80,7 @@ def train(
             "device": device,
             "exact": exact,
             "precision": precision,
+            "compile": compile,
             "settings": parse_settings(settings or []),
         },
         "train",

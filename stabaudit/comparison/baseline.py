@@ -39,6 +39,7 @@ class Baseline(Frozen):
     run: str
     fingerprint: str | None
     latent_dim: Positive
+    grid: tuple[Positive, Positive, Positive] | None = None
     k: Positive
     correlation: str
     restarts: NonNegative
@@ -65,6 +66,7 @@ def as_baseline(comparison: Comparison, settings: Settings, config: RunConfig | 
         run=run.name,
         fingerprint=run.fingerprint,
         latent_dim=run.latent_dim,
+        grid=run.grid,
         k=settings.k,
         correlation=settings.correlation,
         restarts=run.restarts,
@@ -123,10 +125,12 @@ def require_comparable(baseline: Baseline, new: Baseline, path: Path) -> None:
     Raises:
         UsageError: naming what differs.
     """
-    for name in ("fingerprint", "latent_dim", "k", "correlation"):
+    for name in ("fingerprint", "latent_dim", "grid", "k", "correlation"):
         old_value, new_value = getattr(baseline, name), getattr(new, name)
         if old_value != new_value:
-            what = {"fingerprint": "dataset fingerprint", "latent_dim": "latent dimension"}.get(name, name)
+            what = {"fingerprint": "dataset fingerprint", "latent_dim": "latent dimension", "grid": "grid of latents"}.get(
+                name, name
+            )
             raise UsageError(
                 f"{shown(path)} cannot be held against {new.run}: its {what} is {old_value}, here {new_value}; "
                 "make a new baseline with --update-baseline"

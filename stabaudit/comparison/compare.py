@@ -5,17 +5,20 @@ from itertools import accumulate, combinations
 
 import numpy as np
 
+from stabaudit.comparison.grid import evidence_at, position_scores, score_positions, shared_size, together
 from stabaudit.comparison.groups import Group
+from stabaudit.comparison.matches import typical_match
 from stabaudit.comparison.pairs import Member, Pairs, floor_pairs, independent
 from stabaudit.comparison.records import Comparison, Score
 from stabaudit.comparison.settings import DEFAULT_SETTINGS, Settings
-from stabaudit.comparison.sources import against_sources, unequal_to_sources
+from stabaudit.comparison.sources import AgainstSources, against_sources, in_batches, unequal_to_sources
 from stabaudit.comparison.streaming import Stream, stream_moments
 from stabaudit.errors import UsageError
 from stabaudit.metrics.evidence import Evidence
 from stabaudit.metrics.pairwise import score
-from stabaudit.metrics.results import Pair, Scored
+from stabaudit.metrics.results import Array, Pair, Scored
 from stabaudit.metrics.split import split_halves
+from stabaudit.store.columns import names_of
 
 
 def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> Comparison:
@@ -27,30 +30,44 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
     """
     rng = np.random.default_rng(settings.seed)
     labels = [label for group in groups for label in group.labels]
-    evidence, same = _evidence(groups, labels, settings)
+    size = shared_size(groups)
     starts = accumulate((len(group.latents) for group in groups), initial=0)
     members = [
         Member(group.summary.name, tuple(range(start, start + len(group.latents))), group.seeds)
         for group, start in zip(groups, starts, strict=False)
     ]
-    scored = score(
-        evidence,
-        list(combinations(range(len(labels)), 2)),
-        floor_pairs=floor_pairs(members),
-        k=settings.k,
-        floor_draws=settings.floor_draws,
-        rng=rng,
-        allow_unequal=settings.allow_unequal,
-    )
-    dead = _dead(scored, labels)
+
+    def score_all(evidence: Evidence, rng: np.random.Generator) -> Scored:
+        return score(
+            evidence,
+            list(combinations(range(len(labels)), 2)),
+            floor_pairs=floor_pairs(members),
+            k=settings.k,
+            floor_draws=settings.floor_draws,
+            rng=rng,
+            allow_unequal=settings.allow_unequal,
+        )
+
+    positions: list[Scored] = []
+    against: dict[str, list[AgainstSources]] = {}
+    if size is None:
+        evidence, same = _evidence(groups, labels, settings)
+        scored, streamed = score_all(evidence, rng), evidence.rows is None
+        against = _against_sources(groups, members, evidence, settings)
+    else:
+        latents = [z for group in groups for z in group.latents if not isinstance(z, Stream)]  # grids are never streamed
+        at = evidence_at(latents, size, groups[0].sample_id, settings.correlation, labels)
+        positions = score_positions(at, score_all, rng)
+        scored, streamed = together(positions, [group.summary.latent_dim for group in groups for _ in group.latents]), False
+        same = _same(latents)
+    dead = _dead(scored, groups)
     pairs = Pairs({(pair.a, pair.b): pair for pair in scored.pairs}, dead)
     several = [member for member in members if len(member.positions) > 1]
     between = list(combinations(members, 2))
-    against = _against_sources(groups, members, evidence, settings)
     return Comparison(
         runs=tuple(group.summary for group in groups),
         scores=(
-            *(found for member in members for found in (*pairs.within(member), *against.get(member.run, []))),
+            *(found for member in members for found in (*pairs.within(member), *_flat(against, member))),
             *(found for a, b in between for found in pairs.between(a, b)),
         ),
         differences=tuple(found for a, b in combinations(several, 2) for found in pairs.differences(a, b, rng=rng)),
@@ -62,10 +79,17 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
             *scored.warnings,
             *_warnings(groups, dead),
             *(warning for a, b in between for warning in _seed_warnings(a, b)),
-            *_floor_warnings(evidence, pairs),
+            *_floor_warnings(pairs, streamed=streamed),
             *_doubles(labels, same),
         ),
         floor_draws=settings.floor_draws,
+        positions=tuple(position_scores(positions, size, members)) if size else (),
+        pairs=(
+            *(table for member in several for table in pairs.tables(member, member, labels)),
+            *(table for found in against.values() for one in found for table in one.tables),
+            *(table for a, b in between for table in pairs.tables(a, b, labels)),
+        ),
+        matches=tuple(match for both in zip(groups, members, strict=True) if (match := typical_match(*both, pairs))),
     )
 
 
@@ -92,29 +116,44 @@ def _evidence(groups: Sequence[Group], labels: Sequence[str], settings: Settings
         return Evidence.of_moments(halves, names), [pair for pair in same if max(pair) < len(labels)]
     rows = [z for z in latents if not isinstance(z, Stream)]
     evidence = Evidence.of_rows(rows, fit, settings.correlation, names)
-    every = combinations(range(len(labels)), 2)
-    return evidence, [(a, b) for a, b in every if np.array_equal(rows[a][:1], rows[b][:1]) and np.array_equal(rows[a], rows[b])]
+    return evidence, _same(rows[: len(labels)])
+
+
+def _same(latents: Sequence[Array]) -> list[Pair]:
+    """Positions of latents that hold the same numbers throughout."""
+    every = combinations(range(len(latents)), 2)
+    return [(a, b) for a, b in every if np.array_equal(latents[a][:1], latents[b][:1]) and np.array_equal(latents[a], latents[b])]
 
 
 def _against_sources(
     groups: Sequence[Group], members: Sequence[Member], evidence: Evidence, settings: Settings
-) -> dict[str, list[Score]]:
-    """Scores against true sources by run."""
-    found: dict[str, list[Score]] = {}
+) -> dict[str, list[AgainstSources]]:
+    """Scores against true sources by run: those of means, then those of samples."""
+    found: dict[str, list[AgainstSources]] = {}
     place = sum(len(group.latents) for group in groups)
     for group, member in zip(groups, members, strict=True):
         if group.sources is not None:
             samples = range(place + 1, place + 1 + len(group.samples))
-            found[member.run] = against_sources(group, member.positions, place, evidence, settings)
+            found[member.run] = [against_sources(group, member.positions, place, evidence, settings)]
             if samples:
-                found[member.run] += against_sources(group, samples, place, evidence, settings, sampled=True)
+                found[member.run].append(against_sources(group, samples, place, evidence, settings, sampled=True))
+                found[member.run].append(in_batches(group, settings))
             place = samples.stop
     return found
 
 
-def _dead(scored: Scored, labels: Sequence[str]) -> list[tuple[str, ...]]:
+def _flat(against: dict[str, list[AgainstSources]], member: Member) -> list[Score]:
+    return [score for found in against.get(member.run, []) for score in found.scores]
+
+
+def _dead(scored: Scored, groups: Sequence[Group]) -> list[tuple[str, ...]]:
     """Constant dimensions of each latents by name: "vade#3:z7"."""
-    return [tuple(f"{label}:z{k}" for k in dead) for label, dead in zip(labels, scored.dead, strict=False)]
+    found = []
+    called = [(label, group.summary) for group in groups for label in group.labels]
+    for (label, run), dead in zip(called, scored.dead, strict=False):
+        names = names_of("z", run.latent_dim, run.grid)
+        found.append(tuple(f"{label}:{names[k]}" for k in dead))
+    return found
 
 
 def _warnings(groups: Sequence[Group], dead: Sequence[tuple[str, ...]]) -> list[str]:
@@ -146,10 +185,10 @@ def _seed_warnings(a: Member, b: Member) -> list[str]:
     return [f"between {a.run} and {b.run}: {shared} pairs of one seed are left out, which start from the same random numbers"]
 
 
-def _floor_warnings(evidence: Evidence, pairs: Pairs) -> list[str]:
+def _floor_warnings(pairs: Pairs, *, streamed: bool) -> list[str]:
     """How floors were drawn, where that is not as always."""
     found = []
-    if evidence.rows is None:
+    if streamed:
         found.append(
             "the latents were streamed, so the independence floor is drawn from their means and covariances, as of normal latents"
         )

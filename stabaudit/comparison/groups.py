@@ -128,6 +128,7 @@ def _read_file(path: Path, *, streamed: bool) -> _Unjoined:
         )
     latents = Stream.of_latents(path, read_header(path)) if streamed else _means(read_latents(path))
     n, d = _shape(latents)
+    grid = latents.metadata.grid
     summary = RunSummary(
         name=path.stem,
         path=str(path),
@@ -136,12 +137,13 @@ def _read_file(path: Path, *, streamed: bool) -> _Unjoined:
         dataset=None,
         fingerprint=latents.metadata.fingerprint,
         precision=None,
-        latent_dim=d,
+        latent_dim=grid[2] if grid else d,
         sources=None,
         rows=n,
         restarts=1,
         trained=1,
         lost=(),
+        grid=grid,
     )
     return _Unjoined(summary, (), (latents,), None)
 
@@ -151,7 +153,7 @@ def _read_run(run: Run, restart: int | None, *, streamed: bool) -> _Unjoined:
     chosen = tuple(run.done) if restart is None else (restart,)
     if not chosen:
         raise BadRun(f"{where}: none of its {len(manifest.restarts)} restarts is trained; run its train command again")
-    sources = _sources(run, streamed=streamed)
+    sources = _sources(run, streamed=streamed) if manifest.grid is None else None  # positions are not scored against sources
     latents = tuple(_restart(run, index, streamed=streamed, whole=sources is not None) for index in chosen)
     n, d = _shape(latents[0])
     config = manifest.config
@@ -163,12 +165,13 @@ def _read_run(run: Run, restart: int | None, *, streamed: bool) -> _Unjoined:
         dataset=manifest.dataset.name,
         fingerprint=manifest.dataset.fingerprint,
         precision=config.precision if config else None,
-        latent_dim=d,
+        latent_dim=manifest.grid[2] if manifest.grid else d,
         sources=_count(sources),
         rows=n,
         restarts=len(chosen),
         trained=len(manifest.restarts) if restart is None else 1,
         lost=() if restart is not None else lost_restarts(run),
+        grid=manifest.grid,
     )
     return _Unjoined(summary, chosen, latents, sources)
 
@@ -235,7 +238,7 @@ def _joined(groups: Sequence[_Unjoined]) -> tuple[Group, ...]:
     joined = []
     for group in groups:
         rows = tuple(
-            latents.mean[_rows_of(ids, first_label, latents.sample_id, label)]
+            latents.mean[rows_of(ids, first_label, latents.sample_id, label)]
             for latents, label in zip(group.latents, group.labels, strict=True)
             if isinstance(latents, Latents)
         )
@@ -243,7 +246,7 @@ def _joined(groups: Sequence[_Unjoined]) -> tuple[Group, ...]:
         samples: tuple[Array, ...] = ()
         if isinstance(group.sources, tuple):
             named, values = group.sources
-            sources = values[_rows_of(ids, first_label, named, f"{group.summary.name}: its evaluation rows")]
+            sources = values[rows_of(ids, first_label, named, f"{group.summary.name}: its evaluation rows")]
             samples = _samples(group, ids, first_label)
         joined.append(Group(group.summary, group.labels, group.seeds, rows, ids, sources, samples))
     return tuple(joined)
@@ -255,7 +258,7 @@ def _samples(group: _Unjoined, ids: Array, first_label: str) -> tuple[Array, ...
     for position, (latents, label) in enumerate(zip(group.latents, group.labels, strict=True)):
         if not isinstance(latents, Latents) or latents.log_var is None:
             return ()
-        rows = _rows_of(ids, first_label, latents.sample_id, label)
+        rows = rows_of(ids, first_label, latents.sample_id, label)
         noise = np.random.default_rng([_SAMPLES, position]).standard_normal(latents.mean.shape, dtype=np.float32)
         drawn.append(latents.mean[rows] + np.exp(0.5 * latents.log_var[rows]) * noise)
     return tuple(drawn)
@@ -294,7 +297,7 @@ def _require_matchable(a: Latents | Stream, name_a: str, b: Latents | Stream, na
         )
 
 
-def _rows_of(ids: Array, name: str, sample_id: Array, other: str) -> Array:
+def rows_of(ids: Array, name: str, sample_id: Array, other: str) -> Array:
     """Where each id of `ids`, ascending, stands among `sample_id`.
 
     Raises:

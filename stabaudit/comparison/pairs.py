@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stabaudit.comparison.records import Curve, Difference, Sample, Score, above_floor, limits
+from stabaudit.comparison.records import Curve, Difference, PairTable, Sample, Score, above_floor, limits
 from stabaudit.metrics.results import PairScores, ScoreName
 from stabaudit.statistics import jackknife
 from stabaudit.statistics.jackknife import Estimate
@@ -106,20 +107,12 @@ class Pairs:
 
     def between(self, a: Member, b: Member) -> list[Score]:
         """Mean over the pairs of a restart of `a` and one of `b` of different seeds."""
-        apart = independent(a, b)
-        chosen = [self.scored[pair] for pair in apart]
-
-        def matrix(name: ScoreName) -> FloatArray:
-            values = np.full((len(a.positions), len(b.positions)), np.nan)
-            for i, j in apart:
-                values[a.positions.index(i), b.positions.index(j)] = self.scored[i, j].values[name]
-            return values
-
+        chosen = [self.scored[pair] for pair in independent(a, b)]
         return [
             as_score(
                 (a.run, b.run),
                 name,
-                jackknife.between(matrix(name)),
+                jackknife.between(self._rectangle(name, a, b)),
                 restarts=len(a.positions) + len(b.positions),
                 floors=Floors.of(chosen, [name]),
                 dead=self.dead_of(a, b),
@@ -150,14 +143,39 @@ class Pairs:
         )
 
     def curves(self, a: Member, b: Member) -> list[Curve]:
-        """Cumulative MCC curves, in- and out-of-sample, averaged over the pairs within a run (a is b) or between two."""
-        chosen = combinations(a.positions, 2) if a is b else independent(a, b)
+        """Cumulative MCC curves, strong and weak, in- and out-of-sample, over the pairs within a run (a is b) or between two."""
+        chosen = list(combinations(a.positions, 2)) if a is b else independent(a, b)
         pairs = [self.scored[pair] for pair in chosen]
+        cells = [(a.positions.index(i), b.positions.index(j)) for i, j in chosen]
         samples: tuple[Sample, ...] = ("in", "out")
+        found = [_curve(a, b, "strong_mcc", sample, cells, [pair.curve(sample) for pair in pairs]) for sample in samples]
+        if all(len(pair.canonical_out) for pair in pairs):
+            found += [_curve(a, b, "weak_mcc", sample, cells, [pair.weak_curve(sample) for pair in pairs]) for sample in samples]
+        return found
+
+    def tables(self, a: Member, b: Member, labels: Sequence[str]) -> list[PairTable]:
+        """Every out-of-sample score within a run (a is b) or between two, pair by pair; `labels` name all latents."""
+        names = self.names if a is b else list(next(iter(self.scored.values())).values)
         return [
-            Curve(a.run, b.run, sample, tuple(np.mean([pair.curve(sample) for pair in pairs], axis=0).tolist()))
-            for sample in samples
+            PairTable(
+                run_a=a.run,
+                run_b=b.run,
+                metric=name.metric,
+                k=name.k,
+                restarts_a=tuple(labels[position] for position in a.positions),
+                restarts_b=tuple(labels[position] for position in b.positions),
+                values=_no_diagonal(self._matrix(name, a.positions)) if a is b else self._rectangle(name, a, b),
+            )
+            for name in names
+            if name.sample == "out"
         ]
+
+    def _rectangle(self, name: ScoreName, a: Member, b: Member) -> FloatArray:
+        """Scores between two groups, shape (N_a, N_b), NaN for pairs of one seed."""
+        values = np.full((len(a.positions), len(b.positions)), np.nan)
+        for i, j in independent(a, b):
+            values[a.positions.index(i), b.positions.index(j)] = self.scored[i, j].values[name]
+        return values
 
     def _matrix(self, name: ScoreName, positions: Sequence[int]) -> FloatArray:
         """Symmetric scores, shape (N, N); affine R² is the mean of both ways."""
@@ -170,6 +188,35 @@ class Pairs:
     def dead_of(self, *members: Member) -> tuple[str, ...]:
         """Constant dimensions of the restarts of some groups, by name."""
         return tuple(dead for member in members for position in member.positions for dead in self.dead[position])
+
+
+def _curve(  # noqa: PLR0917 -- of what, then what from
+    a: Member,
+    b: Member,
+    metric: Literal["strong_mcc", "weak_mcc"],
+    sample: Sample,
+    cells: list[tuple[int, int]],
+    of_pairs: list[FloatArray],
+) -> Curve:
+    """The mean of the curves of pairs, which lie in the given cells of a table of restarts, with a band at each position."""
+    length = min(map(len, of_pairs))  # ranks can differ
+    curves = np.array([curve[:length] for curve in of_pairs])
+    rows, columns = np.array(cells).T
+    estimates = []
+    for values in curves.T:
+        table = np.full((len(a.positions), len(b.positions)), np.nan)
+        table[rows, columns] = values
+        if a is b:
+            table[columns, rows] = values
+        estimates.append(jackknife.within(table) if a is b else jackknife.between(table))
+    intervals = [found for estimate in estimates if (found := estimate.interval()) is not None]
+    low, high = zip(*intervals, strict=True) if intervals else ((), ())
+    sd = tuple(estimate.sd for estimate in estimates if estimate.sd is not None)
+    return Curve(a.run, b.run, metric, sample, tuple(curves.mean(axis=0).tolist()), sd, low, high)
+
+
+def _no_diagonal(matrix: FloatArray) -> FloatArray:
+    return np.where(np.eye(len(matrix), dtype=bool), np.nan, matrix)
 
 
 def _both_ways(name: ScoreName) -> list[ScoreName]:

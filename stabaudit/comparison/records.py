@@ -1,7 +1,9 @@
 """What a comparison finds: typed results whose fields are the records of the JSON report."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+from numpy.typing import NDArray
 
 from stabaudit.statistics.jackknife import Estimate
 
@@ -18,12 +20,13 @@ class RunSummary:
         family, architecture, dataset: names with the options that matter; None for latents from elsewhere.
         fingerprint: of the dataset, where it is known.
         precision: float32 or bf16, of the matrix products it was trained with; None for latents from elsewhere.
-        latent_dim: number of dimensions d.
+        latent_dim: number of dimensions d; of latents on a grid, at each position.
         sources: number of true sources, where the dataset has them.
         rows: evaluation samples n; half of them fit, half score.
         restarts: how many were compared.
         trained: how many the run was to have.
         lost: restarts that failed, diverged or are not trained yet, one line each.
+        grid: (h, w, d) of latents on a grid; None for vectors.
     """
 
     name: str
@@ -39,6 +42,7 @@ class RunSummary:
     restarts: int
     trained: int
     lost: tuple[str, ...]
+    grid: tuple[int, int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,8 @@ class Score:
         relation: pairs of restarts within one run, or of one restart of either.
         metric: strong_mcc, decorrelated_strong_mcc, weak_mcc, affine_r2 (both ways averaged within a run; a→b between runs),
             affine_r2_reverse (b→a); of encoder means against the true sources, one value per restart, source_strong_mcc and
-            source_weak_mcc; of one posterior sample of each row, sampled_source_strong_mcc and sampled_source_weak_mcc.
+            source_weak_mcc; of one posterior sample of each row, sampled_source_strong_mcc and sampled_source_weak_mcc, and
+            batched_source_strong_mcc over batches of 64 rows, in-sample only.
         k: canonical pairs averaged by a weak MCC; None for all dimensions.
         sample: scored on the rows it was fitted on, or on the others.
         mean: over pairs; MCCs in [0, 1], R² in (−∞, 1].
@@ -104,6 +109,31 @@ def above_floor(score: float | None, floor: float | None) -> float | None:
 
 
 @dataclass(frozen=True)
+class PositionScore:
+    """A score at one position of a grid, counted from 0; everything else as in `Score`, which is its mean over positions."""
+
+    run_a: str
+    run_b: str
+    relation: Literal["within", "between"]
+    metric: str
+    k: int | None
+    sample: Sample
+    row: int
+    column: int
+    mean: float
+    ci_low: float | None
+    ci_high: float | None
+    independence_floor: float | None
+    rotation_floor: float | None
+
+    @classmethod
+    def of(cls, score: Score, row: int, column: int) -> "PositionScore":
+        """The score of the latents at one position alone."""
+        shared = [found.name for found in fields(cls) if found.name not in {"row", "column"}]
+        return cls(row=row, column=column, **{name: getattr(score, name) for name in shared})
+
+
+@dataclass(frozen=True)
 class Difference:
     """A score within run a minus the same score within run b.
 
@@ -125,17 +155,84 @@ class Difference:
 
 @dataclass(frozen=True)
 class Curve:
-    """Cumulative MCC curve: position m holds the mean of the m+1 best matched |correlations|, averaged over pairs."""
+    """Cumulative MCC curve, averaged over pairs (Willetts 2021, Figs 2–4 and C.3–C.5).
+
+    Args:
+        run_a, run_b: as of a `Score`.
+        metric: strong_mcc, where position m holds the mean of the m+1 best matched |correlations|, or weak_mcc, where it holds
+            weak MCC@(m+1).
+        sample: in- or out-of-sample.
+        values: the curve, in [0, 1].
+        sd: standard deviation over pairs at each position; empty for a single pair.
+        ci_low, ci_high: 95% interval of the mean at each position, the restart being the unit; empty where there is none.
+    """
 
     run_a: str
     run_b: str
+    metric: Literal["strong_mcc", "weak_mcc"]
     sample: Sample
     values: tuple[float, ...]
+    sd: tuple[float, ...]
+    ci_low: tuple[float, ...]
+    ci_high: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class PairTable:
+    """One out-of-sample score, pair by pair.
+
+    Args:
+        run_a, run_b: as of a `Score`; run_b is "sources" for scores against true sources.
+        metric, k: which score.
+        restarts_a: what the restarts of run a are called: "vade#0"; its rows.
+        restarts_b: those of run b; its columns.
+        values: shape (restarts of a, restarts of b), NaN where there is no such pair; symmetric within a run.
+    """
+
+    run_a: str
+    run_b: str
+    metric: str
+    k: int | None
+    restarts_a: tuple[str, ...]
+    restarts_b: tuple[str, ...]
+    values: NDArray[Any] = field(compare=False)
+
+
+@dataclass(frozen=True)
+class MatchedDimension:
+    """One dimension of a restart and the one of another that it was matched with, on some rows of *score*.
+
+    Args:
+        a, b: their numbers.
+        inside: |correlation| on *fit*.
+        outside: |correlation| on *score*.
+        rows: values of both, shape (rows, 2).
+    """
+
+    a: int
+    b: int
+    inside: float
+    outside: float
+    rows: NDArray[Any] = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Match:
+    """Best, middle and worst matched dimension of a typical pair of a run: one whose strong MCC is the median."""
+
+    run: str
+    restart_a: str
+    restart_b: str
+    strong_mcc: float
+    dimensions: tuple[MatchedDimension, ...]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything that comparing runs gives; floors are means over so many draws."""
+    """Everything that comparing runs gives; floors are means over so many draws, `positions` those of grids.
+
+    `pairs` holds every out-of-sample score pair by pair, `matches` a typical pair of each run whose rows are in memory.
+    """
 
     runs: tuple[RunSummary, ...]
     scores: tuple[Score, ...]
@@ -143,6 +240,9 @@ class Comparison:
     curves: tuple[Curve, ...]
     warnings: tuple[str, ...]
     floor_draws: int
+    positions: tuple[PositionScore, ...] = ()
+    pairs: tuple[PairTable, ...] = ()
+    matches: tuple[Match, ...] = ()
 
 
 def limits(estimate: Estimate) -> tuple[float | None, float | None]:

@@ -80,6 +80,11 @@ class Family(nn.Module, ABC):
     sees_u: bool = False  # whether `encode` uses u: the latents are means of q(z|x,u) rather than q(z|x)
     grid: tuple[int, int, int] | None = None  # (h, w, d) where `encode` gives h·w·d numbers: d at every position, row by row
 
+    @classmethod
+    def only_latent_dim(cls, x_shape: tuple[int, ...]) -> int | None:  # noqa: ARG003 -- most families leave the choice
+        """The one latent dimension that it can have for observations of this shape; None: any."""
+        return None
+
     @abstractmethod
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Terms of the objective as means over the batch, in nats; "loss" is minimised, the others are recorded."""

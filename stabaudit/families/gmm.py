@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from stabaudit.config import Positive
 from stabaudit.families.base import Problem
 from stabaudit.families.linear import Draws, Inference, LinearModel
+from stabaudit.families.mixture import check_components
 from stabaudit.nets.base import Posterior, bounded
 
 
@@ -24,12 +25,16 @@ class GMM(LinearModel):
         components: number of mixture components.
         inference: the posterior in closed form ("exact") or by Hamiltonian Monte Carlo ("hmc").
         hmc_samples: draws of the latter.
+
+    Raises:
+        UsageError: more components than training rows, or what `LinearModel` refuses.
     """
 
     def __init__(
         self, problem: Problem, *, components: Positive = 10, inference: Inference = "exact", hmc_samples: Draws = 500
     ) -> None:
         super().__init__("gmm", problem, inference, hmc_samples)
+        check_components(components, problem.rows)
         self.mixture_logits = nn.Parameter(torch.zeros(components))
         self.mixture_mean = nn.Parameter(torch.randn(components, problem.latent_dim))
         self.mixture_log_var = nn.Parameter(torch.zeros(components, problem.latent_dim))

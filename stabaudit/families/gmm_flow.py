@@ -16,6 +16,7 @@ from zuko.flows import MAF
 from stabaudit.config import Positive
 from stabaudit.errors import UsageError
 from stabaudit.families.base import Batch, Family, Problem, gaussian_log_density, point
+from stabaudit.families.mixture import check_components
 from stabaudit.nets.base import Posterior, bounded
 
 
@@ -29,7 +30,7 @@ class GMMFlow(Family):
         widths: hidden sizes of the network in each layer.
 
     Raises:
-        UsageError: another latent dimension than that of x.
+        UsageError: another latent dimension than that of x, or more components than training rows.
     """
 
     own: ClassVar = frozenset({"architecture", "likelihood"})
@@ -43,6 +44,7 @@ class GMMFlow(Family):
         widths: tuple[Positive, ...] = (64, 64),
     ) -> None:
         super().__init__()
+        check_components(components, problem.rows)
         width = math.prod(problem.x_shape)
         if problem.latent_dim != width:
             raise UsageError(f"family 'gmm-flow' keeps all {width} dimensions of x: --latent-dim {width}")
@@ -50,6 +52,11 @@ class GMMFlow(Family):
         self.mixture_logits = nn.Parameter(torch.zeros(components))
         self.mixture_mean = nn.Parameter(torch.randn(components, width))
         self.mixture_log_var = nn.Parameter(torch.zeros(components, width))
+
+    @classmethod
+    def only_latent_dim(cls, x_shape: tuple[int, ...]) -> int:
+        """As many as x has elements."""
+        return math.prod(x_shape)
 
     def log_base(self, z: Tensor) -> Tensor:
         """Log density of the mixture at z, shape (batch, D); result shape (batch,)."""

@@ -3,7 +3,7 @@
     z ~ N(0, I),   x = W z + b + ε,   ε ~ N(0, σ² I);   maximises log p(x) = log N(x; b, W Wᵀ + σ² I)
 
 The latents are moments of the true posterior p(z|x). W is determined only up to a rotation of z, and z with it: the axes of two
-restarts agree no better than turned ones. As σ grows the posterior approaches the prior.
+trainings agree no better than turned ones. As σ grows the posterior approaches the prior.
 """
 
 from torch import Tensor

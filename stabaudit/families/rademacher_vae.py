@@ -1,8 +1,8 @@
 """Rademacher VAE: an iVAE whose u is hashed from x, instead of given or learned (Willetts & Paige 2021, App. E).
 
 u is the orthant of A·x, one of 2^N, where A is a fixed N × D matrix of signs, each ±1 with probability one half, drawn from the
-restart's seed: restarts cluster the data in ways that have nothing to do with each other. Each orthant has a Gaussian of its own,
-mean and variance learned, as prior; the encoder sees x alone.
+seed of the training: two trainings cluster the data in ways that have nothing to do with each other. Each orthant has a
+Gaussian of its own, mean and variance learned, as prior; the encoder sees x alone.
 """
 
 import math

@@ -21,6 +21,7 @@ from stabaudit.config import Positive
 from stabaudit.errors import UsageError
 from stabaudit.families import truncated
 from stabaudit.families.base import Batch, Family, Problem, gaussian_log_density
+from stabaudit.families.mixture import check_components
 from stabaudit.nets.base import LOG_VAR_BOUND, Posterior, bounded
 from stabaudit.nets.likelihoods import Gaussian
 
@@ -54,7 +55,7 @@ class ReLUGMM(Family):
         components: number of mixture components.
 
     Raises:
-        UsageError: more than one latent dimension, or another likelihood.
+        UsageError: more than one latent dimension, another likelihood, or more components than training rows.
     """
 
     own: ClassVar = frozenset({"architecture"})
@@ -62,6 +63,7 @@ class ReLUGMM(Family):
 
     def __init__(self, problem: Problem, *, hidden: Positive = 5, components: Positive = 3) -> None:
         super().__init__()
+        check_components(components, problem.rows)
         if problem.latent_dim != 1:
             raise UsageError("family 'relu-gmm' has one latent dimension: --latent-dim 1")
         if not isinstance(problem.likelihood, Gaussian):
@@ -74,6 +76,11 @@ class ReLUGMM(Family):
         self.mixture_logits = nn.Parameter(torch.zeros(components))
         self.mixture_mean = nn.Parameter(2 * torch.randn(components))
         self.mixture_log_var = nn.Parameter(torch.zeros(components))
+
+    @classmethod
+    def only_latent_dim(cls, x_shape: tuple[int, ...]) -> int:  # noqa: ARG003 -- it is the same for all
+        """One."""
+        return 1
 
     def lines(self) -> tuple[Tensor, Tensor, Tensor]:
         """Edges of the pieces of f, shape (P + 1,), and on each piece slope α and intercept β, shape (P, D) both."""

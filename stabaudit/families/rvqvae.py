@@ -15,6 +15,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from stabaudit.config import Positive, PositiveFloat
+from stabaudit.errors import UsageError
 from stabaudit.families.base import Batch, Family, Problem, elbo_terms, xavier_uniform
 from stabaudit.families.truncated import log_cdf
 from stabaudit.nets import grid
@@ -29,6 +30,9 @@ class RVQVAE(Family):
         codes: size K of the codebook.
         temperature: of the Gumbel-softmax draws.
         channels: of the encoder's blocks, each of which halves the image's height and width.
+
+    Raises:
+        UsageError: more codes than there are vectors to be coded.
     """
 
     own: ClassVar = frozenset({"architecture"})
@@ -44,6 +48,9 @@ class RVQVAE(Family):
         super().__init__()
         self.encoder, self.decoder = grid.build(problem.x_shape, problem.latent_dim, channels)
         self.grid = self.encoder.grid
+        vectors = problem.rows * self.grid[0] * self.grid[1]
+        if codes > vectors:
+            raise UsageError(f"{codes} codes are more than the {vectors} vectors of all training rows; lower --set codes=…")
         self.likelihood = problem.likelihood
         self.codebook = xavier_uniform(codes, problem.latent_dim)
         self.temperature = temperature

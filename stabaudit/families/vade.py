@@ -3,7 +3,7 @@
 Maximises E_q [log p(x|z) − log q(z|x) + log Σ_c π_c N(z; μ_c, Σ_c)] with a single sample of z; the mixture is summed by
 log-sum-exp. This is the bound of Jiang et al. with q(c|x) at its optimum p(c|z), where their separate divergence over clusters is
 zero (Falck et al. 2021). Jiang et al. train an autoencoder before they fit the mixture; here a fitted start uses the untrained
-encoder, so that everything a restart learns, it learns under one objective.
+encoder, so that everything is learned under one objective.
 """
 
 from typing import Literal

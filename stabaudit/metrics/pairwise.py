@@ -17,7 +17,7 @@ from stabaudit.metrics.checks import require_equal_dimensions
 from stabaudit.metrics.evidence import Evidence, PairMoments
 from stabaudit.metrics.floors import turn, turned_cross, turned_variance_on_score
 from stabaudit.metrics.halves import Cross, Halves, Marginal
-from stabaudit.metrics.mcc import DEFAULT_K, Correlation, Matched, decorrelated, mean_of_first, ranked, strong, weak
+from stabaudit.metrics.mcc import DEFAULT_K, Canonical, Correlation, Matched, decorrelated, mean_of_first, ranked, strong, weak
 from stabaudit.metrics.results import Array, Pair, PairScores, Scored, ScoreName
 from stabaudit.metrics.threads import in_parallel, single_threaded
 
@@ -132,7 +132,7 @@ def score(
     rotation = np.array([_turned(evidence, turned, rng_rotation) for turned in turns]).reshape(
         floor_draws, len(chosen), len(ROTATED)
     )
-    matched, values = _scores(evidence, chosen, k)
+    matched, canonical, values = _scores(evidence, chosen, k)
     scored = tuple(
         PairScores(
             a=a,
@@ -143,6 +143,8 @@ def score(
             matching=matched[position].matching,
             matched_in=matched[position].inside,
             matched_out=matched[position].outside,
+            canonical_in=canonical[position].inside,
+            canonical_out=canonical[position].outside,
         )
         for position, (a, b) in enumerate(chosen)
     )
@@ -159,15 +161,14 @@ def _names(k: int) -> list[ScoreName]:
     return names
 
 
-def _values(a: Marginal, b: Marginal, cross: Cross, matched: Sequence[Matched], k: int) -> Array:
-    """Every score of stacked pairs whose dimensions have been matched, shape (pairs, 12)."""
-    canonical = weak(a, b, cross)
+def _values(a: Marginal, b: Marginal, cross: Cross, matched: Sequence[Matched], directions: Canonical, *, k: int) -> Array:
+    """Every score of stacked pairs whose dimensions and directions have been matched, shape (pairs, 12)."""
     forward, reverse = affine(a, b, cross), affine(b, a, cross.transposed)
     return np.column_stack(
         [
             [_means(pair) for pair in matched],
             [_means(pair) for pair in _decorrelated(a, b, cross)],
-            *(mean_of_first(count, correlations) for count in (k, None) for correlations in canonical),
+            *(mean_of_first(count, correlations) for count in (k, None) for correlations in directions),
             *(explained.total for way in (forward, reverse) for explained in way),
         ]
     )
@@ -194,26 +195,31 @@ def _batches(halves: Halves, pairs: Sequence[Pair]) -> list[list[int]]:
 
 def _scores(
     evidence: Evidence, pairs: Sequence[Pair], k: int, moments: Sequence[PairMoments] | None = None
-) -> tuple[list[Matched], Array]:
-    """Match and score every pair by the moments given, or by its own: the matchings, and scores of shape (pairs, 12)."""
+) -> tuple[list[Matched], list[Canonical], Array]:
+    """Match and score every pair by the moments given, or by its own: what was matched, and scores of shape (pairs, 12)."""
     marginals, axes = evidence.values.marginals, evidence.axes.marginals
 
-    def work(batch: list[int]) -> tuple[list[Matched], Array]:
+    def work(batch: list[int]) -> tuple[list[Matched], Canonical, Array]:
         given = [evidence.observed(*pairs[p]) if moments is None else moments[p] for p in batch]
         matched = [
             strong(pair.axes, axes[a].variance_on_score, axes[b].variance_on_score)
             for pair, (a, b) in zip(given, (pairs[p] for p in batch), strict=True)
         ]
         first, second = (Marginal.stacked([marginals[pairs[p][side]] for p in batch]) for side in (0, 1))
-        return matched, _values(first, second, Cross.stacked([pair.values for pair in given]), matched, k)
+        cross = Cross.stacked([pair.values for pair in given])
+        canonical = weak(first, second, cross)
+        return matched, canonical, _values(first, second, cross, matched, canonical, k=k)
 
     batches = _batches(evidence.values, pairs)
-    every: dict[int, Matched] = {}
+    dimensions: dict[int, Matched] = {}
+    directions: dict[int, Canonical] = {}
     values = np.empty((len(pairs), len(_names(k))))
-    for batch, (matched, scores) in zip(batches, in_parallel(work, batches), strict=True):
-        every |= dict(zip(batch, matched, strict=True))
+    for batch, (matched, canonical, scores) in zip(batches, in_parallel(work, batches), strict=True):
+        dimensions |= dict(zip(batch, matched, strict=True))
+        directions |= dict(zip(batch, map(Canonical, *canonical), strict=True))
         values[batch] = scores
-    return [every[position] for position in range(len(pairs))], values
+    every = range(len(pairs))
+    return [dimensions[position] for position in every], [directions[position] for position in every], values
 
 
 def _independence(
@@ -223,7 +229,7 @@ def _independence(
     batches = _batches(evidence.values, pairs)
     drawn = np.empty((draws, len(pairs), len(_names(k))))
     for draw in drawn:
-        draw[:] = _scores(evidence, pairs, k, evidence.unrelated(pairs, batches, rng=rng))[1]
+        draw[:] = _scores(evidence, pairs, k, evidence.unrelated(pairs, batches, rng=rng))[-1]
     return {pair: dict(zip(_names(k), drawn[:, position].T, strict=True)) for position, pair in enumerate(pairs)}
 
 

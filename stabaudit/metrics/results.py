@@ -1,6 +1,6 @@
 """What scoring a pair of latents gives."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -37,6 +37,8 @@ class PairScores:
         matching: dimensions of a and of b that were matched on *fit*, shape (m, 2), in descending order of |correlation| there.
         matched_in: |correlation| of the matched dimensions on *fit*, shape (m,), descending.
         matched_out: |correlation| of the same dimensions on *score*, shape (m,), in the order of `matching`.
+        canonical_in: canonical correlations on *fit*, shape (rank,), descending; none for a grid, whose positions have their own.
+        canonical_out: |correlation| of the same canonical pairs on *score*, shape (rank,), in the same order.
     """
 
     a: int
@@ -47,12 +49,21 @@ class PairScores:
     matching: Array
     matched_in: Array
     matched_out: Array
+    canonical_in: Array = field(default_factory=lambda: np.empty(0))
+    canonical_out: Array = field(default_factory=lambda: np.empty(0))
 
     def curve(self, sample: Sample) -> Array:
         """Cumulative MCC curve (Willetts 2021, Figs 2–4): running mean of matched correlations, descending, shape (m,)."""
-        matched = np.sort(self.matched_in if sample == "in" else self.matched_out)[::-1]
-        running: Array = np.cumsum(matched) / np.arange(1, len(matched) + 1)
-        return running
+        return _running_mean(np.sort(self.matched_in if sample == "in" else self.matched_out)[::-1])
+
+    def weak_curve(self, sample: Sample) -> Array:
+        """Cumulative weak MCC (Willetts 2021, Figs C.3–C.5), shape (rank,): position k holds weak MCC@(k+1)."""
+        return _running_mean(self.canonical_in if sample == "in" else self.canonical_out)
+
+
+def _running_mean(values: Array) -> Array:
+    running: Array = np.cumsum(values) / np.arange(1, len(values) + 1)
+    return running
 
 
 @dataclass(frozen=True)

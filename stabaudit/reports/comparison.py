@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import groupby
 
-from stabaudit.comparison.records import Comparison, Curve, Difference, RunSummary, Score
+import numpy as np
+
+from stabaudit.comparison.records import Comparison, Curve, Difference, PositionScore, RunSummary, Score
+from stabaudit.reports.positions import position_section
 from stabaudit.reports.report import Report, Section
 from stabaudit.reports.words import axes, counted, explain, explain_p, mean_with_interval, number, p_value, score_name
 
@@ -20,13 +23,19 @@ def comparison_report(comparison: Comparison, *, curves: bool = False) -> Report
         comparison: the results.
         curves: also print the cumulative MCC curves.
     """
-    sections = [_pair_section(comparison, list(scores)) for _, scores in groupby(comparison.scores, lambda s: (s.run_a, s.run_b))]
+    sections = []
+    for runs, scores in groupby(comparison.scores, lambda s: (s.run_a, s.run_b)):
+        sections.append(_pair_section(comparison, list(scores)))
+        positions = [p for p in comparison.positions if (p.run_a, p.run_b) == runs and _says_more(comparison, p)]
+        sections += [position_section(" and ".join(dict.fromkeys(runs)), positions)] if positions else []
     sections += [
         _difference_section(comparison, list(found)) for _, found in groupby(comparison.differences, lambda d: (d.run_a, d.run_b))
     ]
     if curves:
-        sections += [_curve_section(curve) for curve in comparison.curves if curve.sample == "out"]
-    return Report(sections, _records(comparison))
+        sections += [
+            _curve_section(curve) for curve in comparison.curves if (curve.metric, curve.sample) == ("strong_mcc", "out")
+        ]
+    return Report(sections, _records(comparison) | {"pairs": _pair_records(comparison)})
 
 
 def summary_report(comparison: Comparison) -> Report:
@@ -67,36 +76,59 @@ def _records(comparison: Comparison) -> dict[str, list[dict[str, object]]]:
         "scores": [asdict(score) for score in comparison.scores],
         "differences": [asdict(difference) for difference in comparison.differences],
         "curves": [asdict(curve) for curve in comparison.curves],
+        "positions": [asdict(position) for position in comparison.positions],
         "warnings": [{"warning": warning} for warning in comparison.warnings],
     }
 
 
+def _pair_records(comparison: Comparison) -> list[dict[str, object]]:
+    """Every out-of-sample score of every pair; within a run each pair once."""
+    return [
+        {
+            "run_a": table.run_a,
+            "run_b": table.run_b,
+            "restart_a": a,
+            "restart_b": b,
+            "metric": table.metric,
+            "k": table.k,
+            "sample": "out",
+            "value": float(table.values[i, j]),
+        }
+        for table in comparison.pairs
+        for i, a in enumerate(table.restarts_a)
+        for j, b in enumerate(table.restarts_b)
+        if np.isfinite(table.values[i, j]) and (table.run_a != table.run_b or i < j)
+    ]
+
+
 def _pair_section(comparison: Comparison, scores: Sequence[Score]) -> Section:
-    """All scores within one run or between two: out-of-sample in full, in-sample beside it."""
+    """All scores within one run or between two: out-of-sample in full, in-sample beside it, or alone where there is no other."""
     inside = {(score.metric, score.k): score for score in scores if score.sample == "in"}
-    outside = [score for score in scores if score.sample == "out"]
+    outside = {(score.metric, score.k): score for score in scores if score.sample == "out"}
     rows = [
         [
             score_name(score.metric, score.k),
-            mean_with_interval(score.mean, score.ci_low, score.ci_high),
-            number(inside[score.metric, score.k].mean, 2),
+            mean_with_interval(score.mean, score.ci_low, score.ci_high) if score.sample == "out" else number(None),
+            number(inside[key].mean, 2)
+            if score.sample == "out"
+            else mean_with_interval(score.mean, score.ci_low, score.ci_high, 2),
             number(score.independence_floor, 2),
             number(score.rotation_floor, 2),
             number(score.adjusted, 2),
             number(score.axis_alignment, 2),
         ]
-        for score in outside
+        for key, score in (inside | outside).items()
         if _says_more(comparison, score)
     ]
     header = ["score", "out-of-sample [95%]", "in", "chance", "rotation", "adj.", "axes"]
-    found = {score.metric: score for score in outside}
+    found = {score.metric: score for score in outside.values()}
     words = [explain(found["strong_mcc"], found["decorrelated_strong_mcc"])] if "strong_mcc" in found else []
     if words:
         words[0] += explain_p(found["strong_mcc"], comparison.floor_draws)
-    return Section(_title(comparison, outside[0]), header, rows, words)
+    return Section(_title(comparison, scores[0]), header, rows, words)
 
 
-def _says_more(comparison: Comparison, score: Score | Difference) -> bool:
+def _says_more(comparison: Comparison, score: Score | PositionScore | Difference) -> bool:
     """Whether a score says more than the one over all dimensions: the first 20 of 8 canonical correlations are all of them."""
     runs = [run for run in comparison.runs if run.name in {score.run_a, score.run_b}]
     most = [run.latent_dim for run in runs] + [run.sources for run in runs if run.sources and "source" in score.metric]
@@ -106,11 +138,13 @@ def _says_more(comparison: Comparison, score: Score | Difference) -> bool:
 def _title(comparison: Comparison, score: Score) -> str:
     runs = {run.name: run for run in comparison.runs}
     sizes = f"{counted(score.restarts, 'restart')}, {counted(score.pairs, 'pair')}, {counted(runs[score.run_a].rows, 'row')}"
+    grid = runs[score.run_a].grid
+    at = f" at each of {grid[0]}×{grid[1]} positions" if grid else ""
     if score.relation == "within":
-        return f"within {score.run_a}: {sizes}, d = {runs[score.run_a].latent_dim}"
+        return f"within {score.run_a}: {sizes}, d = {runs[score.run_a].latent_dim}{at}"
     a, b = runs[score.run_a].latent_dim, runs[score.run_b].latent_dim
     matched = f"d = {a}" if a == b else f"{min(a, b)} of {max(a, b)} dimensions matched"
-    return f"between {score.run_a} and {score.run_b}: {sizes}, {matched}"
+    return f"between {score.run_a} and {score.run_b}: {sizes}, {matched}{at}"
 
 
 def _difference_section(comparison: Comparison, differences: Sequence[Difference]) -> Section:

@@ -47,6 +47,15 @@ def _explain_friedman(friedman: Friedman) -> str:
     return f"Friedman over {over}: χ² = {number(friedman.statistic, 1)}, p = {p_value(friedman.p, 4)}."
 
 
+def verdict(c: FamilyComparison) -> str:
+    """What the test of two families says, in a few words."""
+    if c.min_p > ALPHA:
+        return "too few configurations to show a difference"
+    if c.p_holm <= ALPHA:
+        return f"{c.family_a if c.hodges_lehmann > 0 else c.family_b} is higher, also after Holm's adjustment"
+    return "below 0.05 by itself, not after Holm's adjustment" if c.p <= ALPHA else "no difference shown"
+
+
 def _explain(c: FamilyComparison) -> str:
     named = f"{c.family_a}–{c.family_b}"
     pairs = counted(c.n, "matched configuration")
@@ -55,16 +64,10 @@ def _explain(c: FamilyComparison) -> str:
             f"{named}: with {pairs} the smallest attainable p is {c.min_p:.4g}, so p = {ALPHA} is out of reach; "
             "six that differ are needed at least."
         )
-    if c.p_holm <= ALPHA:
-        verdict = f"{c.family_a if c.hodges_lehmann > 0 else c.family_b} is higher, also after Holm's adjustment"
-    elif c.p <= ALPHA:
-        verdict = "below 0.05 by itself, not after Holm's adjustment"
-    else:
-        verdict = "no difference shown"
     if c.min_p_block > ALPHA:
         blocks = (
             "too few blocks of one architecture and dataset to flip them whole: configurations within one are not independent"
         )
     else:
         blocks = f"flipping whole blocks of one architecture and dataset p = {p_value(c.p_block)} (at least {c.min_p_block:.2g})"
-    return f"{named}: {verdict}; {blocks}; smallest attainable p {c.min_p:.2g}."
+    return f"{named}: {verdict(c)}; {blocks}; smallest attainable p {c.min_p:.2g}."

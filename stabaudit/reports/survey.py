@@ -5,7 +5,7 @@ from stabaudit.comparison.survey import Survey
 from stabaudit.reports.comparison import summary_report
 from stabaudit.reports.families import families_report
 from stabaudit.reports.report import Report, joined
-from stabaudit.statistics.families import compare_families
+from stabaudit.statistics.families import FamilyTests, compare_families
 from stabaudit.statistics.gate import parse_score
 from stabaudit.statistics.signed_rank import Zeros
 
@@ -22,9 +22,16 @@ def survey_report(survey: Survey, score: str, zeros: Zeros, *, wilcoxon: bool) -
     Raises:
         UsageError: an unknown score, or families that cannot be tested.
     """
+    tests = family_tests(survey, score, zeros) if wilcoxon else None
+    return joined([summary_report(survey.comparison), *details(tests)])
+
+
+def family_tests(survey: Survey, score: str, zeros: Zeros) -> FamilyTests:
+    """Families against each other over the configurations of a survey; arguments and errors as of `survey_report`."""
     key = parse_score(score)
-    summary = summary_report(survey.comparison)
-    if not wilcoxon:
-        return summary
-    table = table_of_runs(survey, key)
-    return joined([summary, families_report(compare_families(table, score=str(key), zeros=zeros))])
+    return compare_families(table_of_runs(survey, key), score=str(key), zeros=zeros)
+
+
+def details(tests: FamilyTests | None) -> list[Report]:
+    """What a survey tells beyond a row for each run."""
+    return [families_report(tests)] if tests is not None else []

@@ -16,6 +16,7 @@ _METRICS = {
     "source_weak_mcc": "source weak",
     "sampled_source_strong_mcc": "sampled strong",
     "sampled_source_weak_mcc": "sampled weak",
+    "batched_source_strong_mcc": "sampled, by 64",
 }
 
 

@@ -2,6 +2,8 @@
 
 import math
 import re
+from collections import Counter
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -11,13 +13,26 @@ from numpy.typing import NDArray
 from stabaudit.errors import BadData
 
 Array = NDArray[Any]
+Grid = tuple[int, int, int]  # (h, w, d): d numbers at each of h×w positions
 
 _NOT_DIMENSIONS = {"sample_id", "label", "split"}
 
 
-def numbered(prefix: str, values: Array) -> dict[str, Array]:
-    """A matrix of shape (n, d) as d columns: `prefix0`, `prefix1` and so on."""
-    return {f"{prefix}{k}": np.ascontiguousarray(column) for k, column in enumerate(values.T)}
+def names_of(prefix: str, count: int, grid: Grid | None = None) -> list[str]:
+    """Names of dimensions: `prefix0`, `prefix1`, …, or on a grid `prefix{row}_{column}_{k}`, positions row by row.
+
+    >>> names_of("z", 2), names_of("z", 4, (1, 2, 2))
+    (['z0', 'z1'], ['z0_0_0', 'z0_0_1', 'z0_1_0', 'z0_1_1'])
+    """
+    if grid is None:
+        return [f"{prefix}{k}" for k in range(count)]
+    return [f"{prefix}{row}_{column}_{k}" for row, column, k in product(*map(range, grid))]
+
+
+def numbered(prefix: str, values: Array, grid: Grid | None = None) -> dict[str, Array]:
+    """A matrix of shape (n, d) as d columns with the names that `names_of` gives."""
+    names = names_of(prefix, values.shape[1], grid)
+    return {name: np.ascontiguousarray(column) for name, column in zip(names, values.T, strict=True)}
 
 
 def run_of(prefix: str, names: list[str], where: str) -> list[str]:
@@ -37,17 +52,48 @@ def run_of(prefix: str, names: list[str], where: str) -> list[str]:
     return wanted
 
 
+def grid_of(names: list[str], prefix: str = "z") -> Grid | None:
+    """The grid (h, w, d) that is as large as the largest row, column and number in names such as `z0_3_1`; None without any.
+
+    >>> grid_of(["z0_0_0", "z0_1_0", "label"])
+    (1, 2, 1)
+    """
+    found = [match.groups() for name in names if (match := re.fullmatch(rf"{prefix}(\d+)_(\d+)_(\d+)", name))]
+    if not found:
+        return None
+    h, w, d = (max(map(int, indices)) + 1 for indices in zip(*found, strict=True))
+    return h, w, d
+
+
+def run_or_grid(prefix: str, names: list[str], where: str) -> list[str]:
+    """As `run_of`, or where there are none of those, `prefix{row}_{column}_{k}` row by row.
+
+    Raises:
+        BadData: where one is missing in between.
+    """
+    found, grid = run_of(prefix, names, where), grid_of(names, prefix)
+    if found or grid is None:
+        return found
+    count = sum(1 for name in names if grid_of([name], prefix))
+    if count != math.prod(grid) or not set(names) >= set(wanted := names_of(prefix, count, grid)):
+        shape = "×".join(map(str, grid))
+        raise BadData(f"{where}: {count} columns {prefix}ROW_COLUMN_NUMBER, expected all {math.prod(grid)} of a {shape} grid")
+    return wanted
+
+
 def dimensions(schema: pa.Schema, where: str) -> list[str]:
-    """The columns that are latent dimensions: z0, z1, … or, where there are none, all that are not known to be something else.
+    """The columns that are latent dimensions.
+
+    They are z0, z1, … or, on a grid, z0_0_0, …; where there are none, all that are not known to be something else.
 
     Raises:
         BadData: where there are none, or one is missing or repeated.
     """
     names = schema.names
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
     if repeated:
         raise BadData(f"{where}: several columns are called {repeated[0]!r}; columns need names of their own")
-    found = run_of("z", names, where) or [
+    found = run_or_grid("z", names, where) or [
         name for name in names if name not in _NOT_DIMENSIONS and not re.fullmatch(r"__index_level_\d+__|log_var\d+", name)
     ]
     if not found:

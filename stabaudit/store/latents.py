@@ -1,5 +1,7 @@
 """Latents of one restart on disk: one Parquet column per dimension, `sample_id, label?, z0..z{d-1}, log_var0..`, float32.
 
+On a grid the dimensions are called `z{row}_{column}_{k}`, and so are the columns of the log-variances.
+
 A run's own files say which dataset and restart they belong to. `read_latents` also reads what came from elsewhere: Parquet with
 any numeric columns, `.npy`, `.npz` and `.csv`.
 """
@@ -82,9 +84,9 @@ class Latents:
             raise BadData(f"{where}: {self.mean.shape[1]} dimensions, expected {grid} as its metadata say")
         if self.log_var is not None and self.log_var.shape != self.mean.shape:
             raise BadData(f"{where}: log-variances have shape {self.log_var.shape}, means {self.mean.shape}")
-        require_finite(self.mean, "z", where)
+        require_finite(self.mean, "z", where, self.metadata.grid)
         if self.log_var is not None:
-            require_finite(self.log_var, "log_var", where)
+            require_finite(self.log_var, "log_var", where, self.metadata.grid)
         require_unique(self.sample_id, where)
 
 
@@ -99,17 +101,19 @@ def write_latents(path: Path, latents: Latents) -> None:
     content: dict[str, Array] = {"sample_id": latents.sample_id}
     if latents.label is not None:
         content["label"] = latents.label
-    content |= columns.numbered("z", latents.mean)
+    grid = latents.metadata.grid
+    content |= columns.numbered("z", latents.mean, grid)
     if latents.log_var is not None:
-        content |= columns.numbered("log_var", latents.log_var)
+        content |= columns.numbered("log_var", latents.log_var, grid)
     write_table(path, pa.table(content, metadata={_KEY: latents.metadata.model_dump_json().encode()}))
 
 
 def read_latents(path: Path) -> Latents:
     """Latents from a file: Parquet (a run's or another's), `.npy`, `.npz` (key `z`, or a single array) or `.csv`.
 
-    The dimensions are the columns z0, z1, … or, where there are none, all columns but `sample_id`, `label` and `split`. Rows are
-    named by `sample_id`, or else counted from 0. Numbers of other types are rounded to float32.
+    The dimensions are the columns z0, z1, …, or z0_0_0, … where they form a grid, or, where there are none, all columns but
+    `sample_id`, `label` and `split`. Rows are named by `sample_id`, or else counted from 0. Numbers of other types are rounded
+    to float32.
 
     Raises:
         BadData: a missing, damaged or truncated file, one that holds no table of numbers, NaN or infinity, repeated ids.
@@ -148,7 +152,8 @@ def read_header(path: Path) -> LatentsHeader:
     with opened(path) as file:
         schema = file.schema_arrow
         dimensions = columns.dimensions(schema, where)
-        return LatentsHeader(file.metadata.num_rows, len(dimensions), _metadata(schema, where), "sample_id" not in schema.names)
+        metadata = _metadata(schema, where)
+        return LatentsHeader(file.metadata.num_rows, len(dimensions), metadata, "sample_id" not in schema.names)
 
 
 def read_ids(path: Path) -> Array:
@@ -201,7 +206,7 @@ def require_unique(sample_id: Array, where: str) -> None:
 def _from_table(table: pa.Table, where: str, start: int = 0) -> Latents:
     names = table.column_names
     dimensions = columns.dimensions(table.schema, where)
-    log_vars = columns.run_of("log_var", names, where)
+    log_vars = columns.run_or_grid("log_var", names, where)
     if log_vars and len(log_vars) != len(dimensions):
         raise BadData(f"{where}: {len(log_vars)} columns of log-variances for {len(dimensions)} dimensions")
     named = "sample_id" in names
@@ -223,16 +228,20 @@ def _from_arrays(values: Array, sample_id: Array | None) -> Latents:
 
 def _metadata(schema: pa.Schema, where: str) -> LatentsMetadata:
     text = (schema.metadata or {}).get(_KEY)
+    grid = columns.grid_of(columns.dimensions(schema, where))  # the names of the columns say it where nothing else does
     if text is None:
-        return LatentsMetadata()
+        return LatentsMetadata(grid=grid)
     try:
-        return LatentsMetadata.model_validate_json(text)
+        metadata = LatentsMetadata.model_validate_json(text)
     except ValidationError as error:
         raise BadData(f"{where}: its 'stabaudit' metadata is damaged or too new; update stabaudit or retrain") from error
+    if metadata.grid != grid:
+        raise BadData(f"{where}: its columns and its 'stabaudit' metadata speak of different grids; restore it or retrain")
+    return metadata
 
 
-def require_finite(values: FloatArray, prefix: str, where: str) -> None:
-    """Refuse NaN and infinity.
+def require_finite(values: FloatArray, prefix: str, where: str, grid: columns.Grid | None = None) -> None:
+    """Refuse NaN and infinity in columns that are called as `columns.names_of` says.
 
     Raises:
         BadData: naming the first column that holds some and how many.
@@ -243,7 +252,8 @@ def require_finite(values: FloatArray, prefix: str, where: str) -> None:
         first = int(np.flatnonzero(counts)[0])
         others = int((counts > 0).sum()) - 1
         more = f", and {others} more columns hold some" if others else ""
+        name = columns.names_of(prefix, len(counts), grid)[first]
         raise BadData(
-            f"{where}: {prefix}{first} holds {counts[first]} NaN or infinite values{more}; "
+            f"{where}: {name} holds {counts[first]} NaN or infinite values{more}; "
             "retrain this restart, or leave out the rows in question"
         )

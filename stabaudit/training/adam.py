@@ -17,7 +17,7 @@ class Adam:
 
     Args:
         flat: all parameters, shape (P,); updated in place.
-        blocks: splits such a buffer into one tensor of shape (R, *shape) per parameter.
+        blocks: splits such a buffer into one tensor of shape (R, *shape) per parameter, or (*shape,) for a lone restart.
     """
 
     def __init__(self, flat: Tensor, blocks: Callable[[Tensor], list[Tensor]]) -> None:
@@ -41,7 +41,7 @@ class Adam:
 
         Args:
             numbers: which, counted in the order of the blocks.
-            gradients: one for each, shape (R, *shape) or, for a lone restart, (*shape,).
+            gradients: one for each, of its shape; on a GPU torch also insists on its strides.
         """
         for restarts, learning_rate in self._rates:
             tensors = [[*self._blocks[number], gradient] for number, gradient in zip(numbers, gradients, strict=True)]

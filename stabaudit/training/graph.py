@@ -10,12 +10,15 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch._ops import OpOverload
 from torch.func import functional_call, grad_and_value, vmap
-from torch.fx import Graph, GraphModule
+from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.graph import CodeGen
 
+from stabaudit.errors import UsageError
 from stabaudit.families.base import Batch, Family
+from stabaudit.training.compiler import by_compiler
 from stabaudit.training.noise import Replay
 from stabaudit.training.passes import (
     add_bias_in_product,
@@ -51,19 +54,17 @@ class Step:
     """A compiled training step over parameters and buffers that stay where they are in memory.
 
     Args:
-        graph: takes the known tensors, then the inputs; updates the parameters and returns the loss terms.
+        run: takes the known tensors, then the inputs; updates the parameters and returns the loss terms.
         known: parameters, buffers, views of them and constants.
     """
 
-    def __init__(self, graph: Graph, known: Sequence[Tensor]) -> None:
-        graph.set_codegen(CodeGen())
-        self._run = GraphModule({}, graph).forward
+    def __init__(self, run: Callable[..., Tensor], known: Sequence[Tensor]) -> None:
+        self._run = run
         self._known = tuple(known)
 
     def __call__(self, inputs: Inputs) -> Tensor:
         """Do the step; the loss terms, shape (terms,) or (R, terms)."""
-        terms: Tensor = self._run(*self._known, *inputs.flat())
-        return terms
+        return self._run(*self._known, *inputs.flat())
 
 
 def trace(
@@ -81,6 +82,9 @@ def trace(
 
     Returns:
         A module from parameters, buffers and inputs, in order, to gradients and terms.
+
+    Raises:
+        UsageError: the loss draws from torch's global generator.
     """
 
     def step(parameters: Tensors, buffers: Tensors, inputs: list[Tensor]) -> tuple[Tensors, Tensor]:
@@ -97,12 +101,20 @@ def trace(
         rest = iter(tensors)
         mine, kept = ({name: next(rest) for name in of} for of in (parameters, buffers))
         inputs = list(rest)
-        every = vmap(step, in_dims=(0, 0, [*[0] * (len(inputs) - 1), None])) if grouped else step
+        in_dims = (0, 0, [*[0] * (len(inputs) - 1), None])
+        every = (
+            vmap(step, in_dims=in_dims, randomness="different") if grouped else step
+        )  # whether anything is random is seen below
         gradients, values = every(mine, kept, inputs)
         return [*(gradients[name] for name in parameters), values]
 
     kept = [buffer.clone() for buffer in buffers.values()]  # tracing runs the step, which moves running statistics
-    return make_fx(flat)(*parameters.values(), *kept, *inputs.flat())
+    traced = make_fx(flat)(*parameters.values(), *kept, *inputs.flat())
+    for node in traced.graph.nodes:
+        if isinstance(node.target, OpOverload) and torch.Tag.nondeterministic_seeded in node.target.tags:
+            what = f"the loss of family {type(family).__name__!r} draws random numbers of its own by {node.target}"
+            raise UsageError(f"{what}: take them from batch.noise, so that a restart depends on its seed alone")
+    return traced
 
 
 def compile_step(  # noqa: PLR0917
@@ -115,6 +127,7 @@ def compile_step(  # noqa: PLR0917
     products: Products,
     *,
     grouped: bool,
+    compiled: bool,
 ) -> Step:
     """Trace a step, make it fast and let it update the parameters.
 
@@ -127,6 +140,7 @@ def compile_step(  # noqa: PLR0917
         grouped: likewise.
         update: updates the parameters of given numbers from their gradients.
         products: how matrix products are computed.
+        compiled: leave the rest to `torch.compile`.
 
     Parameters and buffers must keep their place in memory.
     """
@@ -142,6 +156,8 @@ def compile_step(  # noqa: PLR0917
     read_results(graph)
     choose_products(graph, products)
     drop_copies(graph)
+    if compiled:
+        return Step(by_compiler(traced, len(parameters), update), state)
     known = fold(graph, bound | unchanging, unchanging.keys())
     merge_equal(graph)
     numbers_as_tensors(graph, known)
@@ -149,4 +165,5 @@ def compile_step(  # noqa: PLR0917
     write_over(graph)
     bind_kernels(graph)
     graph.lint()
-    return Step(graph, known)
+    graph.set_codegen(CodeGen())
+    return Step(GraphModule({}, graph).forward, known)

@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import torch
@@ -43,6 +44,11 @@ def changes_something(node: Node) -> bool:
 def written_tensors(graph: Graph) -> set[Node]:
     """Tensors that some operation changes in place."""
     return {base_of(argument) for node in graph.nodes if changes_something(node) for argument in node.all_input_nodes}
+
+
+def touches(node: Node, tensors: AbstractSet[Node]) -> bool:
+    """Whether an operation reads or gives one of these tensors, or a view of one."""
+    return any(base_of(n) in tensors for n in (node, *node.all_input_nodes))
 
 
 def is_elementwise(node: Node) -> bool:

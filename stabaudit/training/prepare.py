@@ -24,10 +24,12 @@ from stabaudit.nets.likelihoods import LIKELIHOODS
 from stabaudit.registry import resolve, unknown
 from stabaudit.store.manifest import DatasetRecord, Environment, Manifest, Restart
 from stabaudit.training.build import OWN, builder, choose, own
+from stabaudit.training.compiler import require_compiler
 from stabaudit.training.products import fastest_library
 from stabaudit.training.restarts import SEEDS
 
 DEFAULT_ARCHITECTURE = "mlp"
+DEFAULT_LATENT_DIM = 10
 DEFAULT_STEPS = 5_000
 NOISE_MARGIN = 10  # a direction of the data is seen when its variance is so many times the decoder's
 GROUPED_PARAMETERS = 100_000  # larger networks fill a core alone; stacking them gains nothing
@@ -43,7 +45,7 @@ class Recipe(Frozen):
         data: registered name or the path of a file.
         arch: registered name; None: "mlp", or the family's own where it brings one.
         likelihood: "bernoulli", "gaussian" or "logistic"; None: what the dataset suggests, or else what the family can use.
-        latent_dim: d.
+        latent_dim: d; None: 10, or the only one that the family can have.
         restarts: N.
         seed: of restart 0; restart i has seed + i.
         epochs: passes over the training rows; at most one of `epochs` and `steps`.
@@ -54,6 +56,7 @@ class Recipe(Frozen):
         device: "auto" takes CUDA where there is one.
         exact: train each restart by itself.
         precision: "bf16" rounds what enters matrix products and convolutions to bfloat16.
+        compile: run training steps through `torch.compile`.
         settings: options of family, architecture, dataset and likelihood.
     """
 
@@ -61,7 +64,7 @@ class Recipe(Frozen):
     data: str
     arch: str | None = None
     likelihood: str | None = None
-    latent_dim: Positive
+    latent_dim: Positive | None = None
     restarts: Positive = 10
     seed: Annotated[int, Field(ge=0, lt=SEEDS)] = 0
     epochs: Positive | None = None
@@ -72,6 +75,7 @@ class Recipe(Frozen):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     exact: bool = False
     precision: Literal["float32", "bf16"] = "float32"
+    compile: bool = False
     settings: dict[str, Option] = {}
 
 
@@ -109,6 +113,7 @@ class Prepared(Frozen, arbitrary_types_allowed=True):
         per_epoch = len(self.dataset.train) // training.batch_size
         steps = training.steps or (training.epochs or 0) * per_epoch
         at = f" at each of {self.grid[0]}×{self.grid[1]} positions" if self.grid else ""
+        computed = f"{config.precision}, compiled" if config.compile else config.precision
         lines = {
             "folder": folder,
             "family": f"{config.family.name} {_written(config.family)}",
@@ -119,7 +124,7 @@ class Prepared(Frozen, arbitrary_types_allowed=True):
             "restarts": f"{config.restarts}, seeds {config.seed} to {config.seed + config.restarts - 1}",
             "weights": f"{self.parameters:,} per restart, {config.latent_dim} latent dimensions{at}, means of {self.posterior}",
             "steps": f"{steps:,} of {training.batch_size} rows, {per_epoch:,} an epoch",
-            "shards": f"{self.shards(workers)} on {workers} workers, {config.device}, {config.precision}",
+            "shards": f"{self.shards(workers)} on {workers} workers, {config.device}, {computed}",
         }
         return "\n".join(f"{name:13}{str(text).strip()}" for name, text in lines.items())
 
@@ -166,7 +171,7 @@ def environment(device: Literal["cpu", "cuda"]) -> Environment:
         torch=torch.__version__,
         numpy=np.__version__,
         platform=platform.platform(),
-        processor=torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine(),
+        processor=torch.cuda.get_device_name() if device == "cuda" else platform.processor() or platform.machine(),
         cores=os.cpu_count() or 1,
         products=fastest_library() if device == "cpu" else "blas",
     )
@@ -187,6 +192,9 @@ def prepare(recipe: Recipe, *, data_dir: Path | None = None, download: bool = Fa
     """
     if recipe.epochs and recipe.steps:
         raise UsageError("--epochs and --steps: give one of them")
+    device = _device(recipe.device)
+    if recipe.compile:
+        require_compiler(device)
     family, loader = _family(recipe), loader_of(recipe.data)
     architecture = _architecture(recipe, family)
     if dataset is None:
@@ -202,7 +210,7 @@ def prepare(recipe: Recipe, *, data_dir: Path | None = None, download: bool = Fa
     )
     config = RunConfig(
         **chosen,
-        latent_dim=recipe.latent_dim,
+        latent_dim=recipe.latent_dim or family.only_latent_dim(dataset.train.x.shape[1:]) or DEFAULT_LATENT_DIM,
         restarts=recipe.restarts,
         seed=recipe.seed,
         training=Training(
@@ -214,7 +222,8 @@ def prepare(recipe: Recipe, *, data_dir: Path | None = None, download: bool = Fa
         ),
         exact=recipe.exact,
         precision=recipe.precision,
-        device=_device(recipe.device),
+        compile=recipe.compile,
+        device=device,
     )
     return _checked(config, dataset, family)
 

@@ -49,12 +49,20 @@ def fastest_library() -> Library:
 def choose_products(graph: Graph, products: Products) -> None:
     """Replace the large products of a graph by those of another library or precision."""
     for node in list(graph.nodes):
-        if _operations(node) < LARGE:
+        if _operations(node) < LARGE or any(n.meta["val"].dtype != torch.float32 for n in node.all_input_nodes):
             continue
         if products.precision == "bf16":
             _round_operands(graph, node)  # torch itself gives such products to oneDNN
-        elif products.library == "onednn" and node.target in {aten.mm.default, aten.addmm.default}:
+        elif products.library == "onednn" and _is_linear_layer(node):
             _use_onednn(graph, node)
+
+
+def _is_linear_layer(node: Node) -> bool:
+    """Whether a product is a b or bias + a b, with one bias a column."""
+    if node.target is aten.addmm.default:
+        bias: Any = node.args[0]
+        return not node.kwargs and bias.meta["val"].dim() == 1
+    return node.target is aten.mm.default
 
 
 def _use_onednn(graph: Graph, node: Node) -> None:

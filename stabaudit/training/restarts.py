@@ -94,6 +94,7 @@ class Restarts:
         training: batch size, budget and learning rate.
         device: where to train.
         products: how matrix products are computed.
+        compiled: run the step through `torch.compile`.
     """
 
     def __init__(  # noqa: PLR0917
@@ -104,6 +105,8 @@ class Restarts:
         training: Training,
         device: str = "cpu",
         products: Products = PLAIN,
+        *,
+        compiled: bool = False,
     ) -> None:
         self.rows = Rows(rows.x.to(device), rows.u.to(device))
         self.batch_size = training.batch_size
@@ -121,11 +124,11 @@ class Restarts:
         for row, family in enumerate(families):
             for name, value in family.named_parameters():
                 self._parameters[name][row] = value.detach()
-        self._adam = Adam(self._flat, lambda flat: list(layout.views(flat).values()))
         self._generators = [torch.Generator(device).manual_seed(TRAINING_STREAM + seed) for seed in seeds]
+        self._adam = Adam(self._flat, lambda flat: list(self._as_stepped(layout.views(flat)).values()))
         self._schedules = [Plateau(training.learning_rate) for _ in seeds]
         self._decays = training.schedule == "plateau"
-        self._products = products
+        self._products, self._by_compiler = products, compiled
         self.terms, requests = self._probe()
         self._noise = Ahead(requests, self._generators)
         self._progress = torch.zeros((), device=device)
@@ -173,12 +176,23 @@ class Restarts:
         return values
 
     def _compile(self, inputs: Inputs) -> Step:
-        # A lone restart has no restart axis: plain matrix products, and bits that depend on its seed alone.
-        lone = len(self) == 1
-        parameters, buffers = (_first(of) if lone else of for of in (self._parameters, self._buffers))
-        update, products = self._adam.update, self._products
+        parameters, buffers = self._as_stepped(self._parameters), self._as_stepped(self._buffers)
         with torch.inference_mode(mode=False):
-            return compile_step(self.family.train(), self.terms, parameters, buffers, inputs, update, products, grouped=not lone)
+            return compile_step(
+                self.family.train(),
+                self.terms,
+                parameters,
+                buffers,
+                inputs,
+                self._adam.update,
+                self._products,
+                grouped=len(self) > 1,
+                compiled=self._by_compiler,
+            )
+
+    def _as_stepped(self, tensors: Tensors) -> Tensors:
+        """Tensors as a step sees them: without a restart axis for a lone one, whose bits depend on its seed alone then."""
+        return tensors if len(self) > 1 else {name: value[0] for name, value in tensors.items()}
 
     def module(self, restart: int) -> Family:
         """One restart as a module of its own, in evaluation mode. The module is shared: use it before asking for another."""
@@ -239,11 +253,6 @@ def evaluate(family: Family, rows: Rows, seed: int) -> dict[str, float]:
             for name, value in family.loss(batch).items():
                 totals[name] = totals.get(name, 0.0) + value.item() * len(x) / len(rows)
     return totals
-
-
-def _first(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The first restart's part of each tensor."""
-    return {name: value[0] for name, value in tensors.items()}
 
 
 def _seeded(build: Callable[[], Family], seed: int) -> Family:

@@ -18,6 +18,7 @@ from stabaudit.errors import StabauditError
 from stabaudit.training.messages import Event, Failed, Finished, Progress, Shard
 
 TICK = 0.2  # seconds between calls of `on_tick` while nothing happens
+PATIENCE = 5.0  # seconds that a worker with nothing left to do has to leave
 PRELOADED = ["stabaudit.training.shard", "torch._dynamo"]  # the second is what tracing imports at its first call, in 0.7 s
 
 
@@ -46,7 +47,7 @@ def run_shards(shards: Sequence[Shard], workers: int, on_event: Callable[[Event]
                 if worker.alive and waiting:
                     worker.assign(waiting.popleft())
                 else:
-                    worker.stop()
+                    worker.stop(PATIENCE)
                     pool.remove(worker)
             on_tick()
 
@@ -88,8 +89,10 @@ class _Worker:
             return Failed(self._shard, f"its worker process ended with exit status {self._process.exitcode}")
         return event
 
-    def stop(self) -> None:
+    def stop(self, patience: float = 0.0) -> None:
+        """End the process, by itself if it does within so many seconds: then it cleans up behind it."""
         self.connection.close()
+        self._process.join(patience)
         self._process.terminate()
         self._process.join()
 
@@ -123,12 +126,15 @@ def _context() -> Any:  # noqa: ANN401 -- the types of contexts are private
 
 
 def settle() -> None:
-    """Make the calling process a worker: one thread, huge pages, no time lost on denormal numbers."""
+    """Make the calling process a worker: one thread, huge pages, no time lost on denormal numbers, the same bits on a GPU too."""
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch asks for huge pages: a tenth less time with large weights
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it, cuBLAS may add up in another order each time
     import torch  # noqa: PLC0415 -- preloaded by the fork server
 
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.allow_tf32 = False  # float32 convolutions are what a run says that it computed
 
 
 def _work(connection: Connection) -> None:

@@ -1,6 +1,6 @@
 """All scores of all pairs of ten restarts, against the ways people compute them pair by pair; everything in one interleaved run.
 
-    python tests/benchmarks/compare_pairs.py [--rounds 5] [--restarts 10] [--rows 10000] [--dims 50]
+    python tests/benchmarks/compare_pairs.py [--rounds 5] [--restarts 10] [--rows 10000] [--dims 50] [--figures FILE]
 
 Contestants, on the same latents in memory, half of the rows to fit on and half to score on:
 
@@ -8,12 +8,16 @@ Contestants, on the same latents in memory, half of the rows to fit on and half 
 - stabaudit, strong MCC alone, in- and out-of-sample, all pairs;
 - `np.corrcoef` and the Hungarian algorithm for every pair: strong MCC alone, in- and out-of-sample;
 - scikit-learn's `CCA(n_components=20)` fitted for every pair and its score rows transformed: weak MCC alone. One pair is timed
-  per round, and the median scaled to all pairs.
+  per round, and the median scaled to all pairs;
+- netrep's `LinearMetric(alpha=0)` fitted for every pair, and its distance on the score rows, where netrep is installed.
 
 The canonical correlations of all pairs are then held against those of an independent QR implementation.
 """
 
 import argparse
+import importlib
+import importlib.util
+import json
 import os
 import platform
 import statistics
@@ -80,6 +84,11 @@ def weak_by_sklearn(a, b, fit):
     return np.mean([abs(np.corrcoef(u[:, i], v[:, i])[0, 1]) for i in range(COMPONENTS)])
 
 
+def distance_by_netrep(latents, fit, pairs):
+    metric = importlib.import_module("netrep.metrics").LinearMetric(alpha=0.0)
+    return [metric.fit(latents[a][fit], latents[b][fit]).score(latents[a][~fit], latents[b][~fit]) for a, b in pairs]
+
+
 def canonical_by_qr(a, b):
     q_a, _ = np.linalg.qr(a - a.mean(axis=0))
     q_b, _ = np.linalg.qr(b - b.mean(axis=0))
@@ -107,6 +116,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, default in (("rounds", 5), ("restarts", 10), ("rows", 10_000), ("dims", 50)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--figures", type=Path, help="write the ratios to this JSON file too")
     options = parser.parse_args()
 
     latents = noisy_restarts(options.restarts, options.rows, options.dims)
@@ -117,13 +127,19 @@ def main() -> None:
     alone = "stabaudit, strong MCC alone"
     by_corrcoef = "np.corrcoef + Hungarian per pair, strong MCC alone"
     by_sklearn = f"scikit-learn CCA({COMPONENTS}) per pair, weak MCC alone"
+    by_netrep = "netrep LinearMetric(alpha=0) per pair, distance alone"
     times: dict[str, list[float]] = {every: [], alone: [], by_corrcoef: [], by_sklearn: []}
+    if has_netrep := importlib.util.find_spec("netrep") is not None:
+        times[by_netrep] = []
+        distance_by_netrep(latents, fit, pairs[:1])  # imports it
     for contest in range(options.rounds):
         a, b = pairs[contest % len(pairs)]
         times[every].append(seconds(lambda: score_pairs(latents, fit, floor_draws=0, rng=rng)))
         times[alone].append(seconds(lambda: strong_alone(latents, fit, pairs)))
         times[by_corrcoef].append(seconds(lambda: strong_by_corrcoef(latents, fit, pairs)))
         times[by_sklearn].append(seconds(lambda a=a, b=b: weak_by_sklearn(latents[a], latents[b], fit)) * len(pairs))
+        if has_netrep:
+            times[by_netrep].append(seconds(lambda: distance_by_netrep(latents, fit, pairs)))
     median = {name: statistics.median(taken) for name, taken in times.items()}
 
     print(
@@ -132,8 +148,17 @@ def main() -> None:
     print(f"median of {options.rounds} interleaved rounds; scikit-learn: one pair a round, scaled to {len(pairs)}\n")
     for name, taken in median.items():
         print(f"{name:<52}{taken:>12.4f} s   (fastest {min(times[name]):.4f}, slowest {max(times[name]):.4f})")
-    print(f"\n{'every score over scikit-learn CCA':<52}{median[by_sklearn] / median[every]:>12.1f} x")
-    print(f"{'strong MCC alone over np.corrcoef + Hungarian':<52}{median[by_corrcoef] / median[alone]:>12.1f} x")
+    if not has_netrep:
+        print("netrep: not installed here, left out")
+    figures = {
+        "every score over scikit-learn CCA": median[by_sklearn] / median[every],
+        "strong MCC alone over np.corrcoef + Hungarian": median[by_corrcoef] / median[alone],
+    }
+    if has_netrep:
+        figures["every score over netrep"] = median[by_netrep] / median[every]
+    print()
+    for name, ratio in figures.items():
+        print(f"{name:<52}{ratio:>12.1f} x")
     print(f"{'largest difference from canonical correlations by QR':<52}{largest_difference_from_qr(latents, fit, pairs):>12.1e}")
     pools = ", ".join(f"{pool['internal_api']} {pool['version']} x {pool['num_threads']}" for pool in threadpool_info())
     print(f"\n{processor()}, {os.cpu_count()} cores; {platform.platform()}")
@@ -143,6 +168,8 @@ def main() -> None:
         sep=", ",
     )
     print(f"thread pools: {pools}")
+    if options.figures:
+        options.figures.write_text(json.dumps(figures))
 
 
 if __name__ == "__main__":

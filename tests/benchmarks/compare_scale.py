@@ -1,20 +1,22 @@
 """Comparisons at scale: many restarts, many rows, many dimensions. Data are made anew, the same each time, in a temporary folder.
 
-    python tests/benchmarks/compare_scale.py [--restarts 100] [--rows 1000000] [--memory 1GB]
+    python tests/benchmarks/compare_scale.py [--restarts 100] [--rows 1000000] [--memory 1GB] [--figures FILE]
 
 - 4,950 pairs (100 restarts, 10,000 x 50): every score in- and out-of-sample, without floors; then as `compare` makes them, with
   floors, intervals and curves;
 - a million rows (10 restarts x 50 dimensions) streamed from Parquet by `stabaudit compare`: the peak of its resident memory over
-  that of a process which only imports what `compare` imports, by `getrusage`;
+  that of a process which only imports what `compare` imports;
 - 16,384 x 200, ten restarts: every score without floors.
 
 Seconds are of the wall; beside them those of all processors together, which other programs disturb less.
 """
 
 import argparse
+import json
 import os
 import platform
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -37,25 +39,36 @@ from stabaudit.metrics.pairwise import score_pairs
 from stabaudit.metrics.split import split_halves
 from stabaudit.store.latents import Latents, write_latents
 
-IMPORTS = """
+# Linux counts what the process that started this one held into `getrusage`, but not into VmHWM.
+PEAK = """
 import resource, sys
-import stabaudit.cli.main, stabaudit.comparison.compare, stabaudit.reports.comparison, stabaudit.reports.terminal
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
+from pathlib import Path
+def peak():
+    status = Path("/proc/self/status")
+    if status.exists():
+        return 1024 * int(status.read_text().partition("VmHWM:")[2].split()[0])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 """
-COMMAND = """
-import resource, sys
+IMPORTS = f"""{PEAK}
+import stabaudit.cli.main, stabaudit.comparison.compare, stabaudit.reports.comparison, stabaudit.reports.terminal
+print(peak(), file=sys.stderr)
+"""
+COMMAND = f"""{PEAK}
 from stabaudit.cli.main import main
 try:
     main(sys.argv[1:])
 finally:
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
+    print(peak(), file=sys.stderr)
 """
 
 
-def timed(what: str, work: Callable[[], object]) -> None:
+def timed(what: str, work: Callable[[], object]) -> float:
+    """Seconds, shown too."""
     cpu, wall = time.process_time(), time.perf_counter()
     work()
-    show(what, f"{time.perf_counter() - wall:8.2f} s", f"{time.process_time() - cpu:.2f} s of processors")
+    wall = time.perf_counter() - wall
+    show(what, f"{wall:8.2f} s", f"{time.process_time() - cpu:.2f} s of processors")
+    return wall
 
 
 def show(what: str, value: str, beside: str) -> None:
@@ -95,15 +108,19 @@ def peak(code: str, *arguments: str) -> int:
     found = subprocess.run(
         [sys.executable, "-c", code, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=True
     )
-    return int(found.stderr.split()[-1]) * (1 if sys.platform == "darwin" else 1024)
+    return int(found.stderr.split()[-1])
 
 
-def many_restarts(restarts: int) -> None:
+def many_restarts(restarts: int) -> float:
+    """Median seconds of every score."""
     latents, fit = noisy_restarts(restarts, 10_000, 50), split_halves(np.arange(10_000))
     pairs = f"{restarts * (restarts - 1) // 2:,} pairs, 10,000 x 50"
-    for _ in range(3):
+    taken = [
         timed(f"{pairs}: every score", lambda: score_pairs(latents, fit, floor_draws=0, rng=np.random.default_rng(0)))
+        for _ in range(3)
+    ]
     timed(f"{pairs}: compare, with floors", lambda: compare([in_memory(latents)], Settings()))
+    return statistics.median(taken)
 
 
 def many_dimensions() -> None:
@@ -112,7 +129,8 @@ def many_dimensions() -> None:
     timed(f"{pairs}: every score", lambda: score_pairs(latents, fit, floor_draws=0, rng=np.random.default_rng(0)))
 
 
-def streaming(rows: int, memory: str) -> None:
+def streaming(rows: int, memory: str) -> float:
+    """Peak megabytes over those of the imports."""
     with tempfile.TemporaryDirectory() as folder:
         paths = write_restarts(Path(folder), 10, rows, 50)
         size = sum(Path(path).stat().st_size for path in paths)
@@ -124,6 +142,7 @@ def streaming(rows: int, memory: str) -> None:
     what = f"{rows:,} rows x 10 restarts x 50, {size / 1e9:.1f} GB, --memory {memory}"
     show(what, f"{(used - own) / 1e6:8.0f} MB", f"over the {own / 1e6:.0f} MB of imports")
     show("  the whole command, with floors", f"{wall:8.2f} s", f"{cpu:.2f} s of processors")
+    return (used - own) / 1e6
 
 
 def main() -> None:
@@ -131,10 +150,11 @@ def main() -> None:
     parser.add_argument("--restarts", type=int, default=100)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--memory", default="1GB")
+    parser.add_argument("--figures", type=Path, help="write seconds and megabytes to this JSON file too")
     options = parser.parse_args()
-    many_restarts(options.restarts)
+    seconds = many_restarts(options.restarts)
     many_dimensions()
-    streaming(options.rows, options.memory)
+    megabytes = streaming(options.rows, options.memory)
 
     pools = ", ".join(
         f"{p['internal_api']} {p['version']} ({p.get('architecture')}) x {p['num_threads']}" for p in threadpool_info()
@@ -142,6 +162,8 @@ def main() -> None:
     print(f"\n{processor()}, {os.cpu_count()} cores; {platform.platform()}")
     versions = f"numpy {np.__version__}, scipy {scipy.__version__}, pyarrow {pa.__version__}"
     print(f"Python {platform.python_version()}, {versions}\nthread pools: {pools}")
+    if options.figures:
+        options.figures.write_text(json.dumps({"seconds of many pairs": seconds, "megabytes of many rows": megabytes}))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Restart-steps per second of stabaudit against an ordinary PyTorch loop; everything in one interleaved run.
 
-    python tests/benchmarks/train_speed.py [--only W1 W2 W3] [--rounds 5] [--seconds 3] [--data-dir DIR] [--pythae PYTHON]
+    python tests/benchmarks/train_speed.py [--only W1 W2 W3] [--rounds 7] [--seconds 2.5] [--data-dir DIR] [--pythae PYTHON]
 
 Workloads, batches of 64, 10 restarts:
 
@@ -21,6 +21,7 @@ machine only, and a load average above that of nobody is pointed out.
 """
 
 import argparse
+import json
 import os
 import platform
 import statistics
@@ -213,6 +214,18 @@ def processor() -> str:
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor())
 
 
+def show_conditions(load: float) -> None:
+    """Print what the figures depend on; `load` is the load average before the start."""
+    if load > BUSY:
+        print(
+            f"\nload average {load:.1f} before the start: somebody else is using this machine, and the ratios flatter stabaudit"
+        )
+    print(f"\n{processor()}, {os.cpu_count()} cores, load average {load:.1f} before; {platform.platform()}")
+    print(f"Python {platform.python_version()}, torch {torch.__version__}, numpy {np.__version__}")
+    ours = f"{workers.default_workers()} processes of 1, products by {environment('cpu').products}"
+    print(f"rival: {torch.get_num_threads()} threads; stabaudit: {ours}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=["W1", "W2", "W3"], default=["W1", "W2", "W3"])
@@ -221,6 +234,7 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path, help="folder with mnist/ (also STABAUDIT_DATA)")
     parser.add_argument("--rival-threads", type=int, default=torch.get_num_threads(), help="of the DataLoader loop")
     parser.add_argument("--pythae", default=sys.executable, help="Python of an environment that has pythae")
+    parser.add_argument("--figures", type=Path, help="write the ratios over the loop to this JSON file too")
     options = parser.parse_args()
 
     load = os.getloadavg()[0]
@@ -239,10 +253,12 @@ def main() -> None:
 
     print(f"restart-steps per second, batches of 64; median of {options.rounds} interleaved rounds of {options.seconds:g} s\n")
     print(f"{'':26}{'median':>10}{'slowest':>10}{'fastest':>10}{'over the loop':>16}{'compiled in':>13}")
+    figures = {}
     for c in everyone:
         loop = next(rival for rival in everyone if isinstance(rival, Rival) and rival.workload == c.workload)
         line = f"{c.workload:4}{c.name:22}{c.median:10.1f}{min(c.rates):10.1f}{max(c.rates):10.1f}{c.median / loop.median:15.2f}x"
         print(line + (f"{c.started:11.1f} s" if isinstance(c, Stabaudit) else ""))
+        figures[f"{c.workload} {c.name}"] = c.median / loop.median
     if "W1" in options.only and pythae is None:
         print("W1  pythae: not installed here; --pythae PYTHON names an environment that has it")
     print()
@@ -252,14 +268,9 @@ def main() -> None:
             if c.workload == "W1" and c.name.endswith(precision):
                 line += f"; W1 reaches {c.median * MLP_OPERATIONS / rate:.0%} of it"
         print(line)
-    if load > BUSY:
-        print(
-            f"\nload average {load:.1f} before the start: somebody else is using this machine, and the ratios flatter stabaudit"
-        )
-    print(f"\n{processor()}, {os.cpu_count()} cores, load average {load:.1f} before; {platform.platform()}")
-    print(f"Python {platform.python_version()}, torch {torch.__version__}, numpy {np.__version__}")
-    ours = f"{workers.default_workers()} processes of 1, products by {environment('cpu').products}"
-    print(f"rival: {torch.get_num_threads()} threads; stabaudit: {ours}")
+    show_conditions(load)
+    if options.figures:
+        options.figures.write_text(json.dumps(figures))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
 """`stabaudit audit`: a small plan from end to end."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from stabaudit.audit import METRICS
+from stabaudit.audit.run import METRICS
 from stabaudit.cli.main import _run
 
 PLAN = """
@@ -29,7 +30,7 @@ def workplace(tmp_path_factory):
     """Mixed sources, which are known."""
     folder = tmp_path_factory.mktemp("audit")
     rng = np.random.default_rng(0)
-    sources = rng.laplace(size=(240, 3))
+    sources = rng.laplace(size=(480, 3))  # 96 of them to evaluate on, more than a batch of 64
     np.savez(folder / "sources.npz", x=sources @ rng.normal(size=(3, 5)), sources=sources)
     (folder / "small.toml").write_text(PLAN)
     return folder
@@ -92,6 +93,7 @@ def test_every_run_is_trained_and_compared(first):
 
 
 def test_the_scores_that_can_be_tested_are_those_that_runs_have(first):
+
     assert {score["metric"] for score in first[1]["scores"]} == set(METRICS)
 
 
@@ -114,6 +116,48 @@ def test_the_table_has_a_row_for_every_run_and_the_test(audit):
     assert err[0] == "stabaudit: small: 4 runs, 12 restarts, in audits/small"
 
 
+REFERENCE = """
+[[reference]]
+score = "source_strong_mcc"
+source = "Somebody 2021"
+columns = ["family", "latent_dim", "value", "remark"]
+rows = [["vade", 3, -1.5, "read off a figure"], ["vae", 3, 1.5, ""]]
+[quick]
+set = { steps = 4, restarts = 2 }
+only = { family = "vade" }
+"""
+
+
+@pytest.mark.usefixtures("first")
+def test_reported_numbers_stand_beside_measured_ones(audit):
+    Path("published.toml").write_text(PLAN + REFERENCE)
+    asked = ["published.toml", "--out", "audits/small", "--floor-draws", "5", "--only", "latent_dim=3"]
+    status, out, _ = audit(*asked)
+    assert status == 0
+    table = out[out.index("measured beside reported") :]
+    assert re.search(r"above it +Somebody 2021; read off a figure", table)
+    assert re.search(r"below it +Somebody 2021", table)
+    assert "scale: 2 runs, 6 restarts." in table
+    assert "of 2 reported numbers, by the measured interval: 1 above it, 1 below it." in table
+    records = strict(audit(*asked, "--format", "json")[1])["references"]
+    assert [(r["run"], r["reference"], r["verdict"]) for r in records] == [
+        ("family=vade,latent_dim=3", -1.5, "above it"),
+        ("family=vae,latent_dim=3", 1.5, "below it"),
+    ]
+    assert all(r["ci_low"] <= r["mean"] <= r["ci_high"] for r in records)
+
+
+def test_the_quick_form_is_trained_and_says_that_it_is_quick(audit):
+    Path("published.toml").write_text(PLAN + REFERENCE)
+    status, out, err = audit("published.toml", "--quick", "--only", "latent_dim=3", "--set", "steps=5", "--floor-draws", "5")
+    assert status == 0
+    assert err[0] == "stabaudit: published-quick: 1 run, 2 restarts, in audits/published-quick"
+    assert "-1.500" in out
+    assert "Somebody 2021; read off a figure" in out
+    assert "deviation: quick: too little training" in out
+    assert "deviation: steps = 5, 4 in the plan" in out
+
+
 @pytest.mark.usefixtures("first")
 def test_a_run_of_another_configuration_stops_the_audit_before_anything_is_written(audit):
     Path("other.toml").write_text(PLAN.replace("latent_dim = [2, 3]", "latent_dim = [4, 3]").replace("steps = 16", "steps = 17"))
@@ -130,8 +174,15 @@ def test_a_run_of_another_configuration_stops_the_audit_before_anything_is_writt
     [
         (["quikstart"], "unknown plan 'quikstart'; did you mean 'quickstart'?"),
         (["smal.toml"], "plan smal.toml: no such file or folder; did you mean 'small.toml'?"),
-        (["sources.npz"], "unknown plan 'sources.npz'; known: quickstart"),
+        (["sources.npz"], "unknown plan 'sources.npz'; did you mean 'ivae-sources'?"),
         (["small.toml", "--score", "strong"], "unknown score 'strong'; did you mean 'strong_mcc'"),
+        (["small.toml", "--quick"], "plan small has no quick form"),
+        (["small.toml", "--only", "latent_dim"], "--only 'latent_dim': expected key=value"),
+        (["small.toml", "--only", "latent_dim=5"], "unknown latent_dim of plan small '5'; known: 2, 3"),
+        (
+            ["small.toml", "--set", "stepps=5"],
+            "unknown key of plan small, family=vae,latent_dim=2 'stepps'; did you mean 'steps'",
+        ),
         (["small.toml", "--workers", "0"], "'--workers': Input should be greater than or equal to 1"),
         (["small.toml", "--output", "nowhere/x.json"], "--output nowhere/x.json: no folder nowhere; make it first"),
     ],

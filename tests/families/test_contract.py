@@ -12,7 +12,7 @@ from stabaudit.families.base import Batch
 from stabaudit.nets.likelihoods import LIKELIHOODS
 from stabaudit.registry import known, resolve
 from stabaudit.training.build import OWN, builder, choose, own
-from stabaudit.training.noise import Fresh
+from stabaudit.training.noise import Fresh, Recorder
 from stabaudit.training.restarts import Restarts, Rows, encode
 
 U_DIM, ROWS = 3, 96
@@ -25,12 +25,13 @@ OPTIONS = {  # sizes that suit the small data, and what deserves a contract of i
     "lidvae": [{"convex_widths": "8,6"}],
     "lidmvae": [{"components": "3", "convex_widths": "8,6"}],
     "rademacher-vae": [{"bits": "2"}],
+    "rvqvae": [{"codes": "8"}],
 }
 ONLY = {"mfcvae": ("mlp",)}  # architectures of families that cannot use every one
 LATENT_DIM = {"relu-gmm": 1, "gmm-flow": 64}  # where a family leaves no choice
-ARCHITECTURES = ("mlp", "conv")
-SHAPES = {"mlp": [(6,), (1, 4, 4)], "conv": [(2, 4, 8)], OWN: [(1, 8, 8)]}
-SMALL = {"mlp": {"widths": "12,10"}, "conv": {"channels": "3,4,5,6"}, OWN: {}}
+ARCHITECTURES = ("mlp", "conv", "resnet")
+SHAPES = {"mlp": [(6,), (1, 4, 4)], "conv": [(2, 4, 8)], "resnet": [(2, 4, 6)], OWN: [(1, 8, 8)]}
+SMALL = {"mlp": {"widths": "12,10"}, "conv": {"channels": "3,4,5,6"}, "resnet": {"channels": "8,8"}, OWN: {}}
 
 
 def combinations(name):
@@ -102,6 +103,17 @@ def test_loss_is_finite_and_every_parameter_gets_a_gradient(case):
     terms["loss"].backward()
     silent = [n for n, p in family.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert silent == []
+
+
+def test_everything_is_made_on_the_device_of_the_model(case):
+    """On torch's device without numbers: a tensor made on the CPU would be refused there, as it would be on a GPU."""
+    build, rows, _ = case
+    device = torch.device("meta")
+    family, x, u = build().train().to(device), rows.x.to(device), rows.u.to(device)
+    terms = family.loss(Batch(x, u, Recorder(device), torch.zeros((), device=device)))
+    terms["loss"].backward()
+    posterior = family.eval().encode(x, u)
+    assert {value.device for value in [*terms.values(), posterior.mean, posterior.log_var]} == {device}
 
 
 def test_encode_is_deterministic_and_loaded_weights_agree(case):

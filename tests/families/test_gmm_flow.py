@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from zuko.flows import MaskedAutoregressiveTransform
 
 from stabaudit.errors import UsageError
 from stabaudit.families.base import Batch, Problem
@@ -47,6 +48,13 @@ def test_the_density_integrates_to_one():
         z, log_determinant = family.transform().call_and_ladj(x)
         density = (family.log_base(z) + log_determinant).exp()
     assert density.sum().item() * (24 / 400) ** 2 == pytest.approx(1, abs=1e-3)
+
+
+def test_ten_layers_and_fifty_components_are_the_default():
+    family = GMMFlow(Problem((3,), 0, 3, 100, None, Gaussian()))
+    autoregressive = [m for m in family.transform.modules() if isinstance(m, MaskedAutoregressiveTransform)]
+    assert len(autoregressive) == 10
+    assert family.mixture_mean.shape == (50, 3)
 
 
 def test_another_latent_dimension_is_refused():

@@ -228,6 +228,10 @@ def test_every_restart_draws_signs_of_its_own_and_never_trains_them(small):
     assert not first.sees_u
 
 
+def test_the_papers_seven_bits_are_the_default(small):
+    assert small.family(RademacherVAE).projection.shape == (7, 4)
+
+
 def test_the_theorem_counts_orthants_not_the_values_of_u(small):
     assert small.family(RademacherVAE, bits=3).warnings(1) == []  # 8 orthants, 2·3 + 1 needed
     assert "u takes 4 values" in small.family(RademacherVAE, bits=2).warnings(1000)[0]

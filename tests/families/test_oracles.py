@@ -136,6 +136,38 @@ def test_ivae_with_a_constant_standard_prior_equals_vae(rows):
     assert mean_loss(ivae, rows, 3) == pytest.approx(mean_loss(vae, rows, 3), rel=1e-5)
 
 
+@pytest.mark.parametrize("options", [{}, {"prior_mean": "learned", "encoder_u": False}, {"prior_network": "mlp"}], ids=str)
+def test_the_elbo_of_ivae_is_that_of_torchs_distributions(options, rows):
+    """E_q(z|x,u) [log p(x|z) + log p(z|u) − log q(z|x,u)] by sampling (Khemakhem et al. 2019, eq. 8)."""
+    family, normal = families_of(IVAE, **options), torch.distributions.Normal
+    with torch.no_grad():
+        for parameter in family.prior.parameters():
+            parameter.normal_(std=0.5)
+        mean, log_var = family.encode(rows.x, rows.u)
+        prior_mean, prior_log_var = family.conditional_prior(rows.u)
+        assert (torch.is_tensor(prior_mean) and prior_mean.abs().sum() > 0) == ("prior_mean" in options)
+        assert not torch.equal(prior_log_var[0], prior_log_var[1])  # rows of different u
+        assert torch.equal(mean, family.encode(rows.x, 1 - rows.u).mean) == (not family.sees_u)
+        q, p = normal(mean, (log_var / 2).exp()), normal(prior_mean, (prior_log_var / 2).exp())
+        elbo = []
+        for _ in range(400):
+            z = q.sample()
+            likelihood = normal(family.decoder(z, None), math.sqrt(0.5)).log_prob(rows.x).sum(1)
+            elbo.append((likelihood + (p.log_prob(z) - q.log_prob(z)).sum(1)).mean().item())
+    loss, error = mean_loss(family, rows)
+    assert abs(loss + np.mean(elbo)) < 4 * math.hypot(error, np.std(elbo) / 20)
+
+
+def test_ivae_says_when_u_has_too_few_values_for_its_theorem():
+    """k·d + 1 of them; k is 1 with a zero and 2 with a learned prior mean."""
+    for kind, enough in (("zero", 4), ("learned", 7)):
+        family = families_of(IVAE, prior_mean=kind)  # of three dimensions
+        assert family.warnings(enough) == []
+        assert family.warnings(enough - 1) == [
+            f"u takes {enough - 1} values; identifiability of 3 dimensions needs {enough} (k·d + 1)"
+        ]
+
+
 def test_ivae_learns_the_variance_of_every_segment():
     """A linear model with segment variances: sources are recovered, and the learned prior is theirs up to scale and order."""
     rng = np.random.default_rng(3)

@@ -1,0 +1,1 @@
+"""Audits: what a plan trains and what it then compares. The only part that sees both wings."""

@@ -1,0 +1,135 @@
+"""`stabaudit plot WHAT RUN…`: one figure of runs, as a file."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from stabaudit.cli.compare import FloorDrawsOption, KOption, MemoryOption, SeedOption
+from stabaudit.cli.output import message, require_folder
+from stabaudit.errors import UsageError
+
+if TYPE_CHECKING:
+    from stabaudit.comparison.records import Comparison
+    from stabaudit.reports.figures.marks import Figure
+
+What = Literal["curves", "heatmap", "box", "elbo", "match", "latents", "sources"]
+Kind = Literal["svg", "png", "pdf"]
+KINDS: dict[str, Kind] = {".svg": "svg", ".png": "png", ".pdf": "pdf"}
+
+
+def _require_kind(path: Path) -> Path:
+    """Refuse a file that could not be written, or of a kind that is not drawn, before any work is done for it."""
+    if path.suffix.lower() not in KINDS:
+        raise UsageError(f"--output {path}: expected a name that ends in .svg, .png or .pdf")
+    require_folder(path)
+    return path
+
+
+def plot(
+    what: Annotated[
+        What,
+        typer.Argument(
+            metavar="WHAT",
+            help="curves: cumulative MCC; heatmap, box: scores of pairs; elbo: objective against MCC; match: matched dimensions; "
+            "latents: two dimensions of every restart; sources: recovered beside true ones.",
+        ),
+    ],
+    selectors: Annotated[list[str], typer.Argument(metavar="RUN…", help="Run folders, one restart (run#3) or latents files.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file: .svg, .png or .pdf.", callback=_require_kind)],
+    metric: Annotated[Literal["strong_mcc", "weak_mcc"], typer.Option(help="Score of curves, heatmap and box.")] = "strong_mcc",
+    band: Annotated[
+        Literal["interval", "sd"], typer.Option(help="Band of curves: 95% interval of the mean, or one deviation over pairs.")
+    ] = "interval",
+    align: Annotated[
+        Literal["none", "permutation", "affine"],
+        typer.Option(help="How latents are aligned to the true sources, or where there are none to the first restart."),
+    ] = "affine",
+    dims: Annotated[str, typer.Option(metavar="K,L", help="The two dimensions that latents shows.")] = "0,1",
+    k: KOption = 20,
+    floor_draws: FloorDrawsOption = 20,
+    seed: SeedOption = 0,
+    memory: MemoryOption = "1GB",  # type: ignore[assignment]  # parsed like what a user types
+) -> None:
+    """Draw one figure of runs into a file."""
+    from stabaudit.comparison.groups import read_groups
+    from stabaudit.store.files import write_bytes
+
+    if what == "latents":
+        from stabaudit.comparison.planes import read_planes
+        from stabaudit.reports.figures.latents import latents_figure
+
+        chosen = _two(dims)
+        figure = latents_figure([read_planes(selector, align, chosen) for selector in selectors])
+    elif what == "sources":
+        from stabaudit.comparison.signals import signals
+        from stabaudit.reports.figures.sources import sources_figure
+
+        figure = sources_figure(signals(read_groups(selectors, memory)))
+    else:
+        from stabaudit.comparison.compare import compare
+        from stabaudit.comparison.settings import Settings
+
+        settings = Settings(k=k, floor_draws=floor_draws, seed=seed, memory=memory)
+        comparison = compare(read_groups(selectors, memory), settings)
+        for warning in comparison.warnings:
+            message(warning)
+        figure = _of_pairs(what, comparison, metric, band)
+    write_bytes(output, _drawn(figure, KINDS[output.suffix.lower()]))
+
+
+def _of_pairs(
+    what: Literal["curves", "heatmap", "box", "elbo", "match"],
+    comparison: "Comparison",
+    metric: Literal["strong_mcc", "weak_mcc"],
+    band: Literal["interval", "sd"],
+) -> "Figure":
+    """A figure of scores of pairs.
+
+    Raises:
+        UsageError: where there is nothing to show.
+    """
+    from stabaudit.comparison.origins import read_origins
+    from stabaudit.reports.figures.boxes import box_figure
+    from stabaudit.reports.figures.curves import curves_figure
+    from stabaudit.reports.figures.heatmaps import heatmap_figure
+    from stabaudit.reports.figures.match import match_figure
+    from stabaudit.reports.figures.objective import objective_figure
+
+    match what:
+        case "curves":
+            figure = curves_figure(comparison, metric, band)
+        case "heatmap":
+            figure = heatmap_figure(comparison, metric)
+        case "box":
+            figure = box_figure(comparison, metric)
+        case "elbo":
+            figure = objective_figure(comparison, read_origins(comparison.runs))
+        case "match":
+            figure = match_figure(comparison)
+    if figure is None:
+        needs = "restarts whose objective is recorded" if what == "elbo" else "a run with two restarts or more"
+        raise UsageError(f"plot {what}: nothing to show; it needs {needs}")
+    return figure
+
+
+def _drawn(figure: "Figure", kind: Kind) -> bytes:
+    if kind == "svg":
+        from stabaudit.reports.figures.svg import figure_svg
+
+        return figure_svg(figure).encode()
+    from stabaudit.reports.figures.canvas import figure_bytes
+
+    return figure_bytes(figure, kind)
+
+
+def _two(text: str) -> tuple[int, int]:
+    """Two numbers of dimensions.
+
+    >>> _two("0,3")
+    (0, 3)
+    """
+    parts = text.split(",")
+    if len(parts) != 2 or not all(part.strip().isdecimal() for part in parts):
+        raise UsageError(f"--dims {text!r}: expected two numbers of dimensions, such as 0,1")
+    return int(parts[0]), int(parts[1])

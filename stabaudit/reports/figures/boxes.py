@@ -1,0 +1,69 @@
+"""Box plots over pairs of restarts, a box for each run (as Willetts & Paige 2021, Figs A.1 and D.6)."""
+
+import numpy as np
+
+from stabaudit.comparison.records import Comparison, PairTable, RunSummary
+from stabaudit.reports.figures.arrange import Arrangement, arranged, find
+from stabaudit.reports.figures.axes import named_axis, unit_axis
+from stabaudit.reports.figures.marks import INK, Array, Box, Figure, Key, Line, Mark, Panel
+from stabaudit.reports.words import NONE, number, score_name
+
+_ROW, _BESIDE = 30, 44  # pixels: of a box, and of what is beside the boxes
+
+
+def box_figure(comparison: Comparison, metric: str = "strong_mcc") -> Figure | None:
+    """A panel for each architecture and dataset; None where no run has two restarts."""
+    within = {t.run_a: t for t in comparison.pairs if (t.metric, t.k) == (metric, None) and t.run_b in {t.run_a, "sources"}}
+    if not within:
+        return None
+    arrangement = arranged(tuple(run for run in comparison.runs if run.name in within), by_size=False)
+    unit = "restarts, each against the true sources" if "source" in metric else "pairs of restarts"
+    name = score_name(metric, None)
+    return Figure(
+        name="box",
+        title=f"{name} over {unit}",
+        caption="Out-of-sample. Box: quartiles and median; whiskers reach the last value within 1.5 box lengths. Values share "
+        "restarts, so a box says how they spread, not how sure their mean is.",
+        panels=tuple(_panel(comparison, arrangement, title, runs, within) for title, runs in arrangement.groups.items()),
+        legend=(*arrangement.legend(), Key("chance", INK, "dotted"), Key("rotation floor", INK)),
+    )
+
+
+def _panel(
+    comparison: Comparison, arrangement: Arrangement, title: str, runs: list[RunSummary], within: dict[str, PairTable]
+) -> Panel:
+    marks: list[Mark] = []
+    names, words = [], []
+    lowest = 0.0
+    for position, run in enumerate(runs):
+        table = within[run.name]
+        values = _values(table)
+        lowest = min(lowest, float(values.min()))
+        label = arrangement.labels[run.name]
+        names.append(label if label == run.name else f"d={run.latent_dim} {label}")
+        ends = np.array([position - 0.42, position + 0.42])
+        score = find(comparison.scores, (run.name, run.name), table.metric)
+        chance, rotation = (score.independence_floor, score.rotation_floor) if score else (None, None)
+        if chance is not None:
+            marks.append(Line(np.full(2, chance), ends, INK, "dotted", 1.6))
+        if rotation is not None:
+            marks.append(Line(np.full(2, rotation), ends, INK, "solid", 1.2))
+        marks.append(Box(position, values, arrangement.series_of(run.name)))
+        low, middle, high = np.quantile(values, [0.25, 0.5, 0.75]).tolist()
+        floors = f"chance {number(chance, 2)}" + (f", rotation floor {number(rotation, 2)}" if rotation is not None else "")
+        words.append(f"{names[-1]}: median {number(middle, 2)}, quartiles {number(low, 2)} to {number(high, 2)}, {floors}")
+    return Panel(
+        title=title,
+        description="; ".join(words or [NONE]) + ".",
+        x=unit_axis(score_name(next(iter(within.values())).metric, None), lowest),
+        y=named_axis(names),
+        marks=marks,
+        height=_BESIDE + _ROW * len(names),
+        margin=min(150, 16 + 6 * min(22, max(map(len, names)))),
+    )
+
+
+def _values(table: PairTable) -> Array:
+    """Every pair's value once."""
+    values: Array = table.values[np.triu_indices(len(table.values), 1)] if table.run_a == table.run_b else table.values.ravel()
+    return values[np.isfinite(values)]
