@@ -1,16 +1,21 @@
 """Train the runs of a plan and compare them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from stabaudit.audit.plan import Plan
+from stabaudit.comparison.origins import read_origins
+from stabaudit.comparison.records import Comparison
 from stabaudit.comparison.references import Held, hold
 from stabaudit.comparison.settings import Settings
 from stabaudit.comparison.survey import Survey, survey
 from stabaudit.data.dataset import Dataset
 from stabaudit.registry import unknown
+from stabaudit.reports.render import as_csv
+from stabaudit.reports.restarts import restart_records
 from stabaudit.statistics.gate import parse_score
+from stabaudit.store.files import write_bytes
 from stabaudit.training.messages import Event
 from stabaudit.training.prepare import dataset_options, prepare
 from stabaudit.training.train import Job, train
@@ -89,3 +94,14 @@ def hold_references(plan: Plan, survey: Survey) -> list[Held]:
 def folder_name(label: str) -> str:
     """What the folder of a plan's run is called."""
     return label.replace("/", "_")
+
+
+def write_tables(folder: Path, comparison: Comparison) -> None:
+    """Write what figures are drawn from beside the runs: every score, and a row for every restart.
+
+    Raises:
+        BadRun: where they cannot be written.
+    """
+    restarts = restart_records(comparison, read_origins(comparison.runs))
+    for name, records in (("scores", [asdict(score) for score in comparison.scores]), ("restarts", restarts)):
+        write_bytes(folder / f"{name}.csv", as_csv(records).encode())

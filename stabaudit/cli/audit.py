@@ -41,7 +41,7 @@ def audit(
     if not dry_run:
         warm_up()
     from stabaudit.audit.plan import load_plan
-    from stabaudit.audit.run import check_score, hold_references, prepare_plan, run_plan
+    from stabaudit.audit.run import check_score, hold_references, prepare_plan, run_plan, write_tables
     from stabaudit.cli.progress import watch
     from stabaudit.comparison.settings import Settings
     from stabaudit.reports.references import references_report
@@ -72,6 +72,8 @@ def audit(
     if chosen.references or chosen.deviations:
         held = hold_references(chosen, found)
         results = joined([results, references_report(held, chosen.deviations, found.comparison)])
+    write_tables(folder, found.comparison)
+    message(f"figures' data: {folder / 'scores.csv'}, {folder / 'restarts.csv'}")
     deliver(results, form, output)
 
 

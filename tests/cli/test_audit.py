@@ -1,5 +1,6 @@
 """`stabaudit audit`: a small plan from end to end."""
 
+import csv
 import json
 import re
 from pathlib import Path
@@ -55,6 +56,10 @@ def strict(text):
     return json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
 
 
+def table(name):
+    return list(csv.DictReader(Path(f"audits/small/{name}.csv").read_text().splitlines()))
+
+
 @pytest.fixture(scope="module")
 def first(workplace):
     """The first audit, trained: its status, and its results as JSON."""
@@ -76,7 +81,7 @@ def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(audit, monkeypa
 def test_every_run_is_trained_and_compared(first):
     status, document = first
     assert status == 0
-    assert sorted(path.name for path in Path("audits/small").iterdir()) == sorted(CELLS)
+    assert sorted(path.name for path in Path("audits/small").iterdir()) == sorted([*CELLS, "restarts.csv", "scores.csv"])
     assert all(
         (Path("audits/small") / cell / "latents" / f"restart-{i:03d}.parquet").exists() for cell in CELLS for i in range(3)
     )
@@ -86,6 +91,10 @@ def test_every_run_is_trained_and_compared(first):
     }
     strong = [score for score in document["scores"] if score["metric"] == "strong_mcc" and score["sample"] == "out"]
     assert [(score["pairs"], score["restarts"]) for score in strong] == [(3, 3)] * 4
+    restarts = table("restarts")
+    assert [row["restart"] for row in restarts] == [f"{cell}#{i}" for cell in CELLS for i in range(3)]
+    assert all(float(row["objective"]) < 0 < float(row["source_strong_mcc"]) < 1 for row in restarts)
+    assert len(table("scores")) == len(document["scores"])
     (families,) = document["families"]
     assert {families["family_a"], families["family_b"]} == {"vae", "vade"}
     assert families["n"] == 2
@@ -166,7 +175,7 @@ def test_a_run_of_another_configuration_stops_the_audit_before_anything_is_writt
     assert error.startswith(
         "stabaudit: error: audits/small/family=vae,latent_dim=3 holds another run: training.steps is 16 there"
     )
-    assert sorted(path.name for path in Path("audits/small").iterdir()) == sorted(CELLS)
+    assert sorted(path.name for path in Path("audits/small").iterdir() if path.is_dir()) == sorted(CELLS)
 
 
 @pytest.mark.parametrize(
