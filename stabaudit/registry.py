@@ -41,7 +41,7 @@ _BUILT_IN: dict[Kind, dict[str, Entry]] = {
         "rvqvae": Entry("stabaudit.families.rvqvae:RVQVAE", "relaxed vector-quantised VAE with a grid of latents, for images"),
         "gmm-flow": Entry("stabaudit.families.gmm_flow:GMMFlow", "autoregressive flow with a Gaussian-mixture base"),
         "ppca": Entry("stabaudit.families.ppca:PPCA", "probabilistic PCA with its true posterior"),
-        "gmm": Entry("stabaudit.families.gmm:GMM", "linear model with a Gaussian-mixture prior and its true posterior"),
+        "gmm": Entry("stabaudit.families.gmm:GMM", "linear, with a Gaussian-mixture prior and its true posterior"),
         "relu-gmm": Entry(
             "stabaudit.families.relu_gmm:ReLUGMM", "ReLU decoder of one mixture-distributed latent, exact likelihood"
         ),
@@ -50,10 +50,10 @@ _BUILT_IN: dict[Kind, dict[str, Entry]] = {
         "digits": Entry("stabaudit.data.digits:load", "1,797 real 8×8 digits that ship inside scikit-learn"),
         "mnist": Entry("stabaudit.data.idx:load_mnist", "70,000 handwritten digits 28×28, from IDX files"),
         "fashion-mnist": Entry("stabaudit.data.idx:load_fashion_mnist", "70,000 pictures of clothing 28×28, from IDX files"),
-        "cifar10": Entry("stabaudit.data.cifar10:load", "60,000 colour pictures 32×32 of ten kinds, from the binary batches"),
+        "cifar10": Entry("stabaudit.data.cifar10:load", "60,000 colour pictures 32×32 of ten kinds, binary batches"),
         "svhn": Entry("stabaudit.data.svhn:load", "99,289 house-number digits 32×32 in colour, from .mat files"),
         "omniglot": Entry("stabaudit.data.omniglot:load", "32,460 drawings of 1,623 characters, from zipped PNGs, 28×28"),
-        "tcl": Entry("stabaudit.data.tcl:load", "sources in segments, mixed by a random network; the true sources are kept"),
+        "tcl": Entry("stabaudit.data.tcl:load", "known sources in segments, mixed by a random network"),
         "tcl-willetts": Entry("stabaudit.data.tcl:load_willetts", "tcl in the setting of Willetts and Paige 2021"),
         "pinwheel": Entry("stabaudit.data.pinwheel:load", "K curved arms in the plane"),
         "ppca": Entry("stabaudit.data.ppca:load", "draws from probabilistic PCA, whose sources are known"),

@@ -55,6 +55,8 @@ def make_run(tmp_path):
         ids=None,
         latents=None,
         log_var=None,
+        labels=None,
+        losses=None,
         fingerprint="f" * 16,
         **config,
     ) -> Path:
@@ -76,7 +78,9 @@ def make_run(tmp_path):
             created="2026-01-01T00:00:00Z",
             command="stabaudit train",
             config=RunConfig(**choices, latent_dim=d, restarts=total, training=Training(steps=config.get("steps", 10))),
-            dataset=DatasetRecord(name="synthetic", fingerprint=fingerprint, train_rows=ROWS, evaluation_rows=ROWS, shape=[d]),
+            dataset=DatasetRecord(
+                name=config.get("dataset", "synthetic"), fingerprint=fingerprint, train_rows=ROWS, evaluation_rows=ROWS, shape=[d]
+            ),
             environment=Environment(stabaudit="0", python="3", torch=None, numpy="2", platform="x", processor="x", cores=1),
             shards=[list(range(total))],
             restarts=[Restart(index=i, seed=i) for i in range(total)],
@@ -86,8 +90,10 @@ def make_run(tmp_path):
                 run.save_evaluation(Evaluation(sample_id=ids, sources=np.float32(base if sources is True else sources)))
             for i, z in enumerate(latents):
                 variance = None if log_var is None else np.full(np.shape(z), log_var, dtype=np.float32)
-                run.save_latents(i, Latents(sample_id=ids, mean=np.asarray(z, dtype=np.float32), log_var=variance))
-                run.record(Restart(index=i, seed=i, state="done"))
+                mean = np.asarray(z, dtype=np.float32)
+                run.save_latents(i, Latents(sample_id=ids, mean=mean, log_var=variance, label=labels))
+                scores = {} if losses is None else {"evaluation_loss": losses[i]}
+                run.record(Restart(index=i, seed=i, state="done", scores=scores))
             for i, detail in enumerate(lost, start=len(latents)):
                 run.record(Restart(index=i, seed=i, state="diverged", detail=detail))
         return folder

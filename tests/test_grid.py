@@ -16,6 +16,7 @@ from stabaudit.errors import BadData
 from stabaudit.statistics.gate import parse_score
 from stabaudit.store.latents import Latents, LatentsMetadata, write_latents
 from stabaudit.store.manifest import Restart
+from stabaudit.store.parquet import read_table
 from stabaudit.store.run import Run
 
 H, W, D, ROWS = 2, 3, 3, 400
@@ -147,6 +148,41 @@ def test_a_comparison_of_grids_says_what_lies_where(form, grid_run, capfd, monke
     assert [(p["row"], p["column"]) for p in at] == [(row, column) for row in range(H) for column in range(W)]
     assert np.mean([p["mean"] for p in at]) == pytest.approx(score["mean"])
     assert np.mean([p["rotation_floor"] for p in at]) == pytest.approx(score["rotation_floor"])
+
+
+@pytest.mark.parametrize("family", ["ae", "rvqvae"])
+def test_a_grid_is_trained_stored_and_compared_from_the_command_line(family, tmp_path, capfd):
+    asked = [
+        "-d",
+        "2",
+        "-n",
+        "2",
+        "--steps",
+        "4",
+        "--set",
+        "channels=4",
+        "--workers",
+        "1",
+        "--quiet",
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    asked += ["--set", "codes=8"] if family == "rvqvae" else []
+    assert _run(["train", family, *asked]) == 0
+    run = Run.open(tmp_path / "run")
+    assert run.manifest.grid == (4, 4, 2)  # of 8×8 pixels
+    names = read_table(run.latents_path(0)).column_names
+    assert {"z0_0_0", "z3_3_1", "log_var3_3_1"} < set(names)
+    capfd.readouterr()
+    assert _run(["compare", str(tmp_path / "run"), "--format", "json"]) == 0
+    found = json.loads(capfd.readouterr().out)
+    assert found["runs"][0]["latent_dim"] == 2
+    assert {(p["row"], p["column"]) for p in found["positions"]} == {(row, column) for row in range(4) for column in range(4)}
+
+
+def test_a_run_on_a_grid_says_so(grid_run, capfd):
+    assert _run(["show", grid_run("ae", noisy(2, NOISE))]) == 0
+    assert "2×3 positions of 3 dimensions" in capfd.readouterr().out
 
 
 def test_only_grids_of_one_shape_are_compared(grid_run, make_run, capfd):

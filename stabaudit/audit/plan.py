@@ -104,11 +104,11 @@ class Plan:
             flat = _dotted({key: value for key, value in given.items() if key != "settings"})
             flat |= {f"{_SETTINGS}{name}": value for name, value in recipe.settings.items()}
             for key in values:
-                before = flat.pop(key, flat.pop(_BUDGETS.get(key, ""), None))
+                before = flat.get(key, flat.get(_BUDGETS.get(key, "")))
                 line = f"{key} = {values[key]}" + ("" if before is None else f", {before} in the plan")
                 if str(before) != str(values[key]) and line not in said:
                     said.append(line)
-            recipes[label] = checked(Recipe, _undotted(flat | dict(values)), f"plan {self.name}, {label}")
+            recipes[label] = checked(Recipe, _undotted(_updated(flat, values)), f"plan {self.name}, {label}")
         return replace(self, recipes=recipes, deviations=(*self.deviations, *said))
 
     def quickly(self) -> "Plan":
@@ -181,10 +181,10 @@ def parse_plan(name: str, content: Mapping[str, Any]) -> Plan:
         label = ",".join(f"{key.removeprefix(_SETTINGS)}={value}" for key, value in cell.items()) or "run"
         if label in recipes:
             raise UsageError(f"plan {name}: the grid lists {label} twice")
-        values = defaults | cell
+        values = _updated(defaults, cell)
         for when, change in adjustments:
             if all(values.get(key) in alternatives for key, alternatives in when.items()):
-                values |= change
+                values = _updated(values, change)
         recipes[label] = checked(Recipe, _undotted(values), f"plan {name}, {label}")
     deviations = content.get("deviations", [])
     if not isinstance(deviations, list) or not all(isinstance(line, str) for line in deviations):
@@ -192,6 +192,11 @@ def parse_plan(name: str, content: Mapping[str, Any]) -> Plan:
     plan = Plan(name, str(content.get("summary", "")), recipes, deviations=tuple(deviations))
     references = [found for table in _tables(name, content, "reference") for found in _references(plan, table)]
     return replace(plan, references=tuple(references), quick=_quick(name, content))
+
+
+def _updated(values: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """Values with some changed; a budget in epochs takes the place of one in steps, and the other way round."""
+    return {key: value for key, value in values.items() if _BUDGETS.get(key) not in change} | dict(change)
 
 
 def _cells(name: str, content: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -59,6 +59,9 @@ def _facts(manifest: "Manifest") -> dict[str, str]:
     shape = "×".join(map(str, data.shape))
     facts["rows"] = f"{data.train_rows:,} to train on, {data.evaluation_rows:,} to evaluate on, of shape {shape}"
     facts["fingerprint"] = data.fingerprint
+    if manifest.grid:
+        height, width, d = manifest.grid
+        facts["grid"] = f"{height}×{width} positions of {d} dimensions"
     facts["shards"] = ", ".join("+".join(map(str, shard)) for shard in manifest.shards)
     return facts | {key: str(value) for key, value in manifest.environment.model_dump().items() if value is not None}
 

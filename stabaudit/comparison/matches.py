@@ -11,7 +11,7 @@ from stabaudit.comparison.streaming import Stream
 from stabaudit.metrics.pairwise import STRONG_OUT
 from stabaudit.metrics.split import split_halves
 
-SHOWN_ROWS = 100  # of *score*, evenly over the sorted ids: as many points as a small scatter plot can tell apart
+SHOWN_ROWS = 80  # of *score*, evenly over the sorted ids: as many points as a small scatter plot can tell apart
 
 
 def typical_match(group: Group, member: Member, pairs: Pairs) -> Match | None:

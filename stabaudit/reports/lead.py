@@ -5,7 +5,7 @@ from collections import Counter
 from stabaudit.comparison.records import Comparison, RunSummary, Score
 from stabaudit.reports.comparison import MANY_RUNS
 from stabaudit.reports.families import ALPHA, verdict
-from stabaudit.reports.words import axes, counted, explain, number, p_value
+from stabaudit.reports.words import axes, counted, explain, number, p_is
 from stabaudit.statistics.families import FamilyTests
 
 _AXES = {
@@ -57,9 +57,9 @@ def _tested(tests: FamilyTests) -> list[str]:
     if tests.friedman:
         differ = "differ" if tests.friedman.p <= ALPHA else "are not shown to differ"
         over = counted(tests.friedman.n, "configuration")
-        words.append(f"Over {over} the families {differ} (Friedman, p = {p_value(tests.friedman.p)}).")
+        words.append(f"Over {over} the families {differ} (Friedman, {p_is(tests.friedman.p)}).")
     words += [
-        f"{c.family_a} against {c.family_b} over {counted(c.n, 'configuration')}: {verdict(c)} (p = {p_value(c.p)})."
+        f"{c.family_a} against {c.family_b} over {counted(c.n, 'configuration')}: {verdict(c)} ({p_is(c.p)})."
         for c in tests.comparisons
     ]
     return words

@@ -6,14 +6,14 @@ from stabaudit.comparison.records import Comparison, RunSummary, Score
 from stabaudit.reports.report import Section
 from stabaudit.reports.words import NONE, axes, mean_with_interval, number, score_name
 
-_HEADER = ("run", "family", "architecture", "dataset", "axes", "d", "restarts", "rows")
+_HEADER = ("run", "axes", "family", "architecture", "dataset", "d", "restarts")
 
 
 def overview_section(comparison: Comparison) -> Section:
     """Every run: what it is, and its scores out-of-sample with intervals and floors."""
     k = next((score.k for score in comparison.scores if score.metric == "weak_mcc" and score.k), None)
-    scores = ["strong MCC [95%]", "chance", "rotation", "decorrelated [95%]", "rotation"]
-    scores += [f"{score_name('weak_mcc', k)} [95%]", "chance", "affine R² [95%]", "chance"]
+    scores = ["strong MCC [95%]", "chance", "rotation", f"{score_name('weak_mcc', k)} [95%]", "chance"]
+    scores += ["affine R² [95%]", "chance", "decorrelated [95%]", "rotation", "rows"]
     return Section("Configurations", [*_HEADER, *scores], [_row(comparison, run) for run in comparison.runs], left=5)
 
 
@@ -24,15 +24,15 @@ def _row(comparison: Comparison, run: RunSummary) -> list[str]:
     size = str(run.latent_dim) if run.grid is None else f"{run.latent_dim} at {run.grid[0]}×{run.grid[1]}"
     return [
         run.name,
-        *(text or NONE for text in (run.family, run.architecture, run.dataset)),
         NONE if strong is None or apart is None else axes(strong, apart),
+        *(text or NONE for text in (run.family, run.architecture, run.dataset)),
         size,
         f"{run.restarts} of {run.trained}" if run.lost else str(run.restarts),
-        f"{run.rows:,}",
         *_cells(strong, ("independence_floor", "rotation_floor")),
-        *_cells(apart, ("rotation_floor",)),
         *_cells(found.get("weak_mcc"), ("independence_floor",)),
         *_cells(found.get("affine_r2"), ("independence_floor",)),
+        *_cells(apart, ("rotation_floor",)),
+        f"{run.rows:,}",
     ]
 
 

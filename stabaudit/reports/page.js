@@ -23,3 +23,5 @@ for (const table of document.querySelectorAll("table")) {
     body.append(...rows.map(([, row]) => row));
   }));
 }
+// What is folded is unfolded on paper.
+addEventListener("beforeprint", () => document.querySelectorAll("details.more").forEach((more) => { more.open = true; }));

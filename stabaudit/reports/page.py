@@ -26,6 +26,8 @@ from stabaudit.reports.figures.objective import objective_figure
 from stabaudit.reports.report import Section
 from stabaudit.reports.reproduce import reproduce_sections
 
+_OPEN_PANELS = 12  # of a figure; the others are unfolded by a click, and on paper
+
 
 @dataclass(frozen=True)
 class Page:
@@ -99,6 +101,7 @@ def as_html(page: Page) -> str:
         panel=lambda *arguments: Markup(svg.panel_svg(*arguments)),  # noqa: S704 -- escapes by itself
         key=lambda key: Markup(svg.key_svg(key)),  # noqa: S704 -- numbers alone
         steps=range(len(colors.RAMP)),
+        few=_OPEN_PANELS,
     )
 
 

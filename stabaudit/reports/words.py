@@ -66,6 +66,16 @@ def p_value(p: float | None, digits: int = 3) -> str:
     return NONE if p is None else f"<{smallest:.{digits}f}" if p < smallest else f"{p:.{digits}f}"
 
 
+def p_is(p: float | None, digits: int = 3) -> str:
+    """A p-value in a sentence.
+
+    >>> p_is(0.0291), p_is(0.0002)
+    ('p = 0.029', 'p < 0.001')
+    """
+    said = p_value(p, digits)
+    return f"p < {said[1:]}" if said.startswith("<") else f"p = {said}"
+
+
 def counted(count: int, what: str) -> str:
     """A count with its noun.
 

@@ -4,16 +4,17 @@ from collections import Counter
 from dataclasses import dataclass
 
 from stabaudit.comparison.records import RunSummary, Score
+from stabaudit.reports.figures import colors
 from stabaudit.reports.figures.marks import Key
 
 
 @dataclass(frozen=True)
 class Arrangement:
-    """Runs by configuration.
+    """Runs by panel.
 
     Args:
-        groups: runs by what is said of their configuration: "mlp mnist d=50"; in the order of the runs.
-        labels: what each run, by name, is called within its group: its family, or its name where two share a family.
+        groups: runs by the title of their panel: what they have in common, "mlp mnist d=50", or their name.
+        labels: what each run, by name, is called in the legend: its family, or its name.
         series: the colour of each label.
     """
 
@@ -30,26 +31,26 @@ class Arrangement:
         return [Key(label, number) for label, number in self.series.items()]
 
 
-def arranged(runs: tuple[RunSummary, ...], *, by_size: bool = True) -> Arrangement:
-    """Put runs of one architecture, dataset and (unless `by_size` is off) latent dimension together."""
-    groups: dict[str, list[RunSummary]] = {}
-    for run in runs:
-        groups.setdefault(_configuration(run, by_size=by_size), []).append(run)
-    sizes: dict[str, list[RunSummary]] = {}
-    for run in runs:
-        sizes.setdefault(_configuration(run, by_size=True), []).append(run)
-    families = all(
-        run.family is not None and Counter(other.family for other in group)[run.family] == 1
-        for group in sizes.values()
-        for run in group
-    )
-    labels = {run.name: run.family if families and run.family is not None else run.name for run in runs}
+def arranged(runs: tuple[RunSummary, ...]) -> Arrangement:
+    """Put runs of one configuration (architecture, dataset, latent dimension) into one panel, told apart by their families.
+
+    Where two of them share a family, their names tell them apart while there are colours enough; else every run has its panel.
+    """
+    configurations: dict[str, list[RunSummary]] = {}
+    for run in sorted(runs, key=lambda run: (run.architecture or "", run.dataset or "", run.latent_dim)):
+        configurations.setdefault(f"{surroundings(run)} d={run.latent_dim}", []).append(run)
+    alike = any(max(Counter(run.family for run in group).values()) > 1 for group in configurations.values())
+    if alike and len(runs) <= colors.SERIES:
+        labels = {run.name: run.name for run in runs}
+    else:
+        labels = {run.name: run.family or "latents" for run in runs}
+    groups = {run.name: [run] for run in runs} if alike and len(runs) > colors.SERIES else configurations
     return Arrangement(groups, labels, {label: number for number, label in enumerate(dict.fromkeys(labels.values()))})
 
 
-def _configuration(run: RunSummary, *, by_size: bool) -> str:
-    size = f"d={run.latent_dim}" if by_size else None
-    return " ".join(filter(None, [run.architecture, run.dataset, size])) or "latents"
+def surroundings(run: RunSummary) -> str:
+    """Architecture and dataset of a run, as far as they are known."""
+    return " ".join(filter(None, [run.architecture, run.dataset])) or "latents"
 
 
 def find(scores: tuple[Score, ...], runs: tuple[str, str], metric: str, k: int | None = None) -> Score | None:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from stabaudit.comparison.records import Comparison, PairTable, RunSummary
-from stabaudit.reports.figures.arrange import Arrangement, arranged, find
+from stabaudit.reports.figures.arrange import Arrangement, arranged, find, surroundings
 from stabaudit.reports.figures.axes import named_axis, unit_axis
 from stabaudit.reports.figures.marks import INK, Array, Box, Figure, Key, Line, Mark, Panel
 from stabaudit.reports.words import NONE, number, score_name
@@ -16,15 +16,19 @@ def box_figure(comparison: Comparison, metric: str = "strong_mcc") -> Figure | N
     within = {t.run_a: t for t in comparison.pairs if (t.metric, t.k) == (metric, None) and t.run_b in {t.run_a, "sources"}}
     if not within:
         return None
-    arrangement = arranged(tuple(run for run in comparison.runs if run.name in within), by_size=False)
+    shown = tuple(run for run in comparison.runs if run.name in within)
+    arrangement = arranged(shown)
+    groups: dict[str, list[RunSummary]] = {}
+    for runs in arrangement.groups.values():
+        groups.setdefault(surroundings(runs[0]), []).extend(runs)
     unit = "restarts, each against the true sources" if "source" in metric else "pairs of restarts"
     name = score_name(metric, None)
     return Figure(
         name="box",
-        title=f"{name} over {unit}",
+        title=f"{name[0].upper()}{name[1:]} over {unit}",
         caption="Out-of-sample. Box: quartiles and median; whiskers reach the last value within 1.5 box lengths. Values share "
         "restarts, so a box says how they spread, not how sure their mean is.",
-        panels=tuple(_panel(comparison, arrangement, title, runs, within) for title, runs in arrangement.groups.items()),
+        panels=tuple(_panel(comparison, arrangement, title, runs, within) for title, runs in groups.items()),
         legend=(*arrangement.legend(), Key("chance", INK, "dotted"), Key("rotation floor", INK)),
     )
 
@@ -40,7 +44,7 @@ def _panel(
         values = _values(table)
         lowest = min(lowest, float(values.min()))
         label = arrangement.labels[run.name]
-        names.append(label if label == run.name else f"d={run.latent_dim} {label}")
+        names.append(run.name if run.name in {label, *arrangement.groups} else f"d={run.latent_dim} {label}")
         ends = np.array([position - 0.42, position + 0.42])
         score = find(comparison.scores, (run.name, run.name), table.metric)
         chance, rotation = (score.independence_floor, score.rotation_floor) if score else (None, None)

@@ -104,12 +104,12 @@ def _draw(axes: "Axes", mark: Mark) -> None:
                 medianprops=own | {"linewidth": 2},
                 flierprops={"marker": "o", "markersize": 2, "markeredgecolor": _color(series)},
             )
-        case Cells(values, printed):
+        case Cells(values):
             shades = np.full((*values.shape, 3), 1.0)
             for i, j in np.argwhere(np.isfinite(values)).tolist():
                 color = colors.RAMP[step := colors.step_of(float(values[i, j]))]
                 shades[i, j] = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
-                if printed:
+                if mark.is_printed(i, j):
                     tone = "#111" if step >= colors.FIRST_LIGHT_STEP else "#fff"
                     axes.text(j, i, f"{values[i, j]:.2f}", ha="center", va="center", fontsize=5.5, color=tone)
             axes.imshow(shades, aspect="auto")

@@ -1,14 +1,17 @@
 """Colours that people with any kind of colour vision can tell apart.
 
-Series: the palette of Okabe & Ito 2008, lighter on a dark page, then three more; what a series is can also be told from its
-marker or its place. Values and numbered classes: eleven steps of cividis (Nuñez, Anderton & Renslow 2018), which runs from dark
-blue to yellow with evenly rising lightness.
+Series: the palette of Okabe & Ito 2008, darkened to be seen on white and lightened to be seen on black, then three more. Values
+and numbered classes: 21 steps of cividis (Nuñez, Anderton & Renslow 2018), which runs from dark blue to yellow with evenly rising
+lightness.
 """
 
 LIGHT = ("#0072b2", "#d55e00", "#007a5a", "#b3478f", "#a66f00", "#1b8fcf", "#4d4d4d", "#6a3d9a", "#8c4a2f", "#5f6b00")
 DARK = ("#56b4e9", "#f0803c", "#2fc69a", "#e29ac8", "#e6a93a", "#8fd0f5", "#bdbdbd", "#b79be0", "#d19a80", "#c3cf5a")
-RAMP = ("#00224e", "#1a3570", "#35456c", "#4f576c", "#666970", "#7d7c78", "#948e77", "#aea371", "#c8b866", "#e5cf52", "#fee838")
-FIRST_LIGHT_STEP = 5  # of the ramp: dark text is read on it
+RAMP = (
+    *("#00224e", "#002b62", "#083370", "#243c6e", "#35456c", "#434e6c", "#4f576c", "#5b606e", "#666970", "#727274", "#7d7c78"),
+    *("#888578", "#948e77", "#a19975", "#aea371", "#bcae6c", "#c8b866", "#d6c35d", "#e5cf52", "#f3db42", "#fee838"),
+)
+FIRST_LIGHT_STEP = 10  # of the ramp: dark text is read on it
 
 SERIES = len(LIGHT)
 
@@ -17,7 +20,7 @@ def step_of(value: float) -> int:
     """The step of the ramp for a value in [0, 1].
 
     >>> step_of(0.0), step_of(0.5), step_of(1.0)
-    (0, 5, 10)
+    (0, 10, 20)
     """
     return min(len(RAMP) - 1, max(0, round(value * (len(RAMP) - 1))))
 

@@ -22,7 +22,7 @@ def heatmap_figure(comparison: Comparison, metric: str = "strong_mcc") -> Figure
     name = score_name(metric, None)
     return Figure(
         name="heatmap",
-        title=f"{name} of every pair of restarts",
+        title=f"{name[0].upper()}{name[1:]} of every pair of restarts",
         caption=f"Out-of-sample. A row and a column for each restart; a restart is not compared with itself.{shown}",
         panels=tuple(_panel(table, name) for table in tables),
         ramp=(name, "0", "1"),

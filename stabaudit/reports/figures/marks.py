@@ -97,10 +97,17 @@ class Box:
 
 @dataclass(frozen=True)
 class Cells:
-    """A table of values in [0, 1] as colours, the first row on top; NaN is left blank. `printed` writes the values too."""
+    """A table of values in [0, 1] as colours, the first row on top; NaN is left blank.
+
+    `printed` writes the values too; of a symmetric table only below the diagonal.
+    """
 
     values: Array
     printed: bool
+
+    def is_printed(self, row: int, column: int) -> bool:
+        """Whether a cell's value is written."""
+        return self.printed and (row > column or not np.array_equal(self.values, self.values.T, equal_nan=True))
 
 
 Mark = Line | Band | Points | Box | Cells

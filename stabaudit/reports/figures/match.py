@@ -7,7 +7,7 @@ from stabaudit.reports.figures.axes import fitted_axis
 from stabaudit.reports.figures.marks import FAINT, Array, Axis, Figure, Key, Line, Mark, Panel, Points
 from stabaudit.reports.words import number
 
-_NAMES = ("best", "middle", "worst")
+_NAMES = {1: ("only",), 2: ("best", "worst"), 3: ("best", "middle", "worst")}
 _REACH = 3.5  # standard deviations shown; what lies beyond is drawn at the edge
 
 
@@ -22,7 +22,7 @@ def match_figure(comparison: Comparison) -> Figure | None:
         caption="The pair of restarts whose strong MCC is the median; rows that nothing was estimated on. Values in standard "
         "deviations, signs turned to agree. Identical dimensions lie on the diagonal.",
         panels=tuple(_panel(match) for match in comparison.matches),
-        legend=tuple(Key(f"{name} matched dimension", series, "point") for series, name in enumerate(_NAMES[:most])),
+        legend=tuple(Key(f"{name} matched dimension", series, "point") for series, name in enumerate(_NAMES[most])),
     )
 
 

@@ -40,10 +40,13 @@ STYLE = (
     ".plot .axis{fill:var(--ink)}.plot path,.plot line{fill:none}"
     ".plot .grid{stroke:var(--grid);stroke-width:1}.plot .frame{stroke:var(--soft);stroke-width:1}"
     ".plot .ink{stroke:var(--ink)}.plot .faint{stroke:var(--grid)}.plot .band{stroke:none;fill-opacity:.2}"
-    ".plot .box{fill:var(--page);stroke-width:1.4}.plot .printed{font-size:9px}"
-    ".plot .dark{fill:#111}.plot .pale{fill:#fff}"
+    ".plot .box{fill:var(--page);stroke-width:1.4}.plot .printed text{font-size:9px;text-anchor:middle}"
+    ".plot .dark text{fill:#111}.plot .pale text{fill:#fff}"
     + "".join(f".plot .s{i}{{stroke:var(--s{i})}}.plot .f{i}{{fill:var(--s{i})}}" for i in range(colors.SERIES))
-    + "".join(f".plot path.r{i}{{fill:var(--r{i})}}.plot .q{i}{{stroke:var(--r{i})}}" for i in range(len(colors.RAMP)))
+    + "".join(
+        f".plot path.r{i}{{fill:var(--r{i});stroke:var(--page);stroke-width:.8}}.plot .q{i}{{stroke:var(--r{i})}}"
+        for i in range(len(colors.RAMP))
+    )
 )
 _PAPER = "--page:#fff;--ink:#1b1f24;--soft:#57606a;--grid:#e4e7eb;"
 
@@ -170,8 +173,8 @@ class _Frame:
                 yield f'<path class="{_stroke(series)}" stroke-width="{2 * radius:g}" stroke-linecap="round" d="{dots}"/>'
             case Box():
                 yield from self._box(mark)
-            case Cells(values, printed):
-                yield from self._cells(values, printed=printed)
+            case Cells():
+                yield from self._cells(mark)
 
     def _box(self, box: Box) -> Iterable[str]:
         y, half = float(self.y(box.at)), 6
@@ -185,22 +188,23 @@ class _Frame:
         if len(box.outliers):
             yield from self.draw(Points(box.outliers, np.full(len(box.outliers), box.at), box.series, 1.6))
 
-    def _cells(self, values: Array, *, printed: bool) -> Iterable[str]:
+    def _cells(self, cells: Cells) -> Iterable[str]:
+        values = cells.values
         rows, columns = values.shape
         width, height = (self.right - self.left) / columns, (self.bottom - self.top) / rows
         steps: dict[int, list[str]] = {}
-        texts = []
+        texts: dict[str, list[str]] = {"dark": [], "pale": []}
         for i, j in np.argwhere(np.isfinite(values)).tolist():
             x, y, value = self.left + j * width, self.top + i * height, float(values[i, j])
             step = colors.step_of(value)
             steps.setdefault(step, []).append(f"M{_n(x)} {_n(y)}h{_n(width)}v{_n(height)}h{_n(-width)}z")
-            if printed:
+            if cells.is_printed(i, j):
                 tone = "dark" if step >= colors.FIRST_LIGHT_STEP else "pale"
                 at = f'x="{_n(x + width / 2)}" y="{_n(y + height / 2 + 3)}"'
-                texts.append(f'<text class="printed {tone}" text-anchor="middle" {at}>{_hundredths(value)}</text>')
+                texts[tone].append(f"<text {at}>{_hundredths(value)}</text>")
         for step, squares in sorted(steps.items()):
             yield f'<path class="r{step}" d="{"".join(squares)}"/>'
-        yield from texts
+        yield from (f'<g class="printed {tone}">{"".join(found)}</g>' for tone, found in texts.items() if found)
 
 
 def _legend(figure: Figure, width: float, y: float) -> tuple[list[str], float]:
@@ -218,8 +222,8 @@ def _legend(figure: Figure, width: float, y: float) -> tuple[list[str], float]:
         name, low, high = figure.ramp
         parts.append(f'<text class="axis" x="{_GAP}" y="{_n(y + 4)}">{_text(f"{name}: {low}")}</text>')
         x = _GAP + 12 + 6.5 * len(f"{name}: {low}")
-        parts += [f'<path class="r{step}" d="M{_n(x + 12 * step)} {_n(y - 6)}h12v12h-12z"/>' for step in range(len(colors.RAMP))]
-        parts.append(f'<text class="axis" x="{_n(x + 12 * len(colors.RAMP) + 6)}" y="{_n(y + 4)}">{_text(high)}</text>')
+        parts += [f'<path class="r{step}" d="M{_n(x + 7 * step)} {_n(y - 6)}h7v12h-7z"/>' for step in range(len(colors.RAMP))]
+        parts.append(f'<text class="axis" x="{_n(x + 7 * len(colors.RAMP) + 6)}" y="{_n(y + 4)}">{_text(high)}</text>')
         y += 18
     return parts, y
 
