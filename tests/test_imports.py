@@ -97,7 +97,7 @@ def loaded_by(*arguments):
     return set(modules)
 
 
-HEAVY = {"torch", "pandas", "sklearn", "scipy", "numpy", "pyarrow", "matplotlib"}
+HEAVY = {"torch", "pandas", "sklearn", "scipy", "numpy", "pyarrow", "matplotlib", "jinja2"}
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"]], ids=" ".join)
@@ -112,7 +112,7 @@ def test_help_on_a_command_loads_nothing_heavy(command):
 
 def test_the_east_wing_never_loads_torch(make_run):
     folder = make_run("vae")
-    heavy = {"torch", "pandas", "sklearn", "matplotlib"}
+    heavy = {"torch", "pandas", "sklearn", "matplotlib", "jinja2"}
     assert not loaded_by("show", folder) & heavy
     assert not loaded_by("verify", folder) & heavy
     assert not loaded_by("compare", folder, "--floor-draws", "1") & heavy
@@ -126,3 +126,12 @@ def test_families_are_written_for_one_restart(path):
     """Only the contract, in `base`, says that they do not know of others."""
     said = re.findall(r"(?i)\b(?:restarts?|shards?|sharded|batching|stacked|workers?)\b", path.read_text(encoding="utf-8"))
     assert not said or path.stem == "base"
+
+
+def test_pages_need_no_matplotlib_and_svg_figures_no_jinja2(make_run, tmp_path):
+    folder = make_run("vae")
+    heavy = {"torch", "pandas", "sklearn", "matplotlib"}
+    page = loaded_by("report", folder, "--format", "html", "--output", tmp_path / "page.html", "--floor-draws", "1")
+    assert "jinja2" in page
+    assert not page & heavy
+    assert not loaded_by("plot", "latents", folder, "--output", tmp_path / "figure.svg") & (heavy | {"jinja2"})

@@ -115,7 +115,7 @@ def _of_pairs(
 
 def _drawn(figure: "Figure", kind: Kind) -> bytes:
     if kind == "svg":
-        from stabaudit.reports.figures.svg import figure_svg
+        from stabaudit.reports.figures.sheet import figure_svg
 
         return figure_svg(figure).encode()
     from stabaudit.reports.figures.canvas import figure_bytes

@@ -5,6 +5,7 @@ each other: 4,950 pairs of 50 × 50 took 84 s on two such threads of two busy co
 wait.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -32,12 +33,16 @@ def in_parallel(work: Callable[[Item], Result], items: Sequence[Item]) -> list[R
     with single_threaded():
         if threads < 2:
             return [work(item) for item in items]
-        with ThreadPoolExecutor(threads) as pool:
-            return list(pool.map(work, items))
+        return list(_pool(threads, os.getpid()).map(work, items))
 
 
 def _threads() -> int:
     return max((int(library.num_threads) for library in _controller().lib_controllers if library.user_api == "blas"), default=1)
+
+
+@cache
+def _pool(threads: int, process: int) -> ThreadPoolExecutor:  # noqa: ARG001 -- a forked process has none of its parent's threads
+    return ThreadPoolExecutor(threads)  # kept: to start threads takes as long as a small product
 
 
 @cache

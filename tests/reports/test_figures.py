@@ -27,8 +27,8 @@ from stabaudit.reports.figures.latents import latents_figure
 from stabaudit.reports.figures.marks import RAMP_SERIES, Axis, Band, Box, Cells, Figure, Line, Panel, Points
 from stabaudit.reports.figures.match import match_figure
 from stabaudit.reports.figures.objective import objective_figure
+from stabaudit.reports.figures.sheet import figure_svg
 from stabaudit.reports.figures.sources import sources_figure
-from stabaudit.reports.figures.svg import figure_svg
 
 RUN = RunSummary("vae", "runs/vae", "vae", "mlp", "mnist", "f", "float32", 50, None, 10_000, 10, 10, ())
 CURVE = Curve("vae", "vae", "strong_mcc", "out", (1.0, 0.9), (), (), ())
@@ -195,6 +195,22 @@ def test_objective_is_held_against_the_sources_where_there_are_some(make_run):
     table = next(t for t in unknown.pairs if t.metric == "strong_mcc")
     np.testing.assert_allclose(only.marks[0].y, [np.nanmean(row) for row in table.values])
     assert objective_figure(replace(unknown, runs=()), ()) is None
+
+
+def test_a_family_has_one_colour_in_all_figures(figures):
+    colours = [
+        {key.label: key.series for key in figures[name].legend} for name in ("curves", "weak", "box", "sources box", "elbo")
+    ]
+    assert all(legend["vae"] == colours[0]["vae"] and legend["ivae"] == colours[0]["ivae"] for legend in colours)
+
+
+def test_runs_without_sources_change_no_colour(make_run):
+    plain, known = make_run("a-plain", restarts=3, family="ivae"), make_run("known", restarts=3, sources=True)
+    comparison = scored(plain, known)
+    found = [box_figure(comparison, metric) for metric in ("strong_mcc", "source_strong_mcc")]
+    assert [key.series for figure in found for key in figure.legend if key.label == "vae"] == [1, 1]
+    assert "ivae" not in {key.label for key in found[1].legend}
+    assert found[0].name != found[1].name
 
 
 def test_families_share_a_panel_and_names_tell_twins_apart():

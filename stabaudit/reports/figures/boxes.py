@@ -16,20 +16,26 @@ def box_figure(comparison: Comparison, metric: str = "strong_mcc") -> Figure | N
     within = {t.run_a: t for t in comparison.pairs if (t.metric, t.k) == (metric, None) and t.run_b in {t.run_a, "sources"}}
     if not within:
         return None
-    shown = tuple(run for run in comparison.runs if run.name in within)
-    arrangement = arranged(shown)
+    arrangement = arranged(comparison.runs)  # all of them, so that colours are those of other figures
     groups: dict[str, list[RunSummary]] = {}
-    for runs in arrangement.groups.values():
-        groups.setdefault(surroundings(runs[0]), []).extend(runs)
-    unit = "restarts, each against the true sources" if "source" in metric else "pairs of restarts"
+    for run in (run for runs in arrangement.groups.values() for run in runs if run.name in within):
+        groups.setdefault(surroundings(run), []).append(run)
+    shown = {arrangement.labels[name] for name in within}
     name = score_name(metric, None)
+    title = f"{name[0].upper()}{name[1:]} over pairs of restarts"
+    spread = "Values share restarts, so a box says how they spread, not how sure their mean is."
+    if "source" in metric:
+        title, spread = "Strong MCC with the true sources", "One value for each restart."
     return Figure(
-        name="box",
-        title=f"{name[0].upper()}{name[1:]} over {unit}",
-        caption="Out-of-sample. Box: quartiles and median; whiskers reach the last value within 1.5 box lengths. Values share "
-        "restarts, so a box says how they spread, not how sure their mean is.",
+        name="source-box" if "source" in metric else "box",
+        title=title,
+        caption=f"Out-of-sample. Box: quartiles and median; whiskers reach the last value within 1.5 box lengths. {spread}",
         panels=tuple(_panel(comparison, arrangement, title, runs, within) for title, runs in groups.items()),
-        legend=(*arrangement.legend(), Key("chance", INK, "dotted"), Key("rotation floor", INK)),
+        legend=(
+            *(key for key in arrangement.legend() if key.label in shown),
+            Key("chance", INK, "dotted"),
+            Key("rotation floor", INK),
+        ),
     )
 
 

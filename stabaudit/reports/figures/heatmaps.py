@@ -37,8 +37,8 @@ def _panel(table: PairTable, name: str) -> Panel:
     return Panel(
         title=title + (f", {MOST} of {len(table.values)} restarts" if len(table.values) > MOST else ""),
         description=_words(table, name),
-        x=_restarts(table.restarts_b[:columns], "restart" if table.run_a == table.run_b else f"restart of {table.run_b}"),
-        y=_upside_down(_restarts(table.restarts_a[:rows], "restart")),
+        x=_restarts(table.restarts_b[:columns], "restart" if table.run_a == table.run_b else "restart of the second"),
+        y=_upside_down(_restarts(table.restarts_a[:rows], "restart" if table.run_a == table.run_b else "restart of the first")),
         marks=[Cells(values, printed=max(rows, columns) <= _PRINTED)],
         height=round(side * rows) + 44,
     )

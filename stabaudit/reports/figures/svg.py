@@ -1,4 +1,4 @@
-"""Figures as SVG: a panel for a page, whose style sheet gives the colours, or a whole figure as a file that stands alone.
+"""Panels and legends as SVG, for a page, whose style sheet gives the colours, or for `sheet`, which makes a file of them.
 
 Text is escaped and holds no control characters, so that no name can end an element or turn the reading direction.
 """
@@ -20,7 +20,6 @@ from stabaudit.reports.figures.marks import (
     Box,
     Cells,
     Dash,
-    Figure,
     Key,
     Line,
     Mark,
@@ -30,8 +29,6 @@ from stabaudit.reports.figures.marks import (
 
 WIDTH = 360  # of a panel, pixels
 _TOP, _RIGHT, _BOTTOM = 8, 12, 36  # margins of a panel
-_GAP = 24  # between panels of a file
-_CHARACTERS = 52  # of a title that fits above a panel
 _TICK_CHARACTERS, _TICK_LINES = 22, 3  # of a name beside an axis
 _DASHES: dict[Dash, str] = {"solid": "", "dashed": ' stroke-dasharray="6 3"', "dotted": ' stroke-dasharray="1.5 3.5"'}
 
@@ -48,7 +45,6 @@ STYLE = (
         for i in range(len(colors.RAMP))
     )
 )
-_PAPER = "--page:#fff;--ink:#1b1f24;--soft:#57606a;--grid:#e4e7eb;"
 
 
 def clean(text: str) -> str:
@@ -60,42 +56,6 @@ def clean(text: str) -> str:
     return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
-def figure_svg(figure: Figure, columns: int = 3) -> str:
-    """A figure as a file: title, legend, and panels in rows."""
-    columns = min(columns, len(figure.panels))
-    width = columns * WIDTH + (columns + 1) * _GAP
-    # A narrow figure breaks its title and caption into more lines.
-    head = [*_lines(figure.title, width // 8), *_lines(figure.caption, width // 6)]
-    parts, y = [], 30.0
-    for number, line in enumerate(head):
-        bold = number < len(_lines(figure.title, width // 8))
-        parts.append(f'<text class="axis" x="{_GAP}" y="{_n(y)}"{_BOLD if bold else ""}>{_text(line)}</text>')
-        y += 18 if bold else 15
-    legend, y = _legend(figure, width, y + 4)
-    parts += legend
-    for start in range(0, len(figure.panels), columns):
-        row = figure.panels[start : start + columns]
-        titles = [_lines(panel.title, _CHARACTERS) for panel in row]
-        y += 16 * max(map(len, titles)) + 6
-        for place, (panel, title) in enumerate(zip(row, titles, strict=True)):
-            x = _GAP + place * (WIDTH + _GAP)
-            parts += [
-                f'<text class="axis" x="{x}" y="{_n(y - 8 - 15 * (len(title) - 1 - n))}"{_BOLD}>{_text(line)}</text>'
-                for n, line in enumerate(title)
-            ]
-            parts.append(panel_svg(panel, f"p{start + place}", at=(x, y)))
-        y += max(panel.height for panel in row) + _GAP
-    said = f"{figure.title}. {figure.caption}"
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="plot" role="img" aria-label="{_text(said)}" width="{width}" '
-        f'height="{_n(y)}" viewBox="0 0 {width} {_n(y)}"><style>svg{{{_PAPER}{colors.css(dark=False)}}}{STYLE}</style>'
-        f'<rect width="100%" height="100%" fill="#fff"/>{"".join(parts)}</svg>\n'
-    )
-
-
-_BOLD = ' style="font-weight:600;font-size:13px"'
-
-
 def panel_svg(panel: Panel, name: str, at: tuple[float, float] | None = None) -> str:
     """A panel: a picture with its text alternative.
 
@@ -104,18 +64,18 @@ def panel_svg(panel: Panel, name: str, at: tuple[float, float] | None = None) ->
         name: unique in the page or file.
         at: where in a file its upper left corner lies; None in a page, which decides how wide it is.
     """
-    place = "" if at is None else f' x="{_n(at[0])}" y="{_n(at[1])}" width="{WIDTH}" height="{panel.height}"'
+    place = "" if at is None else f' x="{short(at[0])}" y="{short(at[1])}" width="{WIDTH}" height="{panel.height}"'
     frame = _Frame(panel)
     body = "".join([*frame.axes(), *(part for mark in panel.marks for part in frame.draw(mark))])
     return (
-        f'<svg class="plot"{place} viewBox="0 0 {WIDTH} {panel.height}" role="img" aria-label="{_text(panel.title)}" '
-        f'aria-describedby="{name}-d"><desc id="{name}-d">{_text(panel.description)}</desc>{body}</svg>'
+        f'<svg class="plot"{place} viewBox="0 0 {WIDTH} {panel.height}" role="img" aria-label="{escaped(panel.title)}" '
+        f'aria-describedby="{name}-d"><desc id="{name}-d">{escaped(panel.description)}</desc>{body}</svg>'
     )
 
 
 def key_svg(key: Key) -> str:
     """The sign of a legend's line, 26 by 12."""
-    return f'<svg class="plot key" width="26" height="12" aria-hidden="true">{_sign(key, 0, 6)}</svg>'
+    return f'<svg class="plot key" width="26" height="12" aria-hidden="true">{sign(key, 0, 6)}</svg>'
 
 
 class _Frame:
@@ -142,20 +102,20 @@ class _Frame:
         for tick, name in panel.y.ticks:
             y = float(self.y(tick))
             if not cells:
-                yield f'<path class="grid" d="M{self.left} {_n(y)}H{self.right}"/>'
+                yield f'<path class="grid" d="M{self.left} {short(y)}H{self.right}"/>'
             yield from _tick_lines(self.left - 6, y + 4, name)
         for tick, name in panel.x.ticks:
             x = float(self.x(tick))
-            yield f'<text text-anchor="middle" x="{_n(x)}" y="{self.bottom + 15}">{_text(name)}</text>'
+            yield f'<text text-anchor="middle" x="{short(x)}" y="{self.bottom + 15}">{escaped(name)}</text>'
         if not cells:
             yield f'<path class="frame" d="M{self.left} {self.bottom}H{self.right}"/>'
-        middle = (self.left + self.right) / 2
-        yield f'<text class="axis" text-anchor="middle" x="{_n(middle)}" y="{panel.height - 5}">{_text(panel.x.label)}</text>'
+        at = f'x="{short((self.left + self.right) / 2)}" y="{panel.height - 5}"'
+        yield f'<text class="axis" text-anchor="middle" {at}>{escaped(panel.x.label)}</text>'
         if panel.y.label:
             y = (self.top + self.bottom) / 2
             yield (
-                f'<text class="axis" text-anchor="middle" transform="translate(11 {_n(y)})rotate(-90)">'
-                f"{_text(panel.y.label)}</text>"
+                f'<text class="axis" text-anchor="middle" transform="translate(11 {short(y)})rotate(-90)">'
+                f"{escaped(panel.y.label)}</text>"
             )
 
     def draw(self, mark: Mark) -> Iterable[str]:
@@ -169,7 +129,7 @@ class _Frame:
                 yield f'<path class="band" style="fill:{_variable(series)}" d="{there}L{back[1:]}z"/>'
             case Points(x, y, series, radius):
                 # Lines without length and with round ends: a tenth of what as many circles take.
-                dots = "".join(f"M{_n(px)} {_n(py)}h0" for px, py in zip(self.x(x), self.y(y), strict=True))
+                dots = "".join(f"M{short(px)} {short(py)}h0" for px, py in zip(self.x(x), self.y(y), strict=True))
                 yield f'<path class="{_stroke(series)}" stroke-width="{2 * radius:g}" stroke-linecap="round" d="{dots}"/>'
             case Box():
                 yield from self._box(mark)
@@ -178,11 +138,12 @@ class _Frame:
 
     def _box(self, box: Box) -> Iterable[str]:
         y, half = float(self.y(box.at)), 6
-        low, middle, high = (_n(float(self.x(value))) for value in box.quartiles)
-        start, end = (_n(float(self.x(value))) for value in box.whiskers)
-        top, bottom = _n(y - half), _n(y + half)
+        low, middle, high = (short(float(self.x(value))) for value in box.quartiles)
+        start, end = (short(float(self.x(value))) for value in box.whiskers)
+        top, bottom = short(y - half), short(y + half)
         stroke = _stroke(box.series)
-        yield f'<path class="{stroke}" stroke-width="1.4" d="M{start} {_n(y)}H{end}M{start} {_n(y - 3)}v6M{end} {_n(y - 3)}v6"/>'
+        ends = f"M{start} {short(y - 3)}v6M{end} {short(y - 3)}v6"
+        yield f'<path class="{stroke}" stroke-width="1.4" d="M{start} {short(y)}H{end}{ends}"/>'
         yield f'<path class="box {stroke}" style="fill:var(--page)" d="M{low} {top}H{high}V{bottom}H{low}z"/>'
         yield f'<path class="{stroke}" stroke-width="2.6" d="M{middle} {top}V{bottom}"/>'
         if len(box.outliers):
@@ -197,54 +158,34 @@ class _Frame:
         for i, j in np.argwhere(np.isfinite(values)).tolist():
             x, y, value = self.left + j * width, self.top + i * height, float(values[i, j])
             step = colors.step_of(value)
-            steps.setdefault(step, []).append(f"M{_n(x)} {_n(y)}h{_n(width)}v{_n(height)}h{_n(-width)}z")
+            steps.setdefault(step, []).append(f"M{short(x)} {short(y)}h{short(width)}v{short(height)}h{short(-width)}z")
             if cells.is_printed(i, j):
                 tone = "dark" if step >= colors.FIRST_LIGHT_STEP else "pale"
-                at = f'x="{_n(x + width / 2)}" y="{_n(y + height / 2 + 3)}"'
+                at = f'x="{short(x + width / 2)}" y="{short(y + height / 2 + 3)}"'
                 texts[tone].append(f"<text {at}>{_hundredths(value)}</text>")
         for step, squares in sorted(steps.items()):
             yield f'<path class="r{step}" d="{"".join(squares)}"/>'
         yield from (f'<g class="printed {tone}">{"".join(found)}</g>' for tone, found in texts.items() if found)
 
 
-def _legend(figure: Figure, width: float, y: float) -> tuple[list[str], float]:
-    """The legend's elements, line by line, and where it ends."""
-    parts, x = [], float(_GAP)
-    for key in figure.legend:
-        space = 40 + 6.5 * len(key.label)
-        if x + space > width - _GAP and x > _GAP:
-            x, y = float(_GAP), y + 18
-        parts.append(_sign(key, x, y))
-        parts.append(f'<text class="axis" x="{_n(x + 32)}" y="{_n(y + 4)}">{_text(key.label)}</text>')
-        x += space
-    y += 14 if figure.legend else 0
-    if figure.ramp:
-        name, low, high = figure.ramp
-        parts.append(f'<text class="axis" x="{_GAP}" y="{_n(y + 4)}">{_text(f"{name}: {low}")}</text>')
-        x = _GAP + 12 + 6.5 * len(f"{name}: {low}")
-        parts += [f'<path class="r{step}" d="M{_n(x + 7 * step)} {_n(y - 6)}h7v12h-7z"/>' for step in range(len(colors.RAMP))]
-        parts.append(f'<text class="axis" x="{_n(x + 7 * len(colors.RAMP) + 6)}" y="{_n(y + 4)}">{_text(high)}</text>')
-        y += 18
-    return parts, y
-
-
-def _sign(key: Key, x: float, y: float) -> str:
+def sign(key: Key, x: float, y: float) -> str:
+    """The sign of a legend's line, 26 wide, its middle at the height y."""
     stroke = _stroke(key.series)
     if key.kind == "point":
-        return f'<path class="{stroke}" stroke-width="7" stroke-linecap="round" d="M{_n(x + 13)} {_n(y)}h0"/>'
+        return f'<path class="{stroke}" stroke-width="7" stroke-linecap="round" d="M{short(x + 13)} {short(y)}h0"/>'
     if key.kind == "band":
-        return f'<path class="band" style="fill:{_variable(key.series)}" d="M{_n(x)} {_n(y - 5)}h26v10h-26z"/>'
+        return f'<path class="band" style="fill:{_variable(key.series)}" d="M{short(x)} {short(y - 5)}h26v10h-26z"/>'
     dash = _DASHES["solid" if key.kind == "line" else key.kind]
-    return f'<path class="{stroke}" stroke-width="2.2"{dash} d="M{_n(x)} {_n(y)}h26"/>'
+    return f'<path class="{stroke}" stroke-width="2.2"{dash} d="M{short(x)} {short(y)}h26"/>'
 
 
 def _tick_lines(x: float, y: float, name: str) -> Iterable[str]:
-    lines = _lines(name, _TICK_CHARACTERS)
+    lines = wrapped(name, _TICK_CHARACTERS)
     if len(lines) > _TICK_LINES:
         lines = [*lines[: _TICK_LINES - 1], lines[_TICK_LINES - 1][:-1] + "…"]
     for number, line in enumerate(lines):
         up = 11 * (number - (len(lines) - 1) / 2)
-        yield f'<text text-anchor="end" x="{_n(x)}" y="{_n(y + up)}">{_text(line)}</text>'
+        yield f'<text text-anchor="end" x="{short(x)}" y="{short(y + up)}">{escaped(line)}</text>'
 
 
 def _stroke(series: int) -> str:
@@ -259,13 +200,13 @@ def _variable(series: int) -> str:
 
 
 def _path(x: Array, y: Array) -> str:
-    return "M" + "L".join(f"{_n(px)} {_n(py)}" for px, py in zip(x, y, strict=True))
+    return "M" + "L".join(f"{short(px)} {short(py)}" for px, py in zip(x, y, strict=True))
 
 
-def _n(value: float) -> str:
+def short(value: float) -> str:
     """A coordinate to a tenth of a pixel, as short as it can be.
 
-    >>> _n(12.0), _n(-0.04), _n(3.14159)
+    >>> short(12.0), short(-0.04), short(3.14159)
     ('12', '0', '3.1')
     """
     if not math.isfinite(value):
@@ -283,9 +224,11 @@ def _hundredths(value: float) -> str:
     return ("−" if value < -0.005 else "") + text
 
 
-def _lines(text: str, characters: int) -> list[str]:
+def wrapped(text: str, characters: int) -> list[str]:
+    """Text in lines of at most so many characters, at least one line."""
     return textwrap.wrap(text, characters) or [""]
 
 
-def _text(text: str) -> str:
+def escaped(text: str) -> str:
+    """Text as the content of an element or an attribute."""
     return escape(clean(text))
