@@ -341,3 +341,61 @@ def test_which_column_is_the_score(tmp_path):
     table, name = read_score_table(tmp_path / "t.csv", "weak")
     assert name == "weak"
     assert [dict(values) for values in table.values()] == [{"vae": 0.9}]
+
+
+def test_collapse_stands_beside_stability(make_run):
+    """Two of four dimensions hardly vary; a posterior as narrow as these says nearly all of which row it is."""
+    rng = np.random.default_rng(0)
+    z = [rng.normal(size=(600, 4)) * [1, 0.05, 2, 0.09] for _ in range(3)]
+    z[2][:, 1] *= 10
+    comparison = compare(read_groups([str(make_run("vae", latents=z, log_var=-3.0))]))
+    found = {one.score: one for one in comparison.collapse}
+    assert set(found) == {"active_units", "mutual_information"}  # nothing was measured after training
+    units = found["active_units"]
+    assert (units.mean, units.restarts, units.note) == (pytest.approx(np.mean([0.5, 0.5, 0.75])), 3, "of 4")
+    half = np.std([0.5, 0.5, 0.75], ddof=1) / np.sqrt(3) * 4.302653  # t of 2 degrees of freedom
+    assert (units.ci_low, units.ci_high) == pytest.approx((units.mean - half, units.mean + half))
+    information = found["mutual_information"]
+    assert information.note == f"at most log n = {np.log(600):.2f}"
+    assert 0.5 * np.log1p([1 / np.exp(-3), 4 / np.exp(-3)]).sum() * 0.7 < information.mean < np.log(600)
+    assert [(d.restart, d.dimension) for d in comparison.dimensions if not d.active] == [
+        ("vae#0", 1),
+        ("vae#0", 3),
+        ("vae#1", 1),
+        ("vae#1", 3),
+        ("vae#2", 3),
+    ]
+    (warning,) = (w for w in comparison.warnings if "inactive" in w)
+    assert warning.endswith("yet count: vae#0 z1, z3 (2); vae#1 z1, z3 (2); vae#2 z3 (1)")
+
+
+def test_what_was_measured_after_training_is_averaged_and_warned_of(make_run):
+    stored = {
+        "evaluation_kl": 2.0,
+        "log_likelihood": -80.0,
+        "log_likelihood_samples": 100.0,
+        "log_likelihood_rows": 500.0,
+        "clusters": 40.0,
+        "dead_clusters": 3.0,
+        "cluster_accuracy": 0.5,
+        "cluster_nmi": 0.4,
+        "prior_rank": 7.0,
+        "prior_full_rank": 8.0,
+        "prior_condition": np.inf,
+    }
+    folder = make_run("vade", restarts=3)
+    run = Run.open(folder)
+    with Run.prepare(folder, run.manifest) as writable:
+        for restart in run.manifest.restarts:
+            changed = {name: value + restart.index for name, value in stored.items()} if restart.index < 2 else stored
+            writable.record(restart.model_copy(update={"scores": changed}))
+    comparison = compare(read_groups([str(folder)]))
+    found = {one.score: (one.mean, one.note) for one in comparison.collapse}
+    assert found["kl"] == (pytest.approx(7 / 3), "")
+    assert found["log_likelihood"] == (pytest.approx(-239 / 3), "K = 100, 500 rows")
+    assert found["cluster_accuracy"] == (pytest.approx(2.5 / 3), "of 40")
+    assert found["prior_rank"] == (pytest.approx(22 / 3), "of 8, condition inf to inf")
+    assert any(
+        "dead clusters, which no evaluation row belongs to: vade#0 3 of 40, vade#1 4 of 41" in w for w in comparison.warnings
+    )
+    assert any("matrix L is too small for identifiability: vade#0 7 of 8, vade#1 8 of 9" in w for w in comparison.warnings)

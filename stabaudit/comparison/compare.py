@@ -5,6 +5,7 @@ from itertools import accumulate, combinations
 
 import numpy as np
 
+from stabaudit.comparison.collapse import collapse_scores, collapse_warnings, dimension_records
 from stabaudit.comparison.grid import evidence_at, position_scores, score_positions, shared_size, together
 from stabaudit.comparison.groups import Group
 from stabaudit.comparison.matches import typical_match
@@ -81,6 +82,16 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
             *(warning for a, b in between for warning in _seed_warnings(a, b)),
             *_floor_warnings(pairs, streamed=streamed),
             *_doubles(labels, same),
+            *(
+                warning
+                for group in groups
+                if group.facts
+                for warning in collapse_warnings(group.summary.name, group.labels, group.facts)
+            ),
+        ),
+        collapse=tuple(one for group in groups if group.facts for one in collapse_scores(group.summary.name, group.facts)),
+        dimensions=tuple(
+            one for group in groups if group.facts for one in dimension_records(group.summary.name, group.labels, group.facts)
         ),
         floor_draws=settings.floor_draws,
         positions=tuple(position_scores(positions, size, members)) if size else (),

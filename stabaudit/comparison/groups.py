@@ -5,7 +5,7 @@ files say that they hold the same dataset (its fingerprint). Latents that would 
 to be streamed (see `stabaudit.comparison.streaming`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stabaudit.comparison.collapse import Facts, facts_of
 from stabaudit.comparison.records import RunSummary
 from stabaudit.comparison.streaming import Stream
 from stabaudit.errors import BadData, BadRun, UsageError
@@ -41,6 +42,7 @@ class Group:
             to be streamed.
         sample_id: names of the rows, shape (n,).
         sources: true sources of the same rows, shape (n, d_s), or None.
+        facts: what is known of the collapse of each.
         samples: where there are sources, one posterior sample of each row, shape (n, d) each; empty where they are not known.
     """
 
@@ -51,6 +53,7 @@ class Group:
     sample_id: Array
     sources: Array | Stream | None
     samples: tuple[Array, ...]
+    facts: tuple[Facts, ...] = ()
 
 
 def read_groups(selectors: Sequence[str], memory: int = DEFAULT_MEMORY) -> tuple[Group, ...]:
@@ -84,6 +87,7 @@ class _Unjoined:
     restarts: tuple[int, ...]  # empty for a file
     latents: tuple[Latents | Stream, ...]
     sources: tuple[Array, Array] | Stream | None  # sample ids and true sources
+    facts: tuple[Facts, ...]
 
     def named(self, name: str) -> "_Unjoined":
         return replace(self, summary=replace(self.summary, name=name))
@@ -126,7 +130,7 @@ def _read_file(path: Path, *, streamed: bool) -> _Unjoined:
         raise BadData(
             f"{shown(path)}: these latents exceed --memory, and only Parquet files can be streamed; convert it or raise that"
         )
-    latents = Stream.of_latents(path, read_header(path)) if streamed else _means(read_latents(path))
+    latents, facts = _with_facts(Stream.of_latents(path, read_header(path)) if streamed else read_latents(path), {}, None)
     n, d = _shape(latents)
     grid = latents.metadata.grid
     summary = RunSummary(
@@ -145,7 +149,7 @@ def _read_file(path: Path, *, streamed: bool) -> _Unjoined:
         lost=(),
         grid=grid,
     )
-    return _Unjoined(summary, (), (latents,), None)
+    return _Unjoined(summary, (), (latents,), None, (facts,))
 
 
 def _read_run(run: Run, restart: int | None, *, streamed: bool) -> _Unjoined:
@@ -154,7 +158,7 @@ def _read_run(run: Run, restart: int | None, *, streamed: bool) -> _Unjoined:
     if not chosen:
         raise BadRun(f"{where}: none of its {len(manifest.restarts)} restarts is trained; run its train command again")
     sources = _sources(run, streamed=streamed) if manifest.grid is None else None  # positions are not scored against sources
-    latents = tuple(_restart(run, index, streamed=streamed, whole=sources is not None) for index in chosen)
+    latents, facts = zip(*(_restart(run, index, streamed=streamed, whole=sources is not None) for index in chosen), strict=True)
     n, d = _shape(latents[0])
     config = manifest.config
     summary = RunSummary(
@@ -173,17 +177,23 @@ def _read_run(run: Run, restart: int | None, *, streamed: bool) -> _Unjoined:
         lost=() if restart is not None else lost_restarts(run),
         grid=manifest.grid,
     )
-    return _Unjoined(summary, chosen, latents, sources)
+    return _Unjoined(summary, chosen, latents, sources, facts)
 
 
-def _restart(run: Run, index: int, *, streamed: bool, whole: bool) -> Latents | Stream:
-    if streamed:
-        return Stream.of_latents(run.latents_path(index), run.latents_header(index))
-    return run.latents(index) if whole else _means(run.latents(index))
+def _restart(run: Run, index: int, *, streamed: bool, whole: bool) -> tuple[Latents | Stream, Facts]:
+    latents = Stream.of_latents(run.latents_path(index), run.latents_header(index)) if streamed else run.latents(index)
+    return _with_facts(latents, run.restart(index).scores, run.divergence(index), whole=whole)
 
 
-def _means(latents: Latents) -> Latents:
-    return replace(latents, log_var=None, label=None)  # which no score asks for
+def _with_facts(
+    latents: Latents | Stream, stored: Mapping[str, float], divergence: Mapping[str, Array] | None, *, whole: bool = False
+) -> tuple[Latents | Stream, Facts]:
+    """Latents without what no score of pairs asks for, unless `whole`; and what is known of their collapse."""
+    kl = None if divergence is None else divergence["kl"]
+    if isinstance(latents, Stream):
+        return latents, facts_of(None, stored, kl)
+    facts = facts_of(latents, stored, kl)
+    return (latents if whole else replace(latents, log_var=None, label=None)), facts
 
 
 def _shape(latents: Latents | Stream) -> tuple[int, int]:
@@ -248,7 +258,7 @@ def _joined(groups: Sequence[_Unjoined]) -> tuple[Group, ...]:
             named, values = group.sources
             sources = values[rows_of(ids, first_label, named, f"{group.summary.name}: its evaluation rows")]
             samples = _samples(group, ids, first_label)
-        joined.append(Group(group.summary, group.labels, group.seeds, rows, ids, sources, samples))
+        joined.append(Group(group.summary, group.labels, group.seeds, rows, ids, sources, samples, group.facts))
     return tuple(joined)
 
 
@@ -282,6 +292,7 @@ def _in_step(groups: Sequence[_Unjoined], ids: Array) -> tuple[Group, ...]:
             ids,
             group.sources if isinstance(group.sources, Stream) else None,
             (),
+            group.facts,
         )
         for group in groups
     )

@@ -178,6 +178,41 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class CollapseScore:
+    """A collapse score of a run (Wang et al. 2021, §4), over restarts.
+
+    Args:
+        run: the run.
+        score: active_units (a fraction), kl, mutual_information, log_likelihood (nats per row), cluster_accuracy, cluster_nmi,
+            prior_rank.
+        mean, sd, ci_low, ci_high: over restarts, with Student's 95% interval; None where there is a single one.
+        restarts: how many.
+        note: what the number is to be held against.
+    """
+
+    run: str
+    score: str
+    mean: float
+    sd: float | None
+    ci_low: float | None
+    ci_high: float | None
+    restarts: int
+    note: str
+
+
+@dataclass(frozen=True)
+class DimensionRecord:
+    """One dimension of one restart: variance of its posterior mean, whether that is active, and its divergence where known."""
+
+    run: str
+    restart: str
+    dimension: int
+    variance: float
+    active: bool
+    kl: float | None
+
+
+@dataclass(frozen=True)
 class PairTable:
     """One out-of-sample score, pair by pair.
 
@@ -243,6 +278,8 @@ class Comparison:
     positions: tuple[PositionScore, ...] = ()
     pairs: tuple[PairTable, ...] = ()
     matches: tuple[Match, ...] = ()
+    collapse: tuple[CollapseScore, ...] = ()
+    dimensions: tuple[DimensionRecord, ...] = ()
 
 
 def limits(estimate: Estimate) -> tuple[float | None, float | None]:

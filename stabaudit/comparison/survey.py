@@ -61,6 +61,8 @@ def survey(paths: Sequence[Path], settings: Settings) -> Survey:
         curves=tuple(curve for found in comparisons for curve in found.curves),
         warnings=(*(warning for found in comparisons for warning in found.warnings), *warnings),
         floor_draws=settings.floor_draws,
+        collapse=tuple(one for found in comparisons for one in found.collapse),
+        dimensions=tuple(one for found in comparisons for one in found.dimensions),
         positions=tuple(position for found in comparisons for position in found.positions),
         pairs=tuple(table for found in comparisons for table in found.pairs),
         matches=tuple(match for found in comparisons for match in found.matches),

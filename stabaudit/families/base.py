@@ -6,7 +6,7 @@ A family is written for one restart: it never knows how many restarts are traine
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -51,6 +51,13 @@ class Problem:
     likelihood: Likelihood
 
 
+class Mixture(NamedTuple):
+    """A mixture of diagonal Gaussians: log-weights, shape (K,), means and log-variances, shape (K, d) both."""
+
+    log_weights: Tensor
+    components: Posterior
+
+
 @dataclass(frozen=True)
 class Batch:
     """What a training step sees.
@@ -78,6 +85,7 @@ class Family(nn.Module, ABC):
     own: ClassVar[frozenset[Part]] = frozenset()  # what it brings itself: it never looks at that of the problem
     likelihoods: ClassVar[tuple[str, ...]] = ()  # names of those it can use, its default first; empty: any
     sees_u: bool = False  # whether `encode` uses u: the latents are means of q(z|x,u) rather than q(z|x)
+    exact_likelihood: ClassVar[bool] = False  # whether `log_weight` is log p(x|u) itself
     grid: tuple[int, int, int] | None = None  # (h, w, d) where `encode` gives h·w·d numbers: d at every position, row by row
 
     @classmethod
@@ -100,6 +108,30 @@ class Family(nn.Module, ABC):
             x: all observations, shape (n, *x_shape).
             u: their auxiliary variables, shape (n, k).
         """
+
+    def log_weight(self, x: Tensor, u: Tensor, noise: Noise) -> Tensor | None:  # noqa: ARG002 -- not every family has densities
+        """Logarithm of an unbiased estimate of p(x|u) for every row, from one sample of q (Burda et al. 2016), shape (batch,).
+
+        p(x|z) p(z|u) / q(z|x,u), or p(x|u) itself where `exact_likelihood` is set. None where the family has no such densities.
+        """
+        return None
+
+    def divergence(self, x: Tensor, u: Tensor) -> Tensor | None:  # noqa: ARG002 -- not every prior factorises
+        """KL of each dimension in nats, shape (batch, d); None unless posterior and prior are diagonal Gaussians."""
+        return None
+
+    def clusters(self, x: Tensor, u: Tensor) -> Tensor | None:  # noqa: ARG002 -- most families have none
+        """Probability of each cluster given x, shape (batch, K); None for families without clusters."""
+        return None
+
+    def mixture_prior(self) -> Mixture | None:
+        """The learned mixture p(z); None for families with another prior."""
+        return None
+
+    def conditional_priors(self) -> Posterior | None:
+        """The Gaussians p(z|u) that the prior consists of, one for each value of u or cluster, shape (K, d) both; None if one."""
+        mixture = self.mixture_prior()
+        return mixture.components if mixture else None
 
     def warnings(self, u_values: int) -> list[str]:  # noqa: ARG002 -- most families have nothing to say
         """What a user should know before training on data whose u takes so many distinct values."""
@@ -131,6 +163,18 @@ def gaussian_kl(posterior: Posterior, mean: Tensor | float = 0.0, log_var: Tenso
         return 0.5 * (posterior.log_var.exp() + (posterior.mean - mean).square() - 1 - posterior.log_var).sum(-1)
     ratio = (posterior.log_var - log_var).exp() + (posterior.mean - mean).square() * (-log_var).exp()
     return 0.5 * (ratio - 1 - posterior.log_var + log_var).sum(-1)
+
+
+def divergence_by_dimension(posterior: Posterior, mean: Tensor | float = 0.0, log_var: Tensor | float = 0.0) -> Tensor:
+    """KL(q ‖ N(mean, diag exp log_var)) of every dimension, shape (batch, d); the standard Gaussian by default."""
+    spread = torch.as_tensor(log_var).to(posterior.mean)
+    ratio = (posterior.log_var - spread).exp() + (posterior.mean - mean).square() * (-spread).exp()
+    return 0.5 * (ratio - 1 - posterior.log_var + spread)
+
+
+def responsibilities(z: Tensor, mixture: Mixture) -> Tensor:
+    """Probability of each component given z, shape (batch, d); result shape (batch, K)."""
+    return (gaussian_log_density(z.unsqueeze(1), *mixture.components) + mixture.log_weights).softmax(1)
 
 
 def elbo_terms(log_likelihood: Tensor, kl: Tensor) -> dict[str, Tensor]:

@@ -41,6 +41,7 @@ class BetaTCVAE(VAE):
         parts = decompose(z, posterior, gaussian_log_density(z, *posterior), self.log_prior(z), weights)
         information, correlation, dimension = (part.mean() for part in parts)
         return {
+            "kl": information + correlation + dimension,
             "loss": reconstruction + self.alpha * information + self.beta * correlation + self.gamma * dimension,
             "reconstruction": reconstruction,
             "mutual_information": information,

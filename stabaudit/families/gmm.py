@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from stabaudit.config import Positive
-from stabaudit.families.base import Problem
+from stabaudit.families.base import Mixture, Problem
 from stabaudit.families.linear import Draws, Inference, LinearModel
 from stabaudit.families.mixture import check_components
 from stabaudit.nets.base import Posterior, bounded
@@ -38,6 +38,14 @@ class GMM(LinearModel):
         self.mixture_logits = nn.Parameter(torch.zeros(components))
         self.mixture_mean = nn.Parameter(torch.randn(components, problem.latent_dim))
         self.mixture_log_var = nn.Parameter(torch.zeros(components, problem.latent_dim))
+
+    def mixture_prior(self) -> Mixture:
+        """The mixture."""
+        return Mixture(*self.components())
+
+    def clusters(self, x: Tensor, u: Tensor) -> Tensor:  # noqa: ARG002 -- this model has no use for u
+        """Exact p(c|x)."""
+        return self.infer(x).log_evidence.softmax(1)
 
     def components(self) -> tuple[Tensor, Posterior]:
         """The learned mixture."""

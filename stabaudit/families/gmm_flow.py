@@ -15,9 +15,9 @@ from zuko.flows import MAF
 
 from stabaudit.config import Positive
 from stabaudit.errors import UsageError
-from stabaudit.families.base import Batch, Family, Problem, gaussian_log_density, point
+from stabaudit.families.base import Batch, Family, Mixture, Problem, gaussian_log_density, point, responsibilities
 from stabaudit.families.mixture import check_components
-from stabaudit.nets.base import Posterior, bounded
+from stabaudit.nets.base import Noise, Posterior, bounded
 
 
 class GMMFlow(Family):
@@ -34,6 +34,7 @@ class GMMFlow(Family):
     """
 
     own: ClassVar = frozenset({"architecture", "likelihood"})
+    exact_likelihood: ClassVar = True
 
     def __init__(
         self,
@@ -68,6 +69,20 @@ class GMMFlow(Family):
         z, log_determinant = self.transform().call_and_ladj(batch.x.flatten(1))
         base, volume = -self.log_base(z).mean(), -log_determinant.mean()
         return {"loss": base + volume, "base": base, "volume": volume}
+
+    def log_weight(self, x: Tensor, u: Tensor, noise: Noise) -> Tensor:  # noqa: ARG002 -- exact
+        """Log p(x)."""
+        z, log_determinant = self.transform().call_and_ladj(x.flatten(1))
+        density: Tensor = self.log_base(z) + log_determinant
+        return density
+
+    def mixture_prior(self) -> Mixture:
+        """The base."""
+        return Mixture(self.mixture_logits.log_softmax(0), Posterior(self.mixture_mean, bounded(self.mixture_log_var)))
+
+    def clusters(self, x: Tensor, u: Tensor) -> Tensor:
+        """Responsibilities in the base."""
+        return responsibilities(self.encode(x, u).mean, self.mixture_prior())
 
     def encode(self, x: Tensor, u: Tensor) -> Posterior:  # noqa: ARG002 -- this flow has no use for u
         """The transformed x, which has no variance."""

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from stabaudit.config import Positive
-from stabaudit.families.base import Batch, Family, Problem, elbo_terms, gaussian_kl, gaussian_log_density, xavier_uniform
+from stabaudit.families.base import Batch, Family, Mixture, Problem, elbo_terms, gaussian_kl, gaussian_log_density, xavier_uniform
 from stabaudit.families.mixture import check_components
 from stabaudit.families.posteriors import PosteriorKind, flow_of, moments, sample
 from stabaudit.nets.base import Noise, Posterior, bounded
@@ -70,6 +70,24 @@ class GMVAE(Family):
         kl_clusters = (clusters * (log_clusters + math.log(self.components))).sum(1)
         expected = [(clusters * value.unflatten(0, clusters.shape)).sum(1) for value in (log_likelihood, kl)]
         return elbo_terms(expected[0], expected[1] + kl_clusters) | {"kl_clusters": kl_clusters.mean()}
+
+    def log_weight(self, x: Tensor, u: Tensor, noise: Noise) -> Tensor:  # noqa: ARG002 -- p(x) does not depend on u
+        """One importance weight per row: a sample of w for every cluster, and the sum over clusters taken exactly."""
+        w, log_density = sample(self.within(x, None), noise, self.flow)
+        log_likelihood = self.likelihood.log_prob(self._for_all_clusters(x), self.decoder(w, None))
+        prior = Posterior(*(parameter.repeat(len(x), 1) for parameter in self.cluster_prior()))
+        log_weight = log_likelihood + gaussian_log_density(w, *prior) - log_density
+        summed: Tensor = log_weight.unflatten(0, (len(x), self.components)).logsumexp(1)
+        return summed - math.log(self.components)
+
+    def clusters(self, x: Tensor, u: Tensor) -> Tensor:  # noqa: ARG002 -- this encoder has no use for u
+        """The classifier's q(y|x)."""
+        return self.log_clusters(x, None).exp()
+
+    def mixture_prior(self) -> Mixture:
+        """Equal weights, and p(w|y)."""
+        prior = self.cluster_prior()
+        return Mixture(prior.mean.new_full((self.components,), -math.log(self.components)), prior)
 
     def encode(self, x: Tensor, u: Tensor) -> Posterior:  # noqa: ARG002 -- this encoder has no use for u
         """Moments of w under q(y|x) q(w|x,y)."""

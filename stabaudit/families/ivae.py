@@ -13,9 +13,18 @@ import torch
 from torch import Tensor, nn
 
 from stabaudit.config import Positive
-from stabaudit.families.base import Batch, Family, Problem, elbo_terms, gaussian_kl, gaussian_log_density, reparameterise
+from stabaudit.families.base import (
+    Batch,
+    Family,
+    Problem,
+    divergence_by_dimension,
+    elbo_terms,
+    gaussian_kl,
+    gaussian_log_density,
+    reparameterise,
+)
 from stabaudit.families.decomposition import decompose, weighted
-from stabaudit.nets.base import MLP, Posterior, bounded
+from stabaudit.nets.base import MLP, Noise, Posterior, bounded
 
 PUBLISHED = (100.0, 1.0, 0.0, 10.0)  # of reconstruction, MI, TC and dimension-wise KL in the published configuration
 
@@ -50,7 +59,7 @@ class IVAE(Family):
         self.sees_u = encoder_u
         self.encoder, self.decoder = problem.networks(problem.u_dim if encoder_u else 0)
         self.likelihood = problem.likelihood
-        self.latent_dim = problem.latent_dim
+        self.latent_dim, self.prior_inputs = problem.latent_dim, problem.u_dim
         self.statistics = {"zero": 1, "learned": 2}[prior_mean]
         hidden = prior_widths if prior_network == "mlp" else ()
         self.prior = MLP([problem.u_dim, *hidden, self.statistics * problem.latent_dim], "leaky-relu")
@@ -60,6 +69,22 @@ class IVAE(Family):
         """p(z|u) for u of shape (batch, k): mean and log-variance, both of shape (batch, d)."""
         *mean, log_var = self.prior(u).chunk(self.statistics, 1)
         return Posterior(mean[0] if mean else log_var.new_zeros(()), bounded(log_var))
+
+    def conditional_priors(self) -> Posterior:
+        """P(z|u) at every one-hot u."""
+        mean, log_var = self.conditional_prior(torch.eye(self.prior_inputs, device=self.prior.out.weight.device))
+        return Posterior(mean.expand_as(log_var), log_var)
+
+    def log_weight(self, x: Tensor, u: Tensor, noise: Noise) -> Tensor:
+        """One importance weight per row."""
+        posterior = self.encode(x, u)
+        z = reparameterise(posterior, noise)
+        log_prior = gaussian_log_density(z, *self.conditional_prior(u))
+        return self.likelihood.log_prob(x, self.decoder(z, None)) + log_prior - gaussian_log_density(z, *posterior)
+
+    def divergence(self, x: Tensor, u: Tensor) -> Tensor:
+        """In closed form."""
+        return divergence_by_dimension(self.encode(x, u), *self.conditional_prior(u))
 
     def warnings(self, u_values: int) -> list[str]:
         """Say when u has too few values for the matrix L of the identifiability theorem (Khemakhem et al. 2019, Theorem 1)."""

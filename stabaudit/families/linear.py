@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from stabaudit.errors import UsageError
 from stabaudit.families import hmc
 from stabaudit.families.base import Batch, Family, Problem, gaussian_log_density
-from stabaudit.nets.base import Posterior
+from stabaudit.nets.base import Noise, Posterior
 from stabaudit.nets.likelihoods import Gaussian
 
 Inference = Literal["exact", "hmc"]
@@ -78,6 +78,7 @@ class LinearModel(Family):
     """
 
     own: ClassVar = frozenset({"architecture"})
+    exact_likelihood: ClassVar = True
     likelihoods: ClassVar = ("gaussian",)
 
     def __init__(self, name: str, problem: Problem, inference: Inference, hmc_samples: int) -> None:
@@ -113,6 +114,10 @@ class LinearModel(Family):
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Negative log-likelihood."""
         return {"loss": -torch.logsumexp(self.infer(batch.x).log_evidence, 1).mean()}
+
+    def log_weight(self, x: Tensor, u: Tensor, noise: Noise) -> Tensor:  # noqa: ARG002 -- exact
+        """Log p(x)."""
+        return torch.logsumexp(self.infer(x).log_evidence, 1)
 
     def encode(self, x: Tensor, u: Tensor) -> Posterior:  # noqa: ARG002 -- this model has no use for u
         """Mean and log-variance of p(z|x)."""

@@ -9,14 +9,16 @@ after another, from z_J down: facet J − s fades in, in the decoder and in the 
 training.
 """
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
 from stabaudit.config import Positive
 from stabaudit.errors import UsageError
-from stabaudit.families.base import Batch, Family, Problem, elbo_terms, gaussian_log_density, reparameterise
+from stabaudit.families.base import Batch, Family, Problem, elbo_terms, gaussian_log_density, reparameterise, responsibilities
 from stabaudit.families.mixture import GaussianMixture, check_components
-from stabaudit.nets.base import Posterior
+from stabaudit.nets.base import Noise, Posterior
 from stabaudit.nets.ladder import Ladder
 
 
@@ -65,6 +67,24 @@ class MFCVAE(Family):
         kl = torch.stack([weight * divergence for weight, divergence in zip(presence, divergences, strict=True)]).sum(0)
         facets = {f"kl_{number}": divergence.mean() for number, divergence in enumerate(divergences, start=1)}
         return elbo_terms(log_likelihood, kl) | facets
+
+    def log_weight(self, x: Tensor, u: Tensor, noise: Noise) -> Tensor:  # noqa: ARG002 -- p(x) does not depend on u
+        """One importance weight per row, over all facets."""
+        posteriors = self.ladder.encode(x, None)
+        latents = [reparameterise(posterior, noise) for posterior in posteriors]
+        log_weight = self.likelihood.log_prob(x, self.ladder.decode(latents, None))
+        for z, posterior, mixture in zip(latents, posteriors, self.mixtures, strict=True):
+            log_weight = log_weight + mixture(z) - gaussian_log_density(z, *posterior)
+        return log_weight
+
+    def clusters(self, x: Tensor, u: Tensor) -> Tensor:  # noqa: ARG002 -- this encoder has no use for u
+        """Responsibilities in the last facet, which comes from the whole encoder."""
+        mixture = cast("GaussianMixture", self.mixtures[-1])
+        return responsibilities(self.ladder.encode(x, None)[-1].mean, mixture.parameters_of())
+
+    def conditional_priors(self) -> Posterior:
+        """The components of the last facet."""
+        return cast("GaussianMixture", self.mixtures[-1]).parameters_of().components
 
     def encode(self, x: Tensor, u: Tensor) -> Posterior:  # noqa: ARG002 -- this encoder has no use for u
         """Posteriors of all facets side by side, z_1 first."""

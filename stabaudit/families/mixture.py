@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from stabaudit.errors import UsageError
-from stabaudit.families.base import gaussian_log_density, xavier_uniform
+from stabaudit.families.base import Mixture, gaussian_log_density, xavier_uniform
 from stabaudit.nets.base import LOG_VAR_BOUND, Posterior, bounded
 
 Fit = Literal["kmeans", "gmm"]
@@ -37,6 +37,10 @@ class GaussianMixture(nn.Module):
         """Log density at z, shape (batch, d); result shape (batch,)."""
         component = gaussian_log_density(z.unsqueeze(1), self.mean, bounded(self.log_var))
         return torch.logsumexp(component + self.logits.log_softmax(0), dim=1)
+
+    def parameters_of(self) -> Mixture:
+        """Weights and components."""
+        return Mixture(self.logits.log_softmax(0), Posterior(self.mean, bounded(self.log_var)))
 
     @torch.no_grad()
     def fit(self, posterior: Posterior, by: Fit) -> None:

@@ -6,9 +6,10 @@ The latents are moments of the true posterior p(z|x). W is determined only up to
 trainings agree no better than turned ones. As σ grows the posterior approaches the prior.
 """
 
+import torch
 from torch import Tensor
 
-from stabaudit.families.base import Problem
+from stabaudit.families.base import Batch, Problem, divergence_by_dimension
 from stabaudit.families.linear import Draws, Inference, LinearModel
 from stabaudit.nets.base import Posterior
 
@@ -24,6 +25,17 @@ class PPCA(LinearModel):
 
     def __init__(self, problem: Problem, *, inference: Inference = "exact", hmc_samples: Draws = 500) -> None:
         super().__init__("ppca", problem, inference, hmc_samples)
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Negative log-likelihood, and the divergence of the whole posterior from the prior."""
+        inferred = self.infer(batch.x)
+        trace = inferred.covariance.diagonal(dim1=-2, dim2=-1).sum(-1) - torch.linalg.slogdet(inferred.covariance).logabsdet
+        kl = 0.5 * (trace + inferred.mean.square().sum(-1) - self.loadings.shape[1])
+        return {"loss": -inferred.log_evidence.mean(), "kl": kl.mean().detach()}
+
+    def divergence(self, x: Tensor, u: Tensor) -> Tensor:
+        """Of each dimension's own posterior."""
+        return divergence_by_dimension(self.encode(x, u))
 
     def components(self) -> tuple[Tensor, Posterior]:
         """One standard Gaussian."""

@@ -16,6 +16,7 @@ from torch import Tensor
 from stabaudit.errors import UsageError
 from stabaudit.families.base import Batch, Problem
 from stabaudit.families.ivae import IVAE
+from stabaudit.nets.base import Noise
 
 Bits = Annotated[int, Field(ge=1, le=16)]
 
@@ -54,6 +55,18 @@ class RademacherVAE(IVAE):
     def warnings(self, u_values: int) -> list[str]:  # noqa: ARG002 -- the u of the data is not used
         """Say when there are too few orthants for the identifiability theorem of the iVAE."""
         return super().warnings(self.orthants)
+
+    def log_weight(self, x: Tensor, u: Tensor, noise: Noise) -> Tensor:  # noqa: ARG002 -- the u of the data is not used
+        """One importance weight per row."""
+        return super().log_weight(x, self.orthant(x), noise)
+
+    def divergence(self, x: Tensor, u: Tensor) -> Tensor:  # noqa: ARG002 -- the u of the data is not used
+        """In closed form."""
+        return super().divergence(x, self.orthant(x))
+
+    def clusters(self, x: Tensor, u: Tensor) -> Tensor:  # noqa: ARG002 -- the u of the data is not used
+        """The orthant, for certain."""
+        return self.orthant(x)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Negative ELBO with its two parts."""

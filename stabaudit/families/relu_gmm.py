@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from stabaudit.config import Positive
 from stabaudit.errors import UsageError
 from stabaudit.families import truncated
-from stabaudit.families.base import Batch, Family, Problem, gaussian_log_density
+from stabaudit.families.base import Batch, Family, Mixture, Problem, gaussian_log_density
 from stabaudit.families.mixture import check_components
-from stabaudit.nets.base import LOG_VAR_BOUND, Posterior, bounded
+from stabaudit.nets.base import LOG_VAR_BOUND, Noise, Posterior, bounded
 from stabaudit.nets.likelihoods import Gaussian
 
 FAR = 1e6  # where the outer pieces end: thousands of the largest standard deviations that `bounded` allows
@@ -59,6 +59,7 @@ class ReLUGMM(Family):
     """
 
     own: ClassVar = frozenset({"architecture"})
+    exact_likelihood: ClassVar = True
     likelihoods: ClassVar = ("gaussian",)
 
     def __init__(self, problem: Problem, *, hidden: Positive = 5, components: Positive = 3) -> None:
@@ -114,6 +115,19 @@ class ReLUGMM(Family):
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Negative log-likelihood."""
         return {"loss": -self.log_likelihood(batch.x).mean()}
+
+    def log_weight(self, x: Tensor, u: Tensor, noise: Noise) -> Tensor:  # noqa: ARG002 -- exact
+        """Log p(x)."""
+        return self.log_likelihood(x)
+
+    def mixture_prior(self) -> Mixture:
+        """The mixture, over one dimension."""
+        components = Posterior(self.mixture_mean.unsqueeze(1), bounded(self.mixture_log_var).unsqueeze(1))
+        return Mixture(self.mixture_logits.log_softmax(0), components)
+
+    def clusters(self, x: Tensor, u: Tensor) -> Tensor:  # noqa: ARG002 -- this model has no use for u
+        """Exact p(c|x)."""
+        return self.pieces(x).log_weight.logsumexp(1).softmax(1)
 
     def encode(self, x: Tensor, u: Tensor) -> Posterior:  # noqa: ARG002 -- this model has no use for u
         """Mean and log-variance of p(z|x), shape (batch, 1)."""

@@ -15,13 +15,15 @@ from stabaudit.config import Positive
 from stabaudit.families.base import (
     Batch,
     Family,
+    Mixture,
     Problem,
     elbo_terms,
     gaussian_log_density,
     reparameterise,
+    responsibilities,
 )
 from stabaudit.families.mixture import FITTED_ROWS, GaussianMixture, check_components
-from stabaudit.nets.base import Posterior
+from stabaudit.nets.base import Noise, Posterior
 
 
 class VaDE(Family):
@@ -59,6 +61,21 @@ class VaDE(Family):
         z = reparameterise(posterior, batch.noise)
         log_likelihood = self.likelihood.log_prob(batch.x, self.decoder(z, batch.noise))
         return elbo_terms(log_likelihood, gaussian_log_density(z, *posterior) - self.mixture(z))
+
+    def log_weight(self, x: Tensor, u: Tensor, noise: Noise) -> Tensor:
+        """One importance weight per row."""
+        posterior = self.encode(x, u)
+        z = reparameterise(posterior, noise)
+        log_prior: Tensor = self.mixture(z)
+        return self.likelihood.log_prob(x, self.decoder(z, None)) + log_prior - gaussian_log_density(z, *posterior)
+
+    def mixture_prior(self) -> Mixture:
+        """The mixture."""
+        return self.mixture.parameters_of()
+
+    def clusters(self, x: Tensor, u: Tensor) -> Tensor:
+        """Responsibilities of the components at the posterior mean."""
+        return responsibilities(self.encode(x, u).mean, self.mixture_prior())
 
     def encode(self, x: Tensor, u: Tensor) -> Posterior:  # noqa: ARG002 -- this encoder has no use for u
         """Posterior q(z|x)."""

@@ -14,12 +14,13 @@ from stabaudit.families.base import (
     Batch,
     Family,
     Problem,
+    divergence_by_dimension,
     elbo_terms,
     gaussian_kl,
     gaussian_log_density,
 )
 from stabaudit.families.posteriors import PosteriorKind, flow_of, moments, sample
-from stabaudit.nets.base import Posterior
+from stabaudit.nets.base import Noise, Posterior
 
 
 class VAE(Family):
@@ -58,6 +59,16 @@ class VAE(Family):
         if self.prior == "gaussian" and self.flow is None:
             return elbo_terms(log_likelihood, gaussian_kl(posterior))
         return elbo_terms(log_likelihood, log_density - self.log_prior(z))
+
+    def log_weight(self, x: Tensor, u: Tensor, noise: Noise) -> Tensor:  # noqa: ARG002 -- p(x) does not depend on u
+        """One importance weight per row."""
+        z, log_density = sample(self.encoder(x, None, None), noise, self.flow)
+        return self.likelihood.log_prob(x, self.decoder(z, None)) + self.log_prior(z) - log_density
+
+    def divergence(self, x: Tensor, u: Tensor) -> Tensor | None:  # noqa: ARG002 -- nor does its prior
+        """In closed form where both are Gaussian."""
+        closed = self.prior == "gaussian" and self.flow is None
+        return divergence_by_dimension(self.encoder(x, None, None)) if closed else None
 
     def encode(self, x: Tensor, u: Tensor) -> Posterior:  # noqa: ARG002 -- this encoder has no use for u
         """Posterior q(z|x)."""

@@ -26,8 +26,12 @@ def active_units(mean: Array) -> Array:
     Returns:
         True for active dimensions, shape (d,).
     """
-    active: Array = mean.astype(np.float64).var(axis=0) >= ACTIVE_UNIT_VARIANCE
-    return active
+    return active(mean.astype(np.float64).var(axis=0))
+
+
+def active(variance: Array) -> Array:
+    """Whether dimensions whose posterior means have these variances are active."""
+    return np.asarray(variance >= ACTIVE_UNIT_VARIANCE)
 
 
 def mutual_information(mean: Array, log_var: Array, *, rng: np.random.Generator) -> float:

@@ -8,6 +8,7 @@ from itertools import groupby
 import numpy as np
 
 from stabaudit.comparison.records import Comparison, Curve, Difference, PositionScore, RunSummary, Score
+from stabaudit.reports.collapse import collapse_section, collapse_summary
 from stabaudit.reports.positions import position_section
 from stabaudit.reports.report import Report, Section
 from stabaudit.reports.words import axes, counted, explain, explain_p, mean_with_interval, number, p_value, score_name
@@ -28,6 +29,8 @@ def comparison_report(comparison: Comparison, *, curves: bool = False) -> Report
         sections.append(_pair_section(comparison, list(scores)))
         positions = [p for p in comparison.positions if (p.run_a, p.run_b) == runs and _says_more(comparison, p)]
         sections += [position_section(" and ".join(dict.fromkeys(runs)), positions)] if positions else []
+        collapse = [score for score in comparison.collapse if runs == (score.run, score.run)]
+        sections += [collapse_section(runs[0], collapse)] if collapse else []
     sections += [
         _difference_section(comparison, list(found)) for _, found in groupby(comparison.differences, lambda d: (d.run_a, d.run_b))
     ]
@@ -35,7 +38,8 @@ def comparison_report(comparison: Comparison, *, curves: bool = False) -> Report
         sections += [
             _curve_section(curve) for curve in comparison.curves if (curve.metric, curve.sample) == ("strong_mcc", "out")
         ]
-    return Report(sections, _records(comparison) | {"pairs": _pair_records(comparison)})
+    dimensions = [asdict(dimension) for dimension in comparison.dimensions]
+    return Report(sections, _records(comparison) | {"pairs": _pair_records(comparison), "dimensions": dimensions})
 
 
 def summary_report(comparison: Comparison) -> Report:
@@ -55,7 +59,10 @@ def summary_report(comparison: Comparison) -> Report:
         words = [f"axes, by strong MCC against the rotation floor, over {counted(len(words), 'run')}: {counts}."]
     k = next((score.k for score in comparison.scores if score.metric == "weak_mcc" and score.k), None)
     header = ["run", "N", "strong MCC [95%]", "floors", f"{score_name('weak_mcc', k)} [95%]", "floor"]
-    return Report([Section("stability, out-of-sample", header, rows, words)], _records(comparison))
+    sections = [Section("stability, out-of-sample", header, rows, words)]
+    if comparison.collapse:
+        sections.append(collapse_summary([run.name for run in comparison.runs], comparison.collapse))
+    return Report(sections, _records(comparison))
 
 
 def _with_floors(score: Score | None) -> list[str]:
@@ -77,6 +84,7 @@ def _records(comparison: Comparison) -> dict[str, list[dict[str, object]]]:
         "differences": [asdict(difference) for difference in comparison.differences],
         "curves": [asdict(curve) for curve in comparison.curves],
         "positions": [asdict(position) for position in comparison.positions],
+        "collapse": [asdict(score) for score in comparison.collapse],
         "warnings": [{"warning": warning} for warning in comparison.warnings],
     }
 

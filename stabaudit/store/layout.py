@@ -19,9 +19,22 @@ def weights(index: int) -> str:
     return f"weights/restart-{index:03d}.safetensors"
 
 
-def of_restart(index: int) -> tuple[str, str, str]:
+def divergence(index: int) -> str:
+    """The divergence of each dimension of a restart, where it comes apart into dimensions."""
+    return f"divergence/restart-{index:03d}.parquet"
+
+
+def prior(index: int) -> str:
+    """The learned mixture prior of a restart, where it has one."""
+    return f"prior/restart-{index:03d}.parquet"
+
+
+def of_restart(index: int) -> tuple[str, ...]:
     """All files of a restart, the latents first."""
-    return latents(index), history(index), weights(index)
+    return latents(index), history(index), weights(index), divergence(index), prior(index)
+
+
+FOLDERS = ("latents", "history", "weights", "divergence", "prior", "checkpoints")
 
 
 def checkpoint(shard: int) -> str:

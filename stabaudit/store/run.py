@@ -190,6 +190,24 @@ class Run:
         self.restart(index)
         return read_history(self.history_path(index))
 
+    def divergence(self, index: int) -> dict[str, Array] | None:
+        """The divergence of each dimension of a restart, by column; None where it does not come apart into dimensions.
+
+        Raises:
+            BadData: where the file is damaged.
+        """
+        file = layout.divergence(index)
+        return read_history(self.folder / file) if file in self.restart(index).files else None
+
+    def prior(self, index: int) -> dict[str, Array] | None:
+        """The learned mixture prior of a restart, by column; None where there is none.
+
+        Raises:
+            BadData: where the file is damaged.
+        """
+        file = layout.prior(index)
+        return read_history(self.folder / file) if file in self.restart(index).files else None
+
     def weights(self, index: int) -> dict[str, Array]:
         """The weights of a restart that is done, by name.
 
@@ -231,6 +249,16 @@ class Run:
         """Write the weights of a restart (see `stabaudit.store.weights`)."""
         self._require_lock(or_delegated=True)
         write_weights(self.weights_path(index), weights)
+
+    def save_divergence(self, index: int, columns: Mapping[str, Array]) -> None:
+        """Write the divergence of each dimension of a restart: columns `dimension` and `kl`, in nats per sample."""
+        self._require_lock(or_delegated=True)
+        write_history(self.folder / layout.divergence(index), columns)
+
+    def save_prior(self, index: int, columns: Mapping[str, Array]) -> None:
+        """Write the learned mixture prior of a restart: columns `weight`, `mean0`…, `log_var0`…, a row per component."""
+        self._require_lock(or_delegated=True)
+        write_history(self.folder / layout.prior(index), columns)
 
     def save_evaluation(self, rows: Evaluation) -> None:
         """Write what is known of the evaluation rows, unless the run has it already.
@@ -288,7 +316,7 @@ class Run:
 
     def _sweep(self) -> None:
         """Delete what an earlier process left behind when it was killed."""
-        for folder in (self.folder, *(self.folder / name for name in ("latents", "history", "weights", "checkpoints"))):
+        for folder in (self.folder, *(self.folder / name for name in layout.FOLDERS)):
             for path in folder.glob(TEMPORARY):
                 path.unlink()
         self._delete_checkpoints()

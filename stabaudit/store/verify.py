@@ -74,6 +74,8 @@ def _unreadable(run: Run, sound: list[str]) -> Iterator[Problem]:
     readers: dict[str, Callable[[Path], object]] = {
         "history": read_history,
         "weights": read_weights,
+        "divergence": read_history,
+        "prior": read_history,
         layout.EVALUATION: read_evaluation,
     }
     for file in sound:

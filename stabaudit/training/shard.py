@@ -16,6 +16,7 @@ from stabaudit.store.latents import Latents
 from stabaudit.store.manifest import Restart
 from stabaudit.store.run import Run
 from stabaudit.training.build import builder
+from stabaudit.training.collapse import collapse, prior_rank
 from stabaudit.training.messages import Progress, Shard
 from stabaudit.training.products import Products
 from stabaudit.training.restarts import Epoch, Restarts, encode, evaluate
@@ -39,11 +40,11 @@ class _History:
         """The loss of every restart in the last epoch; empty before the first has ended."""
         return tuple(self.values["loss"][-1].tolist()) if self.values else ()
 
-    def add(self, epoch: Epoch, seconds: float) -> None:
-        """Take note of an epoch."""
+    def add(self, epoch: Epoch, seconds: float, others: Mapping[str, Array]) -> None:
+        """Take note of an epoch; `others` are values of further columns, shape (restarts,) each."""
         self.step.append(epoch.step)
         self.seconds.append(seconds)
-        for name, values in (epoch.terms | {"learning_rate": np.array(epoch.learning_rates)}).items():
+        for name, values in (epoch.terms | dict(others) | {"learning_rate": np.array(epoch.learning_rates)}).items():
             self.values.setdefault(name, []).append(values)
 
     def of(self, restart: int) -> dict[str, Array]:
@@ -105,7 +106,8 @@ def _train(restarts: Restarts, checkpoint: Path, shard: Shard, report: Callable[
             report(Progress(shard, step, restarts.total_steps, history.last_loss))
 
     while restarts.step < restarts.total_steps and not (history.values and np.isnan(history.last_loss).all()):
-        history.add(restarts.train_epoch(on_step), before + time.monotonic() - start)
+        epoch = restarts.train_epoch(on_step)
+        history.add(epoch, before + time.monotonic() - start, _prior_ranks(restarts))
         if time.monotonic() - saved >= CHECKPOINT_SECONDS:
             saved = time.monotonic()
             tensors, numbers = restarts.state()
@@ -113,6 +115,15 @@ def _train(restarts: Restarts, checkpoint: Path, shard: Shard, report: Callable[
             save_checkpoint(checkpoint, Checkpoint(arrays | history.arrays(), numbers))
     report(Progress(shard, restarts.step, restarts.total_steps, history.last_loss))
     return history
+
+
+def _prior_ranks(restarts: Restarts) -> dict[str, Array]:
+    """Rank and condition number of L of every restart; nothing for families whose prior is a single Gaussian."""
+    if restarts.family.conditional_priors() is None:
+        return {}
+    with torch.inference_mode():
+        ranks = [prior_rank(restarts.module(row).conditional_priors()) for row in range(len(restarts))]
+    return {name: np.array([rank[name] for rank in ranks]) for name in ("prior_rank", "prior_condition")}
 
 
 def _finish(run: Run, restarts: Restarts, row: int, index: int, history: _History, evaluation: Split) -> Restart:  # noqa: PLR0917
@@ -133,6 +144,12 @@ def _finish(run: Run, restarts: Restarts, row: int, index: int, history: _Histor
     run.save_weights(index, {name: tensor.cpu().numpy() for name, tensor in module.state_dict().items()})
     scores = {f"train_{name}": float(past[name][-1]) for name in restarts.terms}
     scores |= {f"evaluation_{name}": value for name, value in evaluate(module, rows_of(evaluation), restart.seed).items()}
+    found = collapse(module, rows_of(evaluation), evaluation.labels, restart.seed)
+    if found.divergence:
+        run.save_divergence(index, found.divergence)
+    if found.prior:
+        run.save_prior(index, found.prior)
+    scores |= found.scores
     return restart.model_copy(update=record | {"state": "done", "detail": "", "scores": scores})
 
 
