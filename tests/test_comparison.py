@@ -161,6 +161,7 @@ def test_what_is_lost_dead_or_double_is_said(make_run):
         "vae: 4 of 5 restarts; restart 4 diverged (loss is NaN at step 7)",
         "vae#1:z2: constant on the rows fitted to, so the correlations count as 0",
         "vae#0 and vae#3 hold the same latents; were they trained from the same seed?",
+        "vae: inactive dimensions, which say nothing of x and match like noise, yet count: vae#1 z2 (1)",
     )
     assert score(comparison, "vae", "strong_mcc").dead_dimensions == ("vae#1:z2",)
 
