@@ -1,11 +1,12 @@
 """Groups of restarts → every score within each group and between each two, and what was noticed on the way."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import accumulate, combinations
 
 import numpy as np
 
-from stabaudit.comparison.collapse import collapse_scores, collapse_warnings, dimension_records
+from stabaudit.comparison.collapse import Facts, collapse_scores, collapse_warnings, dimension_records
 from stabaudit.comparison.grid import evidence_at, position_scores, score_positions, shared_size, together
 from stabaudit.comparison.groups import Group
 from stabaudit.comparison.matches import typical_match
@@ -49,11 +50,14 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
             allow_unequal=settings.allow_unequal,
         )
 
+    facts = [(group.summary.name, group.labels, group.facts) for group in groups if group.facts]
     positions: list[Scored] = []
     against: dict[str, list[AgainstSources]] = {}
     if size is None:
         evidence, same = _evidence(groups, labels, settings)
         scored, streamed = score_all(evidence, rng), evidence.rows is None
+        if streamed:
+            facts = [_with_variances(group, member, evidence) for group, member in zip(groups, members, strict=True)]
         against = _against_sources(groups, members, evidence, settings)
     else:
         latents = [z for group in groups for z in group.latents if not isinstance(z, Stream)]  # grids are never streamed
@@ -82,17 +86,10 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
             *(warning for a, b in between for warning in _seed_warnings(a, b)),
             *_floor_warnings(pairs, streamed=streamed),
             *_doubles(labels, same),
-            *(
-                warning
-                for group in groups
-                if group.facts
-                for warning in collapse_warnings(group.summary.name, group.labels, group.facts)
-            ),
+            *(warning for name, labels, known in facts for warning in collapse_warnings(name, labels, known)),
         ),
-        collapse=tuple(one for group in groups if group.facts for one in collapse_scores(group.summary.name, group.facts)),
-        dimensions=tuple(
-            one for group in groups if group.facts for one in dimension_records(group.summary.name, group.labels, group.facts)
-        ),
+        collapse=tuple(one for name, _, known in facts for one in collapse_scores(name, known)),
+        dimensions=tuple(one for of_run in facts for one in dimension_records(*of_run)),
         floor_draws=settings.floor_draws,
         positions=tuple(position_scores(positions, size, members)) if size else (),
         pairs=(
@@ -102,6 +99,13 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
         ),
         matches=tuple(match for both in zip(groups, members, strict=True) if (match := typical_match(*both, pairs))),
     )
+
+
+def _with_variances(group: Group, member: Member, evidence: Evidence) -> tuple[str, tuple[str, ...], tuple[Facts, ...]]:
+    """What is known of the collapse of streamed restarts, whose variances are those of the rows fitted to."""
+    variances = [evidence.values.marginals[position].scale ** 2 for position in member.positions]
+    known = tuple(replace(facts, variance=variance) for facts, variance in zip(group.facts, variances, strict=True))
+    return group.summary.name, group.labels, known
 
 
 def _evidence(groups: Sequence[Group], labels: Sequence[str], settings: Settings) -> tuple[Evidence, list[Pair]]:

@@ -83,17 +83,17 @@ class MomentSums:
             self._add(latents, part if rows is None else rows[part], min(len(self._chunk), count - start))
 
     def _add(self, latents: Sequence[Array], rows: slice | Array, count: int) -> None:
-        chunk, first = self._chunk[:count], self._n == 0
+        chunk, first, ones = self._chunk[:count], self._n == 0, np.ones(count)
 
         def shifted(restart: int) -> None:
-            block = self._blocks[restart]
-            own = chunk[:, block]
-            own[:] = latents[restart][rows]
+            # Shifted and summed side by side in memory, by a product with ones, before they go between other restarts' columns.
+            block, own = self._blocks[restart], latents[restart][rows].astype(np.float64)
             if first:
                 # Relative to the first row, so that the mean of a constant column is that constant to the last bit.
-                self._shift[block] = own[0] + (own - own[0]).mean(axis=0)
+                self._shift[block] = own[0] + ones @ (own - own[0]) / count
             own -= self._shift[block]
-            self._sum[block] += own.sum(axis=0)
+            self._sum[block] += ones @ own
+            chunk[:, block] = own
 
         def multiply(panel: slice) -> None:
             self._products[panel, panel.start :] += chunk[:, panel].T @ chunk[:, panel.start :]
