@@ -22,7 +22,7 @@ import numpy as np
 from stabaudit.errors import BadData
 from stabaudit.metrics.moments import Moments, moments_of
 from stabaudit.metrics.results import Array
-from stabaudit.metrics.threads import single_threaded
+from stabaudit.metrics.threads import in_parallel
 
 NEGLIGIBLE_VARIANCE = 1e-12
 
@@ -117,8 +117,7 @@ class Halves:
     def of_moments(cls, fit: Moments, score: Moments, sizes: Sequence[int]) -> Self:
         """Cut stacked moments into restarts of the given numbers of dimensions."""
         blocks = tuple(slice(*ends) for ends in pairwise(accumulate(sizes, initial=0)))
-        with single_threaded():
-            return cls(fit, score, blocks, tuple(_marginal(fit, score, block) for block in blocks))
+        return cls(fit, score, blocks, tuple(in_parallel(lambda block: _marginal(fit, score, block), blocks)))
 
     @classmethod
     def of_rows(cls, latents: Sequence[Array], fit: Array | None) -> Self:

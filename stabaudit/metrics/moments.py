@@ -96,7 +96,9 @@ class MomentSums:
             chunk[:, block] = own
 
         def multiply(panel: slice) -> None:
-            self._products[panel, panel.start :] += chunk[:, panel].T @ chunk[:, panel.start :]
+            own = chunk[:, panel]
+            self._products[panel, panel] += own.T @ own  # which numpy knows to be symmetric
+            self._products[panel, panel.stop :] += own.T @ chunk[:, panel.stop :]
 
         in_parallel(shifted, range(len(latents)))
         in_parallel(multiply, self._panels)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from stabaudit.comparison.records import CollapseScore
 from stabaudit.reports.report import Section
-from stabaudit.reports.words import mean_with_interval, number
+from stabaudit.reports.words import counted, mean_with_interval, number
 
 NAMES = {
     "active_units": "active units",
@@ -15,6 +15,7 @@ NAMES = {
     "cluster_nmi": "cluster NMI",
     "prior_rank": "rank of L",
 }
+MANY_RUNS = 6  # more than this and one sentence counts what each would say
 _IN_SHORT = ("active_units", "kl", "mutual_information", "log_likelihood", "cluster_accuracy")
 
 
@@ -34,6 +35,9 @@ def collapse_summary(runs: Sequence[str], scores: Sequence[CollapseScore]) -> Se
         [run, *(_cell(found.get((run, name))) for name in shown)] for run in runs if any((run, name) in found for name in shown)
     ]
     words = [line for run in runs for line in _words([score for score in scores if score.run == run])]
+    if len(words) > MANY_RUNS:
+        runs_said = counted(len(words), "run")
+        words = [f"in {runs_said} some dimensions are collapsed, not active: whatever their scores, they say nothing of x."]
     return Section(
         "collapse, nats per row, mean over restarts", ["run", *(f"{NAMES[name]} [95%]" for name in shown)], rows, words
     )
