@@ -140,7 +140,9 @@ def test_report_of_runs_and_their_families(run, make_run, tmp_path):
     code, out, err = run("report", tmp_path, "--wilcoxon", "--floor-draws", "2")
     assert code == 0
     assert "lonely is left out: 1 of 1 restarts" in err
-    rows = [line.split()[:2] for line in out.splitlines() if line.startswith(("vae-d", "ivae-d")) and ":" not in line]
+    stability, collapse, *_ = out.split("\n\n")
+    rows = [line.split()[:2] for line in stability.splitlines() if line.startswith(("vae-d", "ivae-d"))]
+    assert "ivae-d2   1.00 [1.00, 1.00]" in collapse  # all units active
     assert rows == [["ivae-d2", "3"], ["ivae-d3", "3"], ["vae-d2", "3"], ["vae-d3", "3"]]
     assert "ivae–vae  2  0  0.500   0.500     1.000" in out
 

@@ -62,8 +62,18 @@ def test_gmm_with_one_standard_component_equals_ppca():
     nn.init.zeros_(gmm.mixture_mean)
     gmm.load_state_dict(ppca.state_dict(), strict=False)
     x = torch.randn(20, 5)
-    torch.testing.assert_close(gmm.loss(batch_of(x)), ppca.loss(batch_of(x)))
+    torch.testing.assert_close(gmm.loss(batch_of(x))["loss"], ppca.loss(batch_of(x))["loss"])
     torch.testing.assert_close(gmm.encode(x, None), ppca.encode(x, None))
+
+
+def test_the_divergence_of_ppca_is_that_of_the_whole_posterior():
+    ppca, x = PPCA(problem_of()), torch.randn(20, 5)
+    inferred = ppca.infer(x)
+    d = inferred.mean.shape[-1]
+    posterior = torch.distributions.MultivariateNormal(inferred.mean[:, 0], inferred.covariance[0])
+    prior = torch.distributions.MultivariateNormal(torch.zeros(d), torch.eye(d))
+    expected = torch.distributions.kl_divergence(posterior, prior).mean()
+    torch.testing.assert_close(ppca.loss(batch_of(x))["kl"], expected, rtol=1e-4, atol=1e-5)
 
 
 def test_ppca_reaches_the_closed_form_of_its_maximum():
