@@ -66,6 +66,22 @@ def test_a_run_is_trained_and_said_to_be_done(train):
     assert refused.startswith("stabaudit: error: runs/vae-mlp-small-d2 holds another run: training.steps is 12 there, 13 here.")
 
 
+def test_the_rank_of_the_priors_matrix_is_followed_and_kept_with_prior_and_collapse_scores(train):
+    assert train("vade", "--set", "components=4", "--steps", "12", "--workers", "1", "--quiet")[0] == 0
+    run = Run.open(Path("runs/vade-mlp-small-d2"))
+    history, restart = run.history(0), run.manifest.restarts[0]
+    assert history["prior_rank"].shape == history["loss"].shape
+    assert history["prior_rank"][-1] == restart.scores["prior_rank"] == 3  # of four clusters three differences
+    assert np.isinf(history["prior_condition"]).all()  # k·d is 4
+    assert {"log_likelihood", "clusters", "dead_clusters", "cluster_accuracy", "cluster_nmi"} <= set(restart.scores)
+    prior = run.prior(0)
+    assert prior["weight"].sum() == pytest.approx(1)
+    assert set(prior) == {"weight", "mean0", "mean1", "log_var0", "log_var1"}
+    assert run.divergence(0) is None
+    assert train("vae", "--steps", "12", "--workers", "1", "--quiet")[0] == 0
+    assert Run.open(Path("runs/vae-mlp-small-d2")).divergence(0)["kl"].shape == (2,)
+
+
 def test_one_diverged_restart_is_told_and_is_no_failure(train):
     status, out, err = train("moody:Moody", "--steps", "40", "--set", "mood=diverge", "--out", "run", "--quiet", "--workers", "1")
     assert (status, out) == (0, "")
