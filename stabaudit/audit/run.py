@@ -87,8 +87,7 @@ def run_plan(
 
 def hold_references(plan: Plan, survey: Survey) -> list[Held]:
     """The plan's runs beside the numbers that others reported of them."""
-    scores = survey.comparison.scores
-    return [hold(replace(reference, run=folder_name(reference.run)), scores) for reference in plan.references]
+    return [hold(replace(reference, run=folder_name(reference.run)), survey.comparison) for reference in plan.references]
 
 
 def folder_name(label: str) -> str:

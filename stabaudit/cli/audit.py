@@ -24,7 +24,8 @@ def audit(
         bool, typer.Option("--quick", help="The plan's quick form: everything is run, too little to mean anything.")
     ] = False,
     only: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE[,…]", help="Only these runs; a key given twice allows either value.")
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE[,…]", help="Only these runs; several values of a key allow each of them."),
     ] = None,
     settings: Annotated[
         list[str] | None,
@@ -78,17 +79,20 @@ def audit(
 
 
 def parse_choices(texts: list[str]) -> dict[str, list[str]]:
-    """Alternatives by key from texts like "dataset=mnist,latent_dim=50,latent_dim=90".
+    """Alternatives by key from texts like "dataset=mnist,latent_dim=50,90".
 
     Raises:
-        UsageError: a part without `=`.
+        UsageError: a text that does not begin with `key=`.
     """
     from stabaudit.errors import UsageError
 
     chosen: dict[str, list[str]] = {}
-    for part in ",".join(texts).split(",") if texts else []:
-        key, equals, value = part.partition("=")
-        if not equals or not key:
-            raise UsageError(f"--only {part!r}: expected key=value")
-        chosen.setdefault(key.strip(), []).append(value.strip())
+    for text in texts:
+        key = ""
+        for part in text.split(","):
+            name, equals, value = part.partition("=")
+            key = name.strip() if equals else key  # a part without a key is another value of the one before
+            if not key:
+                raise UsageError(f"--only {part!r}: expected key=value")
+            chosen.setdefault(key, []).append((value if equals else part).strip())
     return chosen

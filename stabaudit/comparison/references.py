@@ -1,12 +1,12 @@
 """Measured scores beside numbers that others have reported."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
-from stabaudit.comparison.records import Score
-from stabaudit.comparison.select import find_score, read_score
+from stabaudit.comparison.records import Comparison
+from stabaudit.comparison.select import find_measured
 from stabaudit.errors import UsageError
 from stabaudit.statistics.gate import parse_score
 
@@ -56,17 +56,17 @@ class Held:
     verdict: Literal["holds it", "above it", "below it", "not measured"]
 
 
-def hold(reference: Reference, scores: Sequence[Score]) -> Held:
+def hold(reference: Reference, comparison: Comparison) -> Held:
     """Hold the score of a run against a reported number."""
     key = parse_score(reference.score)
-    mean = low = high = None
+    name, mean, low, high = reference.score, None, None, None
     with suppress(UsageError):  # a run that could not be scored, or has no sources
-        found = find_score(scores, reference.run, key)
-        mean = read_score(found, key.reading)
-        low, high = found.interval(key.reading) or (None, None)
+        found = find_measured(comparison, reference.run, key)
+        name, mean = found.name, found.value
+        low, high = found.interval or (None, None)
     return Held(
         run=reference.run,
-        score=reference.score,
+        score=name,
         mean=mean,
         ci_low=low,
         ci_high=high,

@@ -168,6 +168,28 @@ def test_the_quick_form_is_trained_and_says_that_it_is_quick(audit):
     assert "deviation: steps = 5, 4 in the plan" in out
 
 
+COLLAPSE = """
+[[reference]]
+score = "active_units"
+source = "Somebody else 2021"
+columns = ["family", "value"]
+rows = [["vae", 1.5]]
+"""
+
+
+@pytest.mark.usefixtures("first")
+def test_scores_of_collapse_can_be_reported_too(audit):
+    Path("published.toml").write_text(PLAN + COLLAPSE.replace('"family"', '"family", "latent_dim"').replace('"vae"', '"vae", 3'))
+    status, out, _ = audit(
+        "published.toml", "--out", "audits/small", "--floor-draws", "5", "--only", "latent_dim=2,3", "--format", "json"
+    )
+    assert status == 0
+    (found,) = strict(out)["references"]
+    (measured,) = [c for c in strict(out)["collapse"] if (c["run"], c["score"]) == (found["run"], "active_units")]
+    assert (found["score"], found["reference"], found["verdict"]) == ("active_units", 1.5, "below it")
+    assert (found["mean"], found["ci_low"], found["ci_high"]) == (measured["mean"], measured["ci_low"], measured["ci_high"])
+
+
 @pytest.mark.usefixtures("first")
 def test_a_run_of_another_configuration_stops_the_audit_before_anything_is_written(audit):
     Path("other.toml").write_text(PLAN.replace("latent_dim = [2, 3]", "latent_dim = [4, 3]").replace("steps = 16", "steps = 17"))
