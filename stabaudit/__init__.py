@@ -1,3 +1,28 @@
-"""If I train this model again, do I get the same representation?"""
+"""If I train this model again, do I get the same representation?
+
+`train`, `compare`, `report`, `check` and `load_run` do what the commands of these names do, and return typed results; see
+`stabaudit.api`. Nothing is loaded before one of them is asked for.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stabaudit.api import check, compare, compare_families, frame, load_run, report, train
+    from stabaudit.errors import StabauditError
 
 __version__ = "0.1.0"
+__all__ = ["StabauditError", "check", "compare", "compare_families", "frame", "load_run", "report", "train"]
+
+
+def __getattr__(name: str) -> object:
+    """Load what is asked for."""
+    if name not in __all__:
+        message = f"module 'stabaudit' has no attribute {name!r}"
+        raise AttributeError(message)
+    return getattr(import_module("stabaudit.errors" if name == "StabauditError" else "stabaudit.api"), name)
+
+
+def __dir__() -> list[str]:
+    """Names that can be asked for."""
+    return sorted([*__all__, "__version__"])

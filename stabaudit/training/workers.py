@@ -7,6 +7,7 @@ worker that dies takes its shard with it, not the run: the shard is reported as 
 import multiprocessing
 import os
 import signal
+import sys
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -68,7 +69,8 @@ class _Worker:
     def __init__(self, context: Any) -> None:  # noqa: ANN401 -- the types of contexts are private
         self.connection, theirs = context.Pipe()
         self._process = context.Process(target=_work, args=(theirs,), daemon=True)
-        self._process.start()
+        with _without_main():
+            self._process.start()
         theirs.close()
         self.alive = True
         self._shard: Shard | None = None
@@ -95,6 +97,19 @@ class _Worker:
         self._process.join(patience)
         self._process.terminate()
         self._process.join()
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Let workers not import the caller's script, of which they need nothing: so it works without `if __name__ == "__main__"`."""
+    main = vars(sys.modules["__main__"])
+    hidden = {name: main[name] for name in ("__spec__", "__file__") if name in main}
+    main.pop("__file__", None)
+    main["__spec__"] = None
+    try:
+        yield
+    finally:
+        main.update(hidden)
 
 
 @contextmanager

@@ -1,0 +1,258 @@
+"""The library: what the commands do, as functions that return typed results.
+
+    import stabaudit
+
+    run = stabaudit.train("vade", data="digits", latent_dim=4, restarts=5, out="runs/vade")
+    found = stabaudit.compare(run.folder)
+    print(stabaudit.frame(found.scores))
+
+A command parses its options, calls one of these functions and renders what comes back. As on the command line, a score comes with
+its floors and a mean over pairs with its interval; what a user did wrong is a `StabauditError` that says so in one line.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, is_dataclass, replace
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stabaudit.comparison.baseline import as_baseline, read_baseline, require_comparable
+from stabaudit.comparison.compare import compare as compare_groups
+from stabaudit.comparison.gates import Gate, judge_against, judge_requirement
+from stabaudit.comparison.groups import read_groups
+from stabaudit.comparison.records import Comparison
+from stabaudit.comparison.score_table import read_score_table
+from stabaudit.comparison.settings import DEFAULT_SETTINGS, Settings
+from stabaudit.comparison.survey import Survey, survey
+from stabaudit.config import checked
+from stabaudit.errors import UsageError
+from stabaudit.reports.survey import family_tests
+from stabaudit.statistics.families import FamilyTests
+from stabaudit.statistics.families import compare_families as statistics_of_families
+from stabaudit.statistics.gate import Verdict, parse_requirement, worst
+from stabaudit.statistics.signed_rank import Zeros
+from stabaudit.store.run import Run
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from stabaudit.training.messages import Event
+
+AnyPath = str | PathLike[str]
+
+
+def load_run(path: AnyPath) -> Run:
+    """Open a run folder for reading: its manifest, latents, histories, weights.
+
+    Raises:
+        BadRun: no such folder, not a run, a damaged manifest or one of a newer schema.
+    """
+    return Run.open(Path(path))
+
+
+def train(
+    family: str | type,
+    data: AnyPath = "digits",
+    *,
+    out: AnyPath | None = None,
+    workers: int | None = None,
+    data_dir: AnyPath | None = None,
+    download: bool = False,
+    on_event: "Callable[[Event], None]" = lambda _: None,
+    on_tick: Callable[[], None] = lambda: None,
+    **recipe: object,
+) -> Run:
+    """Train N restarts of a model family and keep their latents; finishes what an interrupted call has begun.
+
+    Args:
+        family: a registered name, `package.module:Class`, or the class itself, of a module that can be imported.
+        data: a registered name, or the path of a file.
+        out: the run folder; runs/FAMILY-ARCH-DATA-dD by default.
+        workers: worker processes; one per core by default.
+        data_dir: folder with published data files.
+        download: fetch published data files that are missing.
+        on_event: is told of progress and of shards that end (see `stabaudit.training.messages`).
+        on_tick: is called several times a second.
+        recipe: other fields of `stabaudit.training.prepare.Recipe`: latent_dim, restarts, seed, epochs or steps, batch_size, lr,
+            arch, likelihood, exact, settings, …
+
+    Returns:
+        The run. A restart that diverged or failed is recorded there and does not stop the others.
+
+    Raises:
+        StabauditError: an unknown name or option, data that cannot be read, a folder that holds another run.
+    """
+    from stabaudit.training.prepare import Recipe, prepare  # noqa: PLC0415 -- torch is not needed for the other functions
+    from stabaudit.training.train import Job  # noqa: PLC0415
+    from stabaudit.training.train import train as train_runs  # noqa: PLC0415
+    from stabaudit.training.workers import default_workers  # noqa: PLC0415
+
+    asked = checked(Recipe, {"family": _named(family), "data": str(data)} | recipe, "train")
+    prepared = prepare(asked, data_dir=None if data_dir is None else Path(data_dir), download=download)
+    job = Job(prepared, Path("runs") / prepared.name if out is None else Path(out))
+    (run,) = train_runs([job], workers or default_workers(), on_event, on_tick)
+    return run
+
+
+def compare(*selectors: AnyPath, settings: Settings = DEFAULT_SETTINGS, **changed: Any) -> Comparison:  # noqa: ANN401 -- fields of Settings
+    """Compare restarts within runs and between runs.
+
+    Args:
+        selectors: run folders, one restart of a run (`runs/vade#3`) or latents files.
+        settings: how pairs are scored.
+        changed: fields of `Settings` that are to differ: k, correlation, floor_draws, seed, allow_unequal, memory.
+
+    Raises:
+        BadRun: a folder that is no run, or a restart that it does not hold.
+        BadData: a file that cannot be read, rows that do not match, unequal dimensions, nothing to compare.
+        UsageError: the same thing named twice, or an unknown setting.
+    """
+    settings = _changed(settings, changed)
+    return compare_groups(read_groups([str(selector) for selector in selectors], settings.memory), settings)
+
+
+@dataclass(frozen=True)
+class Reported:
+    """Runs, each compared within itself, and their families against each other.
+
+    Args:
+        survey: the runs.
+        tests: exact Wilcoxon signed-rank tests over configurations; None where they were not asked for.
+    """
+
+    survey: Survey
+    tests: FamilyTests | None
+
+    @property
+    def comparison(self) -> Comparison:
+        """All scores, each of a run within itself."""
+        return self.survey.comparison
+
+
+def report(
+    *paths: AnyPath,
+    wilcoxon: bool = False,
+    score: str = "strong_mcc",
+    zeros: Zeros = "pratt",
+    settings: Settings = DEFAULT_SETTINGS,
+    **changed: Any,  # noqa: ANN401 -- fields of Settings
+) -> Reported:
+    """Score every run below some paths, and test model families against each other.
+
+    Args:
+        paths: run folders, or folders above them; "runs" by default.
+        wilcoxon: whether to test families.
+        score: on which score, as on the command line: "strong_mcc", "weak_mcc@all.in", "strong_mcc.adjusted".
+        zeros: what the signed-rank test does with differences of zero.
+        settings: how pairs are scored.
+        changed: fields of `Settings` that are to differ.
+
+    Raises:
+        UsageError: a path that is not there, an unknown score, families that cannot be tested.
+        BadRun: no runs, or a damaged one.
+        BadData: latents that cannot be scored.
+    """
+    found = survey([Path(path) for path in paths or ("runs",)], _changed(settings, changed))
+    return Reported(found, family_tests(found, score, zeros) if wilcoxon else None)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Gates on a run.
+
+    Args:
+        verdict: over all gates: one failure fails all, and one that is not sure leaves all unsure.
+        gates: each of them.
+        comparison: what they were held against.
+    """
+
+    verdict: Verdict
+    gates: tuple[Gate, ...]
+    comparison: Comparison
+
+
+def check(
+    path: AnyPath,
+    *,
+    require: Sequence[str] = (),
+    baseline: AnyPath | None = None,
+    margin: float = 0.02,
+    settings: Settings = DEFAULT_SETTINGS,
+    **changed: Any,  # noqa: ANN401 -- fields of Settings
+) -> Checked:
+    """Hold a run against bounds and against a baseline that `stabaudit check --update-baseline` wrote.
+
+    Args:
+        path: the run folder.
+        require: bounds that scores must keep: "strong_mcc>=0.6".
+        baseline: its file.
+        margin: loss of strong and weak MCC that the baseline allows.
+        settings: how pairs are scored.
+        changed: fields of `Settings` that are to differ.
+
+    Raises:
+        UsageError: nothing to check, a requirement that cannot be read, a score that the run has not, a baseline that is missing,
+            damaged or not comparable.
+        BadRun: a folder that is no run.
+        BadData: latents that cannot be scored.
+    """
+    if not require and baseline is None:
+        raise UsageError("nothing to check: give a requirement, a baseline, or both")
+    settings = _changed(settings, changed)
+    requirements = [parse_requirement(text) for text in require]
+    old = None if baseline is None else read_baseline(Path(baseline))
+    comparison = compare_groups(read_groups([str(path)], settings.memory), settings)
+    gates = [judge_requirement(comparison, requirement) for requirement in requirements]
+    if old is not None and baseline is not None:
+        require_comparable(old, as_baseline(comparison, settings, load_run(path).manifest.config), Path(baseline))
+        gates += judge_against(comparison, old, margin)
+    return Checked(worst([gate.verdict for gate in gates]), tuple(gates), comparison)
+
+
+def compare_families(table: AnyPath, *, score: str | None = None, zeros: Zeros = "pratt") -> FamilyTests:
+    """Test model families against each other over the configurations of a table of scores.
+
+    Args:
+        table: a CSV or Parquet file with a row per family and configuration.
+        score: its column; by default "mcc", or the only one that there is.
+        zeros: what the signed-rank test does with differences of zero.
+
+    Raises:
+        BadData: a file that cannot be read, or values that are no scores.
+        UsageError: columns that are missing, or a score that is not named.
+    """
+    values, name = read_score_table(Path(table), score)
+    return statistics_of_families(values, score=name, zeros=zeros)
+
+
+def frame(records: Sequence[object]) -> "DataFrame":
+    """Typed results as a pandas frame, a row for each and a column for each field.
+
+    Args:
+        records: dataclasses of one kind: `comparison.scores`, `comparison.differences`, `reported.tests.tests`, …
+
+    >>> from stabaudit.comparison.records import DimensionRecord
+    >>> frame([DimensionRecord("vae", "vae#0", 0, variance=0.9, active=True, kl=None)]).loc[0, "variance"].item()
+    0.9
+    """
+    from pandas import DataFrame  # noqa: PLC0415 -- half a second that only frames need
+
+    return DataFrame([asdict(record) if is_dataclass(record) and not isinstance(record, type) else record for record in records])
+
+
+def _changed(settings: Settings, changed: dict[str, Any]) -> Settings:
+    try:
+        return replace(settings, **changed)
+    except TypeError as error:
+        raise UsageError(f"settings: {', '.join(changed)}: expected fields of {settings}") from error
+
+
+def _named(family: str | type) -> str:
+    """A family as workers can find it."""
+    if isinstance(family, str):
+        return family
+    if family.__module__ == "__main__" or "." in family.__qualname__:
+        raise UsageError(
+            f"{family.__name__}: workers cannot import it from here; put the class at the top of a module of its own"
+        )
+    return f"{family.__module__}:{family.__qualname__}"
