@@ -1,4 +1,4 @@
-"""The example in README.md of a family of one's own, run as it stands there."""
+"""Examples in README.md, run as they stand there."""
 
 import json
 import re
@@ -47,3 +47,13 @@ def test_the_example_trains_in_worker_processes_and_is_compared(example, tmp_pat
     assert weight_at_the_end == pytest.approx([r.scores["train_kl"] for r in run.manifest.restarts], rel=1e-4)
     found = json.loads(stabaudit("compare", "run", "--format", "json"))
     assert {score["restarts"] for score in found["scores"]} == {3}
+
+
+def test_python_examples_run(tmp_path):
+    examples = re.findall(r"^<!-- runnable -->\n```python\n(.*?)^```", README.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    assert examples
+    for example in examples:
+        program = [sys.executable, "-P", "-W", "error", "-c", example]
+        done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "strong_mcc" in done.stdout
