@@ -18,7 +18,7 @@ class BetaVAE(VAE):
     Args:
         problem: what it is built for.
         beta: weight of the divergence.
-        posterior: "gaussian" or "realnvp".
+        posterior: "gaussian" (diagonal), "full" (covariance) or "realnvp".
     """
 
     def __init__(self, problem: Problem, *, beta: PositiveFloat = 4.0, posterior: PosteriorKind = "gaussian") -> None:

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from stabaudit.config import Positive
-from stabaudit.families.base import Batch, Family, Mixture, Problem, elbo_terms, gaussian_kl, gaussian_log_density, xavier_uniform
+from stabaudit.families.base import Batch, Family, Mixture, Problem, elbo_terms, gaussian_log_density, xavier_uniform
 from stabaudit.families.mixture import check_components
-from stabaudit.families.posteriors import PosteriorKind, flow_of, moments, sample
+from stabaudit.families.posteriors import PosteriorKind, closed_kl, flow_of, moments, sample
 from stabaudit.nets.base import Noise, Posterior, bounded
 
 
@@ -26,7 +26,7 @@ class GMVAE(Family):
     Args:
         problem: what it is built for.
         components: number K of clusters.
-        posterior: of w, "gaussian" or "realnvp".
+        posterior: of w, "gaussian" (diagonal), "full" (covariance) or "realnvp".
     """
 
     mixture_mean: Tensor
@@ -65,7 +65,8 @@ class GMVAE(Family):
         w, log_density = sample(posterior, batch.noise, self.flow)
         log_likelihood = self.likelihood.log_prob(self._for_all_clusters(batch.x), self.decoder(w, batch.noise))
         prior = Posterior(*(parameter.repeat(len(batch.x), 1) for parameter in self.cluster_prior()))
-        kl = gaussian_kl(posterior, *prior) if self.flow is None else log_density - gaussian_log_density(w, *prior)
+        kl = closed_kl(posterior, self.flow, *prior)
+        kl = log_density - gaussian_log_density(w, *prior) if kl is None else kl
         clusters = log_clusters.exp()
         kl_clusters = (clusters * (log_clusters + math.log(self.components))).sum(1)
         expected = [(clusters * value.unflatten(0, clusters.shape)).sum(1) for value in (log_likelihood, kl)]

@@ -1,7 +1,7 @@
 """iVAE: a VAE whose prior is conditioned on an auxiliary variable u (Khemakhem et al. 2019, eq. 8).
 
-Maximises E_q(z|x,u) [log p(x|z) + log p(z|u) − log q(z|x,u)], the divergence in closed form. p(z|u) is a diagonal Gaussian: with
-zero mean its sufficient statistic is z² (k = 1), with a learned mean z and z² (k = 2).
+Maximises E_q(z|x,u) [log p(x|z) + log p(z|u) − log q(z|x,u)], the divergence between Gaussians in closed form. p(z|u) is
+a diagonal Gaussian: with zero mean its sufficient statistic is z² (k = 1), with a learned mean z and z² (k = 2).
 
 The code published with the paper maximises something else, with the divergence in the three parts of Chen et al. 2018 and q(z)
 estimated by minibatch weighted sampling: 100·log p(x|z) − 1·MI − 0·TC − 10·dimension-wise KL. That is the option `weights`.
@@ -13,17 +13,17 @@ import torch
 from torch import Tensor, nn
 
 from stabaudit.config import Positive
+from stabaudit.errors import UsageError
 from stabaudit.families.base import (
     Batch,
     Family,
     Problem,
     divergence_by_dimension,
     elbo_terms,
-    gaussian_kl,
     gaussian_log_density,
-    reparameterise,
 )
 from stabaudit.families.decomposition import decompose, weighted
+from stabaudit.families.posteriors import PosteriorKind, closed_kl, flow_of, moments, sample
 from stabaudit.nets.base import MLP, Noise, Posterior, bounded
 
 PUBLISHED = (100.0, 1.0, 0.0, 10.0)  # of reconstruction, MI, TC and dimension-wise KL in the published configuration
@@ -39,6 +39,10 @@ class IVAE(Family):
         prior_widths: hidden sizes of that network.
         encoder_u: the encoder sees u besides x.
         weights: "elbo" or "published", see above.
+        posterior: "gaussian" (diagonal, as in the paper), "full" (covariance) or "realnvp".
+
+    Raises:
+        UsageError: the published objective with another posterior than the diagonal one, which its three parts need.
     """
 
     needs_u: ClassVar[bool] = True
@@ -52,12 +56,16 @@ class IVAE(Family):
         prior_widths: tuple[Positive, ...] = (50, 50),
         encoder_u: bool = True,
         weights: Literal["elbo", "published"] = "elbo",
+        posterior: PosteriorKind = "gaussian",
     ) -> None:
         super().__init__()
+        if weights == "published" and posterior != "gaussian":
+            raise UsageError(f"weights=published needs the diagonal posterior, not {posterior!r}; use posterior=gaussian")
         self.weights = weights
         self.rows = problem.rows
         self.sees_u = encoder_u
         self.encoder, self.decoder = problem.networks(problem.u_dim if encoder_u else 0)
+        self.flow = flow_of(posterior, problem.latent_dim)
         self.likelihood = problem.likelihood
         self.latent_dim, self.prior_inputs = problem.latent_dim, problem.u_dim
         self.statistics = {"zero": 1, "learned": 2}[prior_mean]
@@ -77,14 +85,13 @@ class IVAE(Family):
 
     def log_weight(self, x: Tensor, u: Tensor, noise: Noise) -> Tensor:
         """One importance weight per row."""
-        posterior = self.encode(x, u)
-        z = reparameterise(posterior, noise)
+        z, log_density = sample(self.base(x, u, None), noise, self.flow)
         log_prior = gaussian_log_density(z, *self.conditional_prior(u))
-        return self.likelihood.log_prob(x, self.decoder(z, None)) + log_prior - gaussian_log_density(z, *posterior)
+        return self.likelihood.log_prob(x, self.decoder(z, None)) + log_prior - log_density
 
-    def divergence(self, x: Tensor, u: Tensor) -> Tensor:
-        """In closed form."""
-        return divergence_by_dimension(self.encode(x, u), *self.conditional_prior(u))
+    def divergence(self, x: Tensor, u: Tensor) -> Tensor | None:
+        """In closed form where the posterior is diagonal."""
+        return None if self.flow is not None else divergence_by_dimension(self.base(x, u, None), *self.conditional_prior(u))
 
     def warnings(self, u_values: int) -> list[str]:
         """Say when u has too few values for the matrix L of the identifiability theorem (Khemakhem et al. 2019, Theorem 1)."""
@@ -95,20 +102,24 @@ class IVAE(Family):
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Negative ELBO, or the published objective, with the two parts of the ELBO."""
-        posterior: Posterior = self.encoder(batch.x, batch.u if self.sees_u else None, batch.noise)
-        z = reparameterise(posterior, batch.noise)
+        posterior = self.base(batch.x, batch.u, batch.noise)
+        z, log_density = sample(posterior, batch.noise, self.flow)
         log_likelihood = self.likelihood.log_prob(batch.x, self.decoder(z, batch.noise))
         prior = self.conditional_prior(batch.u)
-        terms = elbo_terms(log_likelihood, gaussian_kl(posterior, *prior))
+        log_prior, kl = gaussian_log_density(z, *prior), closed_kl(posterior, self.flow, *prior)
+        terms = elbo_terms(log_likelihood, log_density - log_prior if kl is None else kl)
         if self.weights == "elbo":
             return terms
-        log_density, log_prior = gaussian_log_density(z, *posterior), gaussian_log_density(z, *prior)
         parts = decompose(z, posterior, log_density, log_prior, weighted(z, self.rows))
         of_reconstruction, *of_parts = PUBLISHED
         divergence = torch.stack([weight * part.mean() for weight, part in zip(of_parts, parts, strict=True)]).sum()
         return terms | {"loss": of_reconstruction * terms["reconstruction"] + divergence}
 
+    def base(self, x: Tensor, u: Tensor, noise: Noise | None) -> Posterior:
+        """The encoder's Gaussian, which is the posterior itself where there is no flow."""
+        posterior: Posterior = self.encoder(x, u if self.sees_u else None, noise)
+        return posterior
+
     def encode(self, x: Tensor, u: Tensor) -> Posterior:
         """Posterior q(z|x,u), or q(z|x) when the encoder does not see u."""
-        posterior: Posterior = self.encoder(x, u if self.sees_u else None, None)
-        return posterior
+        return moments(self.base(x, u, None), self.flow)

@@ -28,7 +28,7 @@ class LIDMVAE(GMVAE):
         means: of the clusters: "embedded", the unit vectors e_1 … e_K with one Σ for all, or "learned", as in the GMVAE.
         convex_widths: hidden sizes of both input-convex networks.
         alpha: smallest slope of both.
-        posterior: of w, "gaussian" or "realnvp".
+        posterior: of w, "gaussian" (diagonal), "full" (covariance) or "realnvp".
 
     Raises:
         UsageError: embedded means of more clusters than there are dimensions.

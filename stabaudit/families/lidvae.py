@@ -18,7 +18,7 @@ class LIDVAE(VAE):
         problem: what it is built for.
         convex_widths: hidden sizes of both input-convex networks.
         alpha: smallest slope of both.
-        posterior: "gaussian" or "realnvp".
+        posterior: "gaussian" (diagonal), "full" (covariance) or "realnvp".
     """
 
     def __init__(

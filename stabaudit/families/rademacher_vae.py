@@ -60,7 +60,7 @@ class RademacherVAE(IVAE):
         """One importance weight per row."""
         return super().log_weight(x, self.orthant(x), noise)
 
-    def divergence(self, x: Tensor, u: Tensor) -> Tensor:  # noqa: ARG002 -- the u of the data is not used
+    def divergence(self, x: Tensor, u: Tensor) -> Tensor | None:  # noqa: ARG002 -- the u of the data is not used
         """In closed form."""
         return super().divergence(x, self.orthant(x))
 

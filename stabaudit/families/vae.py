@@ -1,8 +1,8 @@
 """VAE: E_q log p(x|z) − KL(q(z|x) ‖ p(z)) with a fixed prior (Kingma & Welling 2014).
 
-The prior is N(0, I), or a standard Laplace distribution (Khemakhem et al. 2019, §5); the posterior is a diagonal Gaussian, or a
-RealNVP applied to one (Wang et al. 2021, §4.1). The divergence between Gaussians is in closed form; any other is estimated from
-the one sample that the reconstruction uses.
+The prior is N(0, I), or a standard Laplace distribution (Khemakhem et al. 2019, §5); the posterior is a diagonal Gaussian, one
+with a full covariance, or a RealNVP applied to one (Wang et al. 2021, §4.1). The divergence between Gaussians is in closed form;
+any other is estimated from the one sample that the reconstruction uses.
 """
 
 import math
@@ -16,10 +16,9 @@ from stabaudit.families.base import (
     Problem,
     divergence_by_dimension,
     elbo_terms,
-    gaussian_kl,
     gaussian_log_density,
 )
-from stabaudit.families.posteriors import PosteriorKind, flow_of, moments, sample
+from stabaudit.families.posteriors import PosteriorKind, closed_kl, flow_of, moments, sample
 from stabaudit.nets.base import Noise, Posterior
 
 
@@ -29,7 +28,7 @@ class VAE(Family):
     Args:
         problem: what it is built for.
         prior: "gaussian" for N(0, I) or "laplace" for independent Laplace(0, 1).
-        posterior: "gaussian" or "realnvp".
+        posterior: "gaussian" (diagonal), "full" (covariance) or "realnvp".
     """
 
     def __init__(
@@ -56,9 +55,8 @@ class VAE(Family):
         posterior: Posterior = self.encoder(batch.x, None, batch.noise)
         z, log_density = sample(posterior, batch.noise, self.flow)
         log_likelihood = self.likelihood.log_prob(batch.x, self.decoder(z, batch.noise))
-        if self.prior == "gaussian" and self.flow is None:
-            return elbo_terms(log_likelihood, gaussian_kl(posterior))
-        return elbo_terms(log_likelihood, log_density - self.log_prior(z))
+        kl = closed_kl(posterior, self.flow) if self.prior == "gaussian" else None
+        return elbo_terms(log_likelihood, log_density - self.log_prior(z) if kl is None else kl)
 
     def log_weight(self, x: Tensor, u: Tensor, noise: Noise) -> Tensor:  # noqa: ARG002 -- p(x) does not depend on u
         """One importance weight per row."""
@@ -66,7 +64,7 @@ class VAE(Family):
         return self.likelihood.log_prob(x, self.decoder(z, None)) + self.log_prior(z) - log_density
 
     def divergence(self, x: Tensor, u: Tensor) -> Tensor | None:  # noqa: ARG002 -- nor does its prior
-        """In closed form where both are Gaussian."""
+        """In closed form where both are diagonal Gaussians."""
         closed = self.prior == "gaussian" and self.flow is None
         return divergence_by_dimension(self.encoder(x, None, None)) if closed else None
 

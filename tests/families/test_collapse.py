@@ -103,7 +103,14 @@ def from_prior(family, u, count, generator):
 
 @pytest.mark.parametrize(
     ("kind", "options"),
-    [(VAE, {}), (VAE, {"posterior": "realnvp"}), (IVAE, {}), (VaDE, {"components": 3}), (GMVAE, {"components": 3})],
+    [
+        (VAE, {}),
+        (VAE, {"posterior": "realnvp"}),
+        (IVAE, {}),
+        (IVAE, {"posterior": "full"}),
+        (VaDE, {"components": 3}),
+        (GMVAE, {"components": 3}),
+    ],
 )
 @torch.no_grad()
 def test_weights_estimate_the_density_that_samples_of_the_prior_do(small, kind, options):

@@ -17,8 +17,13 @@ from stabaudit.training.restarts import Restarts, Rows, encode
 
 U_DIM, ROWS = 3, 96
 OPTIONS = {  # sizes that suit the small data, and what deserves a contract of its own
-    "vae": [{}, {"prior": "laplace"}, {"posterior": "realnvp"}],
-    "ivae": [{}, {"prior_mean": "learned", "prior_network": "mlp", "encoder_u": "false"}, {"weights": "published"}],
+    "vae": [{}, {"prior": "laplace"}, {"posterior": "realnvp"}, {"posterior": "full"}],
+    "ivae": [
+        {},
+        {"prior_mean": "learned", "prior_network": "mlp", "encoder_u": "false"},
+        {"weights": "published"},
+        {"posterior": "full"},
+    ],
     "vade": [{"components": "5"}],
     "mfcvae": [{"components": "5"}, {"components": "5", "progressive": "true"}],
     "gmvae": [{"components": "3"}, {"components": "3", "posterior": "realnvp"}],

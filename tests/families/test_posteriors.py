@@ -1,4 +1,4 @@
-"""RealNVP posteriors: the density against the Jacobian's determinant, moments against sampling, and what a flow buys."""
+"""Posteriors: densities against the Jacobian's determinant and torch's Gaussians, moments against sampling, what a flow buys."""
 
 import math
 
@@ -8,7 +8,8 @@ import torch
 from stabaudit.config import Training
 from stabaudit.errors import UsageError
 from stabaudit.families.base import gaussian_log_density
-from stabaudit.families.posteriors import flow_of, moments, sample
+from stabaudit.families.ivae import IVAE
+from stabaudit.families.posteriors import Correlation, closed_kl, flow_of, moments, sample
 from stabaudit.families.vae import VAE
 from stabaudit.nets.base import Posterior
 from stabaudit.training.restarts import Restarts, Rows, encode
@@ -80,7 +81,7 @@ def test_a_flow_fits_a_correlated_posterior_that_a_diagonal_gaussian_cannot(smal
 
     training = Training(epochs=12, batch_size=100, learning_rate=1e-2)
     bounds = {}
-    for kind in ("gaussian", "realnvp"):
+    for kind in ("gaussian", "full", "realnvp"):
         restarts = Restarts(lambda kind=kind: build(kind), [0], rows, training)
         for _ in range(12):
             restarts.train_epoch()
@@ -88,6 +89,46 @@ def test_a_flow_fits_a_correlated_posterior_that_a_diagonal_gaussian_cannot(smal
             bounds[kind] = -sum(small.terms(restarts.module(0), rows, seed)["loss"].item() for seed in range(10)) / 10
     assert bounds["gaussian"] == pytest.approx(evidence - gap, abs=0.1)
     assert evidence - 0.2 < bounds["realnvp"] < evidence + 0.05
+    assert evidence - 0.1 < bounds["full"] < evidence + 0.05  # the true posterior is one of these
+
+
+def joint(base, flow):
+    """The Gaussian that a full posterior is, row by row."""
+    matrix = torch.eye(flow.dim) + flow.matrix(torch.cat(base, 1))
+    return torch.distributions.MultivariateNormal(base.mean, scale_tril=matrix * (base.log_var / 2).exp().unsqueeze(1))
+
+
+def wild_correlation(d):
+    torch.manual_seed(1)
+    flow = Correlation(d).double()
+    torch.nn.init.normal_(flow.below.out.weight)
+    torch.nn.init.normal_(flow.below.out.bias)
+    return flow
+
+
+def test_a_full_posterior_is_a_gaussian(small):
+    """Density, divergence and moments are those that torch gives the same Gaussian."""
+    flow, base = wild_correlation(4), posterior(5, 4)
+    q = joint(base, flow)
+    z, log_q = sample(base, small.noise(), flow)
+    torch.testing.assert_close(log_q, q.log_prob(z))
+    prior = posterior(5, 4, spread=0.5)
+    p = torch.distributions.MultivariateNormal(prior.mean, torch.diag_embed(prior.log_var.exp()))
+    torch.testing.assert_close(closed_kl(base, flow, *prior), torch.distributions.kl_divergence(q, p))
+    found = moments(base, flow)
+    torch.testing.assert_close(found.mean, q.mean)
+    torch.testing.assert_close(found.log_var.exp(), q.variance)
+
+
+def test_a_full_posterior_starts_almost_diagonal():
+    torch.manual_seed(0)
+    base, flow = posterior(3, 4), Correlation(4).double()
+    torch.testing.assert_close(moments(base, flow), base, rtol=0, atol=0.1)
+
+
+def test_the_published_objective_needs_the_diagonal_posterior(small):
+    with pytest.raises(UsageError, match="weights=published needs the diagonal posterior, not 'full'"):
+        small.family(IVAE, of=small.problem(d=2), weights="published", posterior="full")
 
 
 def test_one_dimension_has_no_second_half(small):
