@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from stabaudit.comparison.baseline import as_baseline, read_baseline, require_comparable
 from stabaudit.comparison.compare import compare as compare_groups
-from stabaudit.comparison.gates import Gate, judge_against, judge_requirement
+from stabaudit.comparison.gates import Gate, judge_against, judge_requirement, only_run, survey_for_gates
 from stabaudit.comparison.groups import read_groups
 from stabaudit.comparison.records import Comparison
 from stabaudit.comparison.score_table import read_score_table
@@ -100,7 +100,8 @@ def compare(*selectors: AnyPath, settings: Settings = DEFAULT_SETTINGS, **change
     Args:
         selectors: run folders, one restart of a run (`runs/vade#3`) or latents files.
         settings: how pairs are scored.
-        changed: fields of `Settings` that are to differ: k, correlation, floor_draws, seed, allow_unequal, memory.
+        changed: fields of `Settings` that are to differ: k, correlation, floor_draws, seed,
+            allow_unequal, memory, densities.
 
     Raises:
         BadRun: a folder that is no run, or a restart that it does not hold.
@@ -158,7 +159,7 @@ def report(
 
 @dataclass(frozen=True)
 class Checked:
-    """Gates on a run.
+    """Gates on runs.
 
     Args:
         verdict: over all gates: one failure fails all, and one that is not sure leaves all unsure.
@@ -180,20 +181,20 @@ def check(
     settings: Settings = DEFAULT_SETTINGS,
     **changed: Any,  # noqa: ANN401 -- fields of Settings
 ) -> Checked:
-    """Hold a run against bounds and against a baseline that `stabaudit check --update-baseline` wrote.
+    """Hold runs against bounds, and one run against a baseline that `stabaudit check --update-baseline` wrote.
 
     Args:
-        path: the run folder.
-        require: bounds that scores must keep: "strong_mcc>=0.6".
+        path: the run folder, or one with runs below it.
+        require: bounds that every run must keep: "strong_mcc>=0.6"; or tests of families: "wilcoxon(vade,vae).p_holm<0.05".
         baseline: its file.
         margin: loss of strong and weak MCC that the baseline allows.
         settings: how pairs are scored.
         changed: fields of `Settings` that are to differ.
 
     Raises:
-        UsageError: nothing to check, a requirement that cannot be read, a score that the run has not, a baseline that is missing,
-            damaged or not comparable.
-        BadRun: a folder that is no run.
+        UsageError: nothing to check, a requirement that cannot be read, a score that a run has not, a baseline that is missing,
+            damaged or not comparable, or is for one of several runs.
+        BadRun: a folder without runs, or a run with fewer than two restarts.
         BadData: latents that cannot be scored.
     """
     if not require and baseline is None:
@@ -201,10 +202,12 @@ def check(
     settings = _changed(settings, changed)
     requirements = [parse_requirement(text) for text in require]
     old = None if baseline is None else read_baseline(Path(baseline))
-    comparison = compare_groups(read_groups([str(path)], settings.memory), settings)
-    gates = [judge_requirement(comparison, requirement) for requirement in requirements]
+    found = survey_for_gates(Path(path), settings)
+    comparison = found.comparison
+    gates = [gate for requirement in requirements for gate in judge_requirement(found, requirement)]
     if old is not None and baseline is not None:
-        require_comparable(old, as_baseline(comparison, settings, load_run(path).manifest.config), Path(baseline))
+        config = found.configs.get(only_run(comparison, Path(path)).name)
+        require_comparable(old, as_baseline(comparison, settings, config), Path(baseline))
         gates += judge_against(comparison, old, margin)
     return Checked(worst([gate.verdict for gate in gates]), tuple(gates), comparison)
 

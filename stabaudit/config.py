@@ -25,6 +25,15 @@ class Frozen(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    def differences(self, other: Self) -> dict[str, tuple[object, object]]:
+        """Dotted keys in which two of a kind differ, with both values; empty when they are equal."""
+        mine, theirs = _flat(self.model_dump()), _flat(other.model_dump())
+        return {
+            key: (mine.get(key), theirs.get(key))
+            for key in sorted(mine.keys() | theirs.keys())
+            if mine.get(key) != theirs.get(key)
+        }
+
 
 class Choice(Frozen):
     """A registered name and the options it was given, defaults filled in."""
@@ -70,15 +79,7 @@ class RunConfig(Frozen):
     device: Literal["cpu", "cuda"] = "cpu"
     precision: Literal["float32", "bf16"] = "float32"  # of what enters matrix products and convolutions
     compile: bool = False  # training steps went through torch.compile, which rounds in its own way
-
-    def differences(self, other: "RunConfig") -> dict[str, tuple[object, object]]:
-        """Dotted keys in which two configurations differ, with both values; empty when they are the same run."""
-        mine, theirs = _flat(self.model_dump()), _flat(other.model_dump())
-        return {
-            key: (mine.get(key), theirs.get(key))
-            for key in sorted(mine.keys() | theirs.keys())
-            if mine.get(key) != theirs.get(key)
-        }
+    eager: bool = False  # steps ran operation by operation, since the loss could not be traced
 
 
 def _flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, object]:

@@ -8,7 +8,7 @@ import difflib
 import importlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from importlib.metadata import Distribution, EntryPoint, distributions, entry_points
 from typing import Any, Literal
 
 from stabaudit.errors import UsageError
@@ -23,6 +23,15 @@ class Entry:
 
     target: str
     summary: str
+
+
+@dataclass(frozen=True)
+class Outside:
+    """A name that an installed package adds, where the thing behind it is defined, and the package."""
+
+    name: str
+    target: str
+    package: str
 
 
 _BUILT_IN: dict[Kind, dict[str, Entry]] = {
@@ -70,10 +79,62 @@ _BUILT_IN: dict[Kind, dict[str, Entry]] = {
 def known(kind: Kind) -> dict[str, Entry]:
     """All names of a kind: built in, then those that installed packages add."""
     found = dict(_BUILT_IN[kind])
-    for point in entry_points(group=f"stabaudit.{_PLURAL[kind]}"):
-        package = point.dist.name if point.dist else "an installed package"
-        found.setdefault(point.name, Entry(point.value, f"from {package}"))
+    for outside in _outside(kind):
+        found.setdefault(outside.name, Entry(outside.target, f"from {outside.package}"))
     return found
+
+
+def contested(kind: Kind, name: str | None = None) -> list[str]:
+    """Of names that several claim, a line on each claim that is passed over.
+
+    Args:
+        kind: of the names.
+        name: the one in question; None: all.
+    """
+    owners = dict.fromkeys(_BUILT_IN[kind], "stabaudit")
+    said = []
+    for outside in _outside(kind):
+        owner = owners.get(outside.name)
+        owners.setdefault(outside.name, outside.package)
+        if owner is not None and name in {None, outside.name}:
+            said.append(f"{kind} {outside.name!r} is that of {owner}; {outside.package} claims the name too and is passed over")
+    return said
+
+
+def broken(kind: Kind) -> list[str]:
+    """Of names that outside packages add, a line on each that cannot be used; imports all of them."""
+    said = []
+    for outside in _outside(kind):
+        try:
+            _imported(kind, outside.name, outside.target)
+        except UsageError as error:
+            said.append(f"{error}; update or uninstall {outside.package}")
+    return said
+
+
+def _outside(kind: Kind) -> list[Outside]:
+    """Names that installed packages add, each once."""
+    group = f"stabaudit.{_PLURAL[kind]}"
+    try:
+        points = list(entry_points(group=group))
+    except Exception:  # noqa: BLE001 -- one package with a damaged file hides those of all: ask each by itself
+        points = [point for package in distributions() for point in _points(package, group)]
+    return list(dict.fromkeys(Outside(point.name, point.value, _package(point)) for point in points))
+
+
+def _points(package: Distribution, group: str) -> list[EntryPoint]:
+    try:
+        return list(package.entry_points.select(group=group))
+    except Exception:  # noqa: BLE001 -- whatever a parser makes of a damaged file
+        return []
+
+
+def _package(point: EntryPoint) -> str:
+    try:
+        name = point.dist.name if point.dist else None
+    except Exception:  # noqa: BLE001 -- likewise
+        name = None
+    return name or "an installed package"
 
 
 def unknown(what: str, name: str, names: Iterable[str]) -> UsageError:
@@ -104,11 +165,17 @@ def resolve(kind: Kind, name: str) -> Any:  # noqa: ANN401 -- a class or a funct
         target = name
     else:
         raise unknown(kind, name, entries)
+    return _imported(kind, name, target)
+
+
+def _imported(kind: Kind, name: str, target: str) -> Any:  # noqa: ANN401
     module, _, attribute = target.partition(":")
     try:
         found = getattr(importlib.import_module(module), attribute)
-    except Exception as error:  # a user's module can raise anything
+    except (Exception, SystemExit) as error:  # a user's module can raise anything
         raise UsageError(f"{kind} {name!r}: cannot import {target!r} ({type(error).__name__}: {error})") from error
     if not callable(found):
         raise UsageError(f"{kind} {name!r}: {target!r} is {found!r}, expected a class or a function")
+    if kind == "family" and not isinstance(found, type):
+        raise UsageError(f"family {name!r} is not a subclass of stabaudit.families.base.Family")
     return found

@@ -34,6 +34,7 @@ ALLOWED = {
 }
 WINGS = set(ALLOWED)
 ALLOWED |= {"audit": WINGS, "api": WINGS | {"audit"}, "cli": WINGS | {"audit", "api"}, "__main__": {"cli"}}
+ALLOWED |= {"pytest_plugin": WINGS | {"api"}}
 
 
 def part_of(module):

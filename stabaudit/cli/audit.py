@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from stabaudit.cli.compare import FloorDrawsOption, KOption, SeedOption
-from stabaudit.cli.output import FormatOption, OutputOption, deliver, message
+from stabaudit.cli.output import OutputOption, PageFormatOption, command_line, deliver, deliver_page, message
 from stabaudit.cli.train import DataDirOption, DownloadOption, QuietOption, WorkersOption, parse_settings
 
 
@@ -33,7 +33,7 @@ def audit(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be trained, and stop.")] = False,
     quiet: QuietOption = False,
-    form: FormatOption = "table",
+    form: PageFormatOption = "table",
     output: OutputOption = None,
 ) -> None:
     """Train every run of a plan, then compare them."""
@@ -47,7 +47,7 @@ def audit(
     from stabaudit.comparison.settings import Settings
     from stabaudit.reports.references import references_report
     from stabaudit.reports.report import joined
-    from stabaudit.reports.survey import survey_report
+    from stabaudit.reports.survey import family_tests, survey_report
     from stabaudit.reports.words import counted
 
     check_score(score)
@@ -69,13 +69,18 @@ def audit(
         found = run_plan(jobs, count, Settings(k=k, floor_draws=floor_draws, seed=seed), on_event, on_tick)
     for warning in found.comparison.warnings:
         message(warning)
-    results = survey_report(found, score, "pratt", wilcoxon=chosen.families > 1)
+    beside = []
     if chosen.references or chosen.deviations:
-        held = hold_references(chosen, found)
-        results = joined([results, references_report(held, chosen.deviations, found.comparison)])
+        beside = [references_report(hold_references(chosen, found), chosen.deviations, found.comparison)]
     write_tables(folder, found.comparison)
     message(f"figures' data: {folder / 'scores.csv'}, {folder / 'restarts.csv'}")
-    deliver(results, form, output)
+    if form == "html":
+        from stabaudit.reports.pages import survey_page
+
+        tests = family_tests(found, score, "pratt") if chosen.families > 1 else None
+        deliver_page(survey_page(found, tests, command_line(), beside), output)
+        return
+    deliver(joined([survey_report(found, score, "pratt", wilcoxon=chosen.families > 1), *beside]), form, output)
 
 
 def parse_choices(texts: list[str]) -> dict[str, list[str]]:

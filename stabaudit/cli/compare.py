@@ -37,6 +37,10 @@ def compare(
     floor_draws: FloorDrawsOption = 20,
     seed: SeedOption = 0,
     memory: MemoryOption = "1GB",  # type: ignore[assignment]  # parsed like what a user types
+    densities: Annotated[
+        bool,
+        typer.Option("--densities", help="Affine density distances however long they take; fit mixtures where none is learned."),
+    ] = False,
     allow_unequal: Annotated[bool, typer.Option("--allow-unequal", help="Match the smaller number of dimensions.")] = False,
     curve: Annotated[bool, typer.Option("--curve", help="Print the cumulative MCC curves too.")] = False,
     form: PageFormatOption = "table",
@@ -49,7 +53,13 @@ def compare(
     from stabaudit.reports.comparison import comparison_report
 
     settings = Settings(
-        k=k, correlation=correlation, floor_draws=floor_draws, seed=seed, allow_unequal=allow_unequal, memory=memory
+        k=k,
+        correlation=correlation,
+        floor_draws=floor_draws,
+        seed=seed,
+        allow_unequal=allow_unequal,
+        memory=memory,
+        densities=densities,
     )
     comparison = compare_groups(read_groups(selectors, memory), settings)
     for warning in comparison.warnings:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from stabaudit.cli.output import FormatOption, OutputOption, deliver
+from stabaudit.cli.output import FormatOption, OutputOption, deliver, message
 
 What = Literal["families", "datasets", "architectures", "plans"]
 
@@ -15,7 +15,7 @@ def list_names(
     output: OutputOption = None,
 ) -> None:
     """List the known families, datasets, architectures and plans."""
-    from stabaudit.registry import known
+    from stabaudit.registry import Kind, broken, contested, known
     from stabaudit.reports.report import Report, Section
 
     named: dict[str, dict[str, str]] = {
@@ -29,6 +29,11 @@ def list_names(
     records = [
         {"kind": kind, "name": name, "summary": summary} for kind, entries in chosen.items() for name, summary in entries.items()
     ]
+    kinds: dict[What, Kind] = {"families": "family", "datasets": "dataset", "architectures": "architecture"}
+    for plural, kind in kinds.items():
+        if plural in chosen:
+            for line in contested(kind) + broken(kind):
+                message(line)
     deliver(Report(sections, {"names": records}, main="names"), form, output)
 
 

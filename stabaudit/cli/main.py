@@ -16,17 +16,21 @@ import typer
 
 from stabaudit import __version__
 from stabaudit.errors import StabauditError
+from stabaudit.reports.plain import plain
 
 _COMMANDS = {
     "train": "stabaudit.cli.train:train",
+    "import": "stabaudit.cli.importing:import_latents",
     "compare": "stabaudit.cli.compare:compare",
     "report": "stabaudit.cli.report:report",
     "plot": "stabaudit.cli.plot:plot",
+    "likelihood": "stabaudit.cli.likelihood:likelihood",
     "check": "stabaudit.cli.check:check",
     "audit": "stabaudit.cli.audit:audit",
     "list": "stabaudit.cli.listing:list_names",
     "show": "stabaudit.cli.show:show",
     "verify": "stabaudit.cli.verify:verify",
+    "schema": "stabaudit.cli.schema:schema",
 }
 
 app = typer.Typer(
@@ -112,7 +116,7 @@ def _one_line(error: Exception) -> str:
         message = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     else:
         message = f"internal error, {type(error).__name__}: {error}; run again with 'stabaudit --debug …' and report it"
-    return " ".join(message.split())
+    return plain(message)
 
 
 def _hush() -> int:

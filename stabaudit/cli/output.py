@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from stabaudit.errors import UsageError
+from stabaudit.errors import BadRun, UsageError
 
 if TYPE_CHECKING:
     from stabaudit.reports.page import Page
     from stabaudit.reports.report import Report
 
 Format = Literal["table", "json", "csv", "markdown"]
-PageFormat = Literal["table", "json", "csv", "markdown", "html"]
+PageFormat = Literal["table", "json", "csv", "markdown", "github", "html"]
+GateFormat = Literal["table", "json", "csv", "markdown", "github", "junit"]
 
 
 def require_folder(path: Path | None) -> Path | None:
@@ -29,20 +30,32 @@ def require_folder(path: Path | None) -> Path | None:
 
 
 FormatOption = Annotated[Format, typer.Option("--format", help="How results are written.")]
-PageFormatOption = Annotated[PageFormat, typer.Option("--format", help="How results are written; html is one file with figures.")]
+PageFormatOption = Annotated[
+    PageFormat,
+    typer.Option("--format", help="How results are written; html is one file with figures, github is for GitHub Actions."),
+]
+GateFormatOption = Annotated[
+    GateFormat, typer.Option("--format", help="How results are written; github is for GitHub Actions, junit for build servers.")
+]
 OutputOption = Annotated[
     Path | None, typer.Option("--output", "-o", help="Write the results to this file, not to stdout.", callback=require_folder)
 ]
 
 
-def deliver(report: "Report", form: Format, output: Path | None) -> None:
+def deliver(report: "Report", form: "PageFormat | GateFormat", output: Path | None) -> None:
     """Write a report to a file, whole or not at all, or to stdout: never cut off, and folded only to fit a terminal.
+
+    Where it goes to GitHub Actions it is also added to the job summary, if there is one.
 
     Raises:
         BadRun: where the file cannot be written.
     """
     from stabaudit.reports.render import render
 
+    if form == "html":
+        raise UsageError("these results have no page; use --format markdown")
+    if form == "github":
+        _add_to_job_summary(report)
     if output is not None:
         from stabaudit.store.files import write_bytes
 
@@ -69,6 +82,25 @@ def deliver_page(page: "Page", output: Path | None) -> None:
     write_bytes(output, as_html(page).encode())
 
 
+def _add_to_job_summary(report: "Report") -> None:
+    """Add a report to the file that GitHub Actions names for the summary of a step.
+
+    Raises:
+        BadRun: where it cannot be written.
+    """
+    from stabaudit.reports.github import SUMMARY_BYTES, job_summary
+    from stabaudit.store.files import reason, shown
+
+    named = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not named:
+        return
+    try:
+        with Path(named).open("ab") as file:
+            file.write(job_summary(report, SUMMARY_BYTES - file.tell()).encode())
+    except OSError as error:
+        raise BadRun(f"cannot write the job summary {shown(named)} ($GITHUB_STEP_SUMMARY): {reason(error)}") from error
+
+
 def command_line() -> str:
     """The command line of this process, as it can be typed again."""
     return shlex.join(["stabaudit", *sys.argv[1:]])
@@ -76,7 +108,9 @@ def command_line() -> str:
 
 def message(text: str) -> None:
     """Tell the user something beside the result: one line on stderr."""
-    typer.echo(f"stabaudit: {text}", err=True)
+    from stabaudit.reports.plain import plain
+
+    typer.echo(f"stabaudit: {plain(text)}", err=True)
 
 
 def _colored(*, terminal: bool) -> bool:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from stabaudit.cli.output import message
+from stabaudit.cli.output import command_line, message
 from stabaudit.training.messages import Event, Failed, Finished, Shard
 from stabaudit.training.messages import Progress as Advance
 from stabaudit.training.train import Job
@@ -35,7 +35,7 @@ def watch(jobs: Sequence[Job], *, quiet: bool) -> Iterator[Watch]:
             lines = _Lines()
             yield lines.on_event, lines.on_tick
     except (KeyboardInterrupt, SystemExit):  # Ctrl-C, SIGTERM
-        message("interrupted; run the same command again to go on")
+        message(f"interrupted; to go on: {command_line()}")
         raise
 
 

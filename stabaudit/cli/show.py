@@ -50,14 +50,20 @@ def _facts(manifest: "Manifest") -> dict[str, str]:
     """Configuration, dataset and environment, each as text by its key."""
     facts: dict[str, str] = {"name": manifest.name, "created": manifest.created, "command": manifest.command}
     if manifest.config is None:
-        facts["configuration"] = "none: these latents were imported"
+        imported = manifest.external is None or manifest.external.program is None
+        facts["configuration"] = "none: these latents were imported" if imported else "none: a program trained these restarts"
+        known = manifest.external.model_dump(exclude_none=True) if manifest.external else {}
+        facts |= {key: ", ".join(value) if key == "files" else _text(value) for key, value in known.items() if value}
     else:
         for key, value in manifest.config.model_dump(exclude={"dataset"}).items():
             facts[key] = _text(value)
         facts["dataset"] = _text(manifest.config.dataset.model_dump())
     data = manifest.dataset
-    shape = "×".join(map(str, data.shape))
-    facts["rows"] = f"{data.train_rows:,} to train on, {data.evaluation_rows:,} to evaluate on, of shape {shape}"
+    if manifest.config is None:
+        facts["rows"] = f"{data.evaluation_rows:,}"
+    else:
+        shape = "×".join(map(str, data.shape))
+        facts["rows"] = f"{data.train_rows:,} to train on, {data.evaluation_rows:,} to evaluate on, of shape {shape}"
     facts["fingerprint"] = data.fingerprint
     if manifest.grid:
         height, width, d = manifest.grid

@@ -1,11 +1,25 @@
-"""`stabaudit train`: train N restarts of a model family and keep their latents."""
+"""`stabaudit train`: train N restarts of a model family, or have a program train them, and keep their latents."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from stabaudit.cli.importing import ArchitectureLabel, DatasetLabel, FamilyLabel, IdColumnOption, IdsByPositionOption
 from stabaudit.cli.output import message
+
+if TYPE_CHECKING:
+    from stabaudit.store.run import Run
+
+# Options that say how stabaudit trains, and those that say how a program is called.
+_OWN = (
+    *("data", "data_dir", "download", "arch", "likelihood", "latent_dim", "settings", "device", "exact", "precision", "compile"),
+    *("epochs", "steps", "batch_size", "lr", "schedule"),
+)
+_OF_PROGRAMS = (
+    *("shell", "timeout", "latents_format", "id_column", "ids_by_position"),
+    *("family_label", "architecture", "dataset"),
+)
 
 WorkersOption = Annotated[int | None, typer.Option(help="Worker processes; one per core by default.", min=1)]
 DataDirOption = Annotated[Path | None, typer.Option(help="Folder with published data files (also STABAUDIT_DATA).")]
@@ -14,7 +28,10 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")
 
 
 def train(
-    family: Annotated[str, typer.Argument(help="Model family; see 'stabaudit list families'.")],
+    context: typer.Context,
+    family: Annotated[
+        str | None, typer.Argument(help="Model family; see 'stabaudit list families'. Left out where --command trains.")
+    ] = None,
     data: Annotated[str, typer.Option(help="Dataset by name, or a .npz, .npy, .parquet or .csv file.")] = "digits",
     arch: Annotated[
         str | None, typer.Option(help="Encoder and decoder networks; mlp by default, where the family has none of its own.")
@@ -47,10 +64,41 @@ def train(
     out: Annotated[Path | None, typer.Option(help="Run folder; runs/FAMILY-ARCH-DATA-dD by default.")] = None,
     data_dir: DataDirOption = None,
     download: DownloadOption = False,
+    command: Annotated[
+        str | None,
+        typer.Option(help="A program that trains one restart, instead of FAMILY: 'python fit.py --seed {seed} --out {latents}'."),
+    ] = None,
+    shell: Annotated[bool, typer.Option("--shell", help="Let a shell read the command.")] = False,
+    timeout: Annotated[float | None, typer.Option(help="Seconds that the command may take for a restart.", min=0.001)] = None,
+    latents_format: Annotated[
+        Literal["npy", "npz", "parquet", "csv", "h5ad"], typer.Option(help="What the command writes to {latents}.")
+    ] = "npy",
+    id_column: IdColumnOption = None,
+    ids_by_position: IdsByPositionOption = False,
+    family_label: FamilyLabel = None,
+    architecture: ArchitectureLabel = None,
+    dataset: DatasetLabel = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be trained, and stop.")] = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Train N restarts of a model family and keep their latents."""
+    """Train N restarts of a model family, or have a program train them, and keep their latents."""
+    _require_one(context, family, command)
+    if command is not None:
+        from stabaudit.cli.program import Asked, train_by_program
+        from stabaudit.store.external import External, Program
+
+        external = External(
+            family=family_label,
+            architecture=architecture,
+            dataset=dataset,
+            id_column=id_column,
+            ids_by_position=ids_by_position,
+            program=Program(command=command, shell=shell, seed=seed, latents_format=latents_format),
+        )
+        made = train_by_program(Asked(external, restarts, out, workers, timeout, dry_run, quiet))
+        if made is not None:
+            _report(made)
+        return
     from stabaudit.training.workers import warm_up
 
     if not dry_run:
@@ -95,7 +143,32 @@ def train(
         return
     with watch([job], quiet=quiet) as (on_event, on_tick):
         (run,) = train_runs([job], count, on_event, on_tick)
-    done = len(run.done)
+    _report(run)
+
+
+def _require_one(context: typer.Context, family: str | None, command: str | None) -> None:
+    """Refuse both or neither of FAMILY and --command, and options of the one with the other.
+
+    Raises:
+        UsageError: naming them.
+    """
+    from stabaudit.errors import UsageError
+
+    if family is None and command is None:
+        raise UsageError("give a model family ('stabaudit list families') or a --command")
+    if family is not None and command is not None:
+        raise UsageError(f"--command trains instead of a family: leave out {family!r}, or say --family {family} to call it that")
+    foreign, of = (_OF_PROGRAMS, "--command") if command is None else (_OWN, "a model family")
+    given = [parameter for parameter in context.command.params if parameter.name in foreign]
+    for parameter in given:
+        source = context.get_parameter_source(parameter.name or "")
+        if source is not None and source.name == "COMMANDLINE":
+            raise UsageError(f"{parameter.opts[0]} goes with {of}; leave it out")
+
+
+def _report(run: "Run") -> None:
+    """Say what became of the restarts, and leave with status 2 where one failed or none is done."""
+    done, restarts = len(run.done), len(run.manifest.restarts)
     message(f"{done} of {restarts} restarts are done in {run.folder}")
     for restart in run.manifest.restarts:
         if restart.state != "done":

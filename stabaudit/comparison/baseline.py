@@ -5,9 +5,11 @@ runs on the same dataset (fingerprint) with as many dimensions, scored in the sa
 what a regression test is there to judge.
 """
 
+import json
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import ValidationError
+from pydantic import Field, FiniteFloat, ValidationError
 
 from stabaudit.comparison.records import Comparison, Score
 from stabaudit.comparison.settings import Settings
@@ -25,10 +27,10 @@ class BaselineScore(Frozen):
     metric: str
     k: int | None
     sample: str
-    mean: float
-    se: float | None
-    ci_low: float | None
-    ci_high: float | None
+    mean: FiniteFloat
+    se: Annotated[FiniteFloat, Field(ge=0)] | None
+    ci_low: FiniteFloat | None
+    ci_high: FiniteFloat | None
     restarts: Positive
 
 
@@ -103,7 +105,9 @@ def read_baseline(path: Path) -> Baseline:
         UsageError: a missing, damaged or newer file: a gate without a baseline has nothing to say.
     """
     try:
-        baseline = Baseline.model_validate_json(path.read_bytes())
+        content = path.read_bytes()
+        _require_known_version(content, path)
+        baseline = Baseline.model_validate_json(content)
     except FileNotFoundError as error:
         raise UsageError(f"{missing(path)}; make the baseline from a good run with --update-baseline") from error
     except OSError as error:
@@ -112,11 +116,20 @@ def read_baseline(path: Path) -> Baseline:
         first = error.errors()[0]
         what = " ".join(f"{'.'.join(map(str, first['loc']))} {first['msg']}".split())
         raise UsageError(f"{shown(path)} is not a baseline ({what}); make one from a good run with --update-baseline") from error
-    if baseline.schema_version > SCHEMA_VERSION:
-        raise UsageError(
-            f"{shown(path)} has schema version {baseline.schema_version}, this stabaudit reads up to {SCHEMA_VERSION}"
-        )
     return baseline
+
+
+def _require_known_version(content: bytes, path: Path) -> None:
+    """Tell a newer baseline, whatever its form is, from what is none."""
+    try:
+        version = json.loads(content)["schema_version"]
+    except (ValueError, TypeError, KeyError):
+        return
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise UsageError(
+            f"{shown(path)} has schema version {version}, this stabaudit reads up to {SCHEMA_VERSION}; upgrade it, or make a new "
+            "baseline with --update-baseline"
+        )
 
 
 def require_comparable(baseline: Baseline, new: Baseline, path: Path) -> None:

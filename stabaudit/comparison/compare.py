@@ -7,6 +7,7 @@ from itertools import accumulate, combinations
 import numpy as np
 
 from stabaudit.comparison.collapse import Facts, collapse_scores, collapse_warnings, dimension_records
+from stabaudit.comparison.densities import density_scores
 from stabaudit.comparison.grid import evidence_at, position_scores, score_positions, shared_size, together
 from stabaudit.comparison.groups import Group
 from stabaudit.comparison.matches import typical_match
@@ -69,6 +70,7 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
     pairs = Pairs({(pair.a, pair.b): pair for pair in scored.pairs}, dead)
     several = [member for member in members if len(member.positions) > 1]
     between = list(combinations(members, 2))
+    densities = density_scores(groups, members, settings)
     return Comparison(
         runs=tuple(group.summary for group in groups),
         scores=(
@@ -87,9 +89,11 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
             *_floor_warnings(pairs, streamed=streamed),
             *_doubles(labels, same),
             *(warning for name, labels, known in facts for warning in collapse_warnings(name, labels, known)),
+            *densities.warnings,
         ),
         collapse=tuple(one for name, _, known in facts for one in collapse_scores(name, known)),
         dimensions=tuple(one for of_run in facts for one in dimension_records(*of_run)),
+        densities=densities.scores,
         floor_draws=settings.floor_draws,
         positions=tuple(position_scores(positions, size, members)) if size else (),
         pairs=(

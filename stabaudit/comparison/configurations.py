@@ -2,7 +2,7 @@
 
 Two runs belong to one configuration when they agree in architecture, dataset (its fingerprint too: one name may stand for two
 contents), latent dimension and every other option but those of the family; seeds, the number of restarts and where they were
-trained do not matter.
+trained do not matter. Of a run that stabaudit did not train no options are known: it belongs where its labels say.
 """
 
 import math
@@ -15,7 +15,7 @@ from stabaudit.errors import UsageError
 from stabaudit.statistics.families import Configuration, ScoreTable
 from stabaudit.statistics.gate import ScoreKey
 
-_IRRELEVANT = ("seed", "restarts", "exact", "device")
+_IRRELEVANT = ("seed", "restarts", "exact", "device", "eager")
 
 
 def table_of_runs(survey: Survey, key: ScoreKey) -> ScoreTable:
@@ -29,24 +29,31 @@ def table_of_runs(survey: Survey, key: ScoreKey) -> ScoreTable:
         UsageError: a run without that score.
     """
     configs, scores = survey.configs, survey.comparison.scores
-    data = {run.name: run.fingerprint for run in survey.comparison.runs}
-    options = {run: _options(config) | {"dataset.fingerprint": data[run]} for run, config in configs.items()}
-    varying = {name for flat in options.values() for name in flat if any(o.get(name) != flat[name] for o in options.values())}
-    contents = {(config.dataset.model_dump_json(), data[run]) for run, config in configs.items()}
+    runs = {run.name: run for run in survey.comparison.runs if run.family is not None}
+    options = {name: {"dataset.fingerprint": run.fingerprint} | _options(configs.get(name)) for name, run in runs.items()}
+    trained = [flat for name, flat in options.items() if name in configs]
+    varying = {name for flat in trained for name in flat if any(o.get(name) != flat[name] for o in trained)}
+    if len({run.fingerprint for run in runs.values()}) > 1:
+        varying.add("dataset.fingerprint")
+    contents = {
+        (configs[name].dataset.model_dump_json() if name in configs else run.dataset, run.fingerprint)
+        for name, run in runs.items()
+    }
     if len(contents) == len({name for name, _ in contents}):
         varying -= {"dataset.fingerprint"}  # it says no more than name and options
     found: dict[Configuration, dict[str, list[float]]] = {}
-    for run, config in configs.items():
-        value = read_score(find_score(scores, run, key), key.reading)
+    for name, run in runs.items():
+        value = read_score(find_score(scores, name, key), key.reading)
         if value is None:
-            raise UsageError(f"{run} has no {key}: that floor was not drawn or leaves no room above it")
+            raise UsageError(f"{name} has no {key}: that floor was not drawn or leaves no room above it")
+        config = configs.get(name)
         configuration = Configuration(
-            config.architecture.name,
-            config.dataset.name,
-            config.latent_dim,
-            " ".join(f"{name}={options[run][name]}" for name in sorted(varying & options[run].keys())),
+            run.architecture or "",
+            (config.dataset.name if config else run.dataset) or "",
+            config.latent_dim if config else run.latent_dim,
+            " ".join(f"{option}={options[name][option]}" for option in sorted(varying & options[name].keys())),
         )
-        family = _family_label(config, configs.values())
+        family = _family_label(config, configs.values()) if config else str(run.family)
         found.setdefault(configuration, {}).setdefault(family, []).append(value)
     return {
         configuration: {family: math.fsum(values) / len(values) for family, values in families.items()}
@@ -54,8 +61,10 @@ def table_of_runs(survey: Survey, key: ScoreKey) -> ScoreTable:
     }
 
 
-def _options(config: RunConfig) -> dict[str, object]:
+def _options(config: RunConfig | None) -> dict[str, object]:
     """Everything that two runs of a configuration share beyond architecture, dataset and dimension, by dotted name."""
+    if config is None:
+        return {}
     dumped = config.model_dump(exclude={"family", "latent_dim", *_IRRELEVANT})
     flat: dict[str, object] = {}
     for part, values in dumped.items():

@@ -15,9 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stabaudit.comparison.collapse import Facts, facts_of
+from stabaudit.comparison.priors import read_priors
 from stabaudit.comparison.records import RunSummary
 from stabaudit.comparison.streaming import Stream
 from stabaudit.errors import BadData, BadRun, UsageError
+from stabaudit.metrics.density_distance import MOST_DIMENSIONS
+from stabaudit.metrics.mixtures import GaussianMixture
+from stabaudit.store.external import External
 from stabaudit.store.files import shown
 from stabaudit.store.find import parse_selector
 from stabaudit.store.latents import Latents, read_header, read_latents
@@ -43,6 +47,7 @@ class Group:
         sample_id: names of the rows, shape (n,).
         sources: true sources of the same rows, shape (n, d_s), or None.
         facts: what is known of the collapse of each.
+        priors: the mixture prior that each learned; empty where they have none, or of more dimensions than are compared.
         samples: where there are sources, one posterior sample of each row, shape (n, d) each; empty where they are not known.
     """
 
@@ -54,6 +59,7 @@ class Group:
     sources: Array | Stream | None
     samples: tuple[Array, ...]
     facts: tuple[Facts, ...] = ()
+    priors: tuple[GaussianMixture, ...] = ()
 
 
 def read_groups(selectors: Sequence[str], memory: int = DEFAULT_MEMORY) -> tuple[Group, ...]:
@@ -88,6 +94,7 @@ class _Unjoined:
     latents: tuple[Latents | Stream, ...]
     sources: tuple[Array, Array] | Stream | None  # sample ids and true sources
     facts: tuple[Facts, ...]
+    priors: tuple[GaussianMixture, ...] = ()
 
     def named(self, name: str) -> "_Unjoined":
         return replace(self, summary=replace(self.summary, name=name))
@@ -99,8 +106,7 @@ class _Unjoined:
 
     @property
     def seeds(self) -> tuple[int | None, ...]:
-        imported = self.restarts and self.summary.family is None  # its seeds are but numbers
-        return tuple(None if imported else latents.metadata.seed for latents in self.latents)
+        return tuple(latents.metadata.seed for latents in self.latents)
 
 
 def _numbers(selector: str) -> int:
@@ -160,12 +166,12 @@ def _read_run(run: Run, restart: int | None, *, streamed: bool) -> _Unjoined:
     sources = _sources(run, streamed=streamed) if manifest.grid is None else None  # positions are not scored against sources
     latents, facts = zip(*(_restart(run, index, streamed=streamed, whole=sources is not None) for index in chosen), strict=True)
     n, d = _shape(latents[0])
-    config = manifest.config
+    config, labels = manifest.config, manifest.external or External()
     summary = RunSummary(
         name=manifest.name if restart is None else f"{manifest.name}#{restart}",
         path=str(run.folder),
-        family=config.family.name if config else None,
-        architecture=config.architecture.name if config else None,
+        family=config.family.name if config else labels.family,
+        architecture=config.architecture.name if config else labels.architecture,
         dataset=manifest.dataset.name,
         fingerprint=manifest.dataset.fingerprint,
         precision=config.precision if config else None,
@@ -177,7 +183,8 @@ def _read_run(run: Run, restart: int | None, *, streamed: bool) -> _Unjoined:
         lost=() if restart is not None else lost_restarts(run),
         grid=manifest.grid,
     )
-    return _Unjoined(summary, chosen, latents, sources, facts)
+    priors = read_priors(run, chosen) if summary.latent_dim <= MOST_DIMENSIONS else ()
+    return _Unjoined(summary, chosen, latents, sources, facts, priors)
 
 
 def _restart(run: Run, index: int, *, streamed: bool, whole: bool) -> tuple[Latents | Stream, Facts]:
@@ -258,7 +265,7 @@ def _joined(groups: Sequence[_Unjoined]) -> tuple[Group, ...]:
             named, values = group.sources
             sources = values[rows_of(ids, first_label, named, f"{group.summary.name}: its evaluation rows")]
             samples = _samples(group, ids, first_label)
-        joined.append(Group(group.summary, group.labels, group.seeds, rows, ids, sources, samples, group.facts))
+        joined.append(Group(group.summary, group.labels, group.seeds, rows, ids, sources, samples, group.facts, group.priors))
     return tuple(joined)
 
 
@@ -293,6 +300,7 @@ def _in_step(groups: Sequence[_Unjoined], ids: Array) -> tuple[Group, ...]:
             group.sources if isinstance(group.sources, Stream) else None,
             (),
             group.facts,
+            group.priors,
         )
         for group in groups
     )
@@ -304,7 +312,8 @@ def _require_matchable(a: Latents | Stream, name_a: str, b: Latents | Stream, na
     if (a.ids_by_position or b.ids_by_position) and (len(fingerprints) > 1 or None in fingerprints):
         raise BadData(
             f"{name_b if b.ids_by_position else name_a} names no rows (sample_id), and nothing says that {name_a} and {name_b} "
-            "hold the same rows in one order; add a sample_id column to both (.npz: an array 'sample_id' beside 'z')"
+            "hold the same rows in one order; add a sample_id column to both (.npz: an array 'sample_id' beside 'z'), or import "
+            "both by position with the same --dataset"
         )
 
 

@@ -201,6 +201,44 @@ class CollapseScore:
 
 
 @dataclass(frozen=True)
+class DensityScore:
+    """Affine density distance of a run, or between two runs (see `stabaudit.metrics.density_distance`): 0 is the best.
+
+    Args:
+        run_a, run_b, relation: as of a `Score`.
+        metric: density_distance, in the unit of a density to the power 1/2, or relative_density_distance, in [0, 1]; both ways
+            averaged within a run, a→b between runs; with _reverse b→a.
+        mean: over pairs.
+        sd: standard deviation over the same pairs.
+        ci_low, ci_high: 95% interval of the mean, the restart being the unit; None where there are too few restarts.
+        pairs: how many values were averaged; within a run each is the mean of both ways.
+        restarts: how many restarts they came from.
+        chance: the mean distance of a single Gaussian, which knows of no clusters, to the same mixtures, it too under the affine
+            map that suits it best.
+        spread: standard deviation over starts of the optimiser, mean over pairs: 0 where all lead to the same minimum.
+        components: of the largest mixture; d + 1 means or fewer can be taken to any others by an affine map.
+        dimensions: of the latents, d.
+        source: where the mixtures are from: "learned prior", "fitted mixture", or, between runs, both.
+    """
+
+    run_a: str
+    run_b: str
+    relation: Literal["within", "between"]
+    metric: str
+    mean: float
+    sd: float | None
+    ci_low: float | None
+    ci_high: float | None
+    pairs: int
+    restarts: int
+    chance: float
+    spread: float
+    components: int
+    dimensions: int
+    source: str
+
+
+@dataclass(frozen=True)
 class DimensionRecord:
     """One dimension of one restart: variance of its posterior mean, whether that is active, and its divergence where known."""
 
@@ -280,6 +318,7 @@ class Comparison:
     matches: tuple[Match, ...] = ()
     collapse: tuple[CollapseScore, ...] = ()
     dimensions: tuple[DimensionRecord, ...] = ()
+    densities: tuple[DensityScore, ...] = ()
 
 
 def limits(estimate: Estimate) -> tuple[float | None, float | None]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from stabaudit.comparison.records import CollapseScore, Comparison, Score
+from stabaudit.comparison.records import CollapseScore, Comparison, DensityScore, Score
 from stabaudit.errors import UsageError
 from stabaudit.registry import unknown
 from stabaudit.statistics.gate import Reading, ScoreKey
@@ -44,7 +44,7 @@ class Measured:
         name: of the score, as it is typed: "strong_mcc.out", "active_units".
         value: over pairs or restarts; None where it has no such floor.
         interval: of the value, 95%; None where there is none.
-        floor: the independence floor, for scale; None where the score has none, or the value is above it already.
+        floor: what chance gives, for scale; None where the score has none, or the value is above it already.
     """
 
     name: str
@@ -54,24 +54,25 @@ class Measured:
 
 
 def find_measured(comparison: Comparison, run: str, key: ScoreKey) -> Measured:
-    """The score of pairs, or of collapse, that `key` names.
+    """The score of pairs, of collapse, or the density distance that `key` names.
 
     Raises:
         UsageError: a score that nobody knows or that this run has not, or a k, rows or floor that it does not come with.
     """
-    collapse = {one.score: one for one in comparison.collapse if one.run == run}
-    if key.metric in collapse:
-        return _of_collapse(collapse[key.metric], key)
+    alone: dict[str, CollapseScore | DensityScore] = {one.score: one for one in comparison.collapse if one.run == run}
+    alone |= {one.metric: one for one in comparison.densities if one.run_a == one.run_b == run}
+    if key.metric in alone:
+        return _plain(alone[key.metric], key)
     pairs = [score for score in comparison.scores if score.relation == "within" and score.run_a == run]
     if key.metric not in {score.metric for score in pairs}:
-        raise unknown(f"score of {run}", key.metric, {score.metric for score in pairs} | set(collapse))
+        raise unknown(f"score of {run}", key.metric, {score.metric for score in pairs} | set(alone))
     score = find_score(pairs, run, key)
     floor = score.independence_floor if key.reading == "mean" else None
     return Measured(str(key), read_score(score, key.reading), score.interval(key.reading), floor)
 
 
-def _of_collapse(score: CollapseScore, key: ScoreKey) -> Measured:
+def _plain(score: CollapseScore | DensityScore, key: ScoreKey) -> Measured:
     if key != ScoreKey(key.metric):
-        raise UsageError(f"{key}: {key.metric} is of a restart by itself, and comes without k, in or floors; write {key.metric}")
+        raise UsageError(f"{key}: {key.metric} comes without k, in or floors; write {key.metric}")
     interval = None if score.ci_low is None or score.ci_high is None else (score.ci_low, score.ci_high)
-    return Measured(key.metric, score.mean, interval, None)
+    return Measured(key.metric, score.mean, interval, score.chance if isinstance(score, DensityScore) else None)

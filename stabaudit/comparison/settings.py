@@ -17,6 +17,8 @@ class Settings:
         seed: decides the draws of floors and permutations; the split into halves has a seed of its own, the same for everyone.
         allow_unequal: match the smaller number of dimensions instead of refusing unequal ones.
         memory: bytes that latents may take; those that take more are streamed from their files.
+        densities: affine density distances however long they take, of mixtures fitted to the latents where none were learned;
+            otherwise those of learned priors alone, where that takes seconds.
     """
 
     k: int = DEFAULT_K
@@ -25,6 +27,7 @@ class Settings:
     seed: int = 0
     allow_unequal: bool = False
     memory: int = DEFAULT_MEMORY
+    densities: bool = False
 
 
 DEFAULT_SETTINGS = Settings()

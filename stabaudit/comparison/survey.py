@@ -19,7 +19,7 @@ class Survey:
 
     Args:
         comparison: the comparisons as one.
-        configs: configurations of the scored runs by name; imported runs have none.
+        configs: configurations by name of those runs that stabaudit trained.
     """
 
     comparison: Comparison
@@ -50,10 +50,12 @@ def survey(paths: Sequence[Path], settings: Settings) -> Survey:
             warnings.append(f"{shown(run.folder)} is left out: {len(run.done)} of {len(run.manifest.restarts)} restarts ({lost})")
             continue
         comparisons.append(compare([read_run(run, name=name, memory=settings.memory)], settings))
-        if run.manifest.config is None:
-            warnings.append(f"{name} has no configuration, so it takes no part in tests over configurations")
-        else:
+        if run.manifest.config is not None:
             configs[name] = run.manifest.config
+        elif comparisons[-1].runs[0].family is None:
+            warnings.append(
+                f"{name} has no family, so it takes no part in tests of families; --family gives it one when it is made"
+            )
     together = Comparison(
         runs=tuple(summary for found in comparisons for summary in found.runs),
         scores=tuple(score for found in comparisons for score in found.scores),
@@ -63,6 +65,7 @@ def survey(paths: Sequence[Path], settings: Settings) -> Survey:
         floor_draws=settings.floor_draws,
         collapse=tuple(one for found in comparisons for one in found.collapse),
         dimensions=tuple(one for found in comparisons for one in found.dimensions),
+        densities=tuple(one for found in comparisons for one in found.densities),
         positions=tuple(position for found in comparisons for position in found.positions),
         pairs=tuple(table for found in comparisons for table in found.pairs),
         matches=tuple(match for found in comparisons for match in found.matches),

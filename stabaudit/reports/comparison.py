@@ -9,6 +9,7 @@ import numpy as np
 
 from stabaudit.comparison.records import Comparison, Curve, Difference, PositionScore, RunSummary, Score
 from stabaudit.reports.collapse import collapse_section, collapse_summary
+from stabaudit.reports.densities import density_section
 from stabaudit.reports.positions import position_section
 from stabaudit.reports.report import Report, Section
 from stabaudit.reports.words import axes, counted, explain, explain_p, mean_with_interval, number, p_value, score_name
@@ -31,6 +32,8 @@ def comparison_report(comparison: Comparison, *, curves: bool = False) -> Report
         sections += [position_section(" and ".join(dict.fromkeys(runs)), positions)] if positions else []
         collapse = [score for score in comparison.collapse if runs == (score.run, score.run)]
         sections += [collapse_section(runs[0], collapse)] if collapse else []
+        densities = [score for score in comparison.densities if runs == (score.run_a, score.run_b)]
+        sections += [density_section(densities)] if densities else []
     sections += [
         _difference_section(comparison, list(found)) for _, found in groupby(comparison.differences, lambda d: (d.run_a, d.run_b))
     ]
@@ -85,6 +88,7 @@ def _records(comparison: Comparison) -> dict[str, list[dict[str, object]]]:
         "curves": [asdict(curve) for curve in comparison.curves],
         "positions": [asdict(position) for position in comparison.positions],
         "collapse": [asdict(score) for score in comparison.collapse],
+        "densities": [asdict(score) for score in comparison.densities],
         "warnings": [{"warning": warning} for warning in comparison.warnings],
     }
 

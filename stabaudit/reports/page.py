@@ -23,6 +23,7 @@ from stabaudit.reports.figures.heatmaps import heatmap_figure
 from stabaudit.reports.figures.marks import Figure
 from stabaudit.reports.figures.match import match_figure
 from stabaudit.reports.figures.objective import objective_figure
+from stabaudit.reports.plain import clean
 from stabaudit.reports.report import Section
 from stabaudit.reports.reproduce import reproduce_sections
 
@@ -107,4 +108,4 @@ def as_html(page: Page) -> str:
 
 def _printable(value: object) -> object:
     """Text of others without control characters."""
-    return svg.clean(value) if type(value) is str else value
+    return clean(value) if type(value) is str else value

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from stabaudit.comparison.origins import read_origins
 from stabaudit.comparison.records import Comparison
 from stabaudit.comparison.survey import Survey
+from stabaudit.reports.collapse import collapse_summary
 from stabaudit.reports.comparison import comparison_report
 from stabaudit.reports.lead import lead
 from stabaudit.reports.overview import overview_section
@@ -15,7 +16,7 @@ from stabaudit.statistics.families import FamilyTests
 
 
 def survey_page(survey: Survey, tests: FamilyTests | None, command: str, others: Iterable[Report] = ()) -> Page:
-    """Many runs: a row each, tests of families, and every figure.
+    """Many runs: a row each, collapse, tests of families, and every figure.
 
     Args:
         survey: the runs and their scores.
@@ -25,6 +26,8 @@ def survey_page(survey: Survey, tests: FamilyTests | None, command: str, others:
     """
     comparison = survey.comparison
     sections = [section for report in (*details(tests), *others) for section in report.sections]
+    if comparison.collapse:
+        sections.insert(0, collapse_summary([run.name for run in comparison.runs], comparison.collapse))
     return _page(comparison, "Stability of representations", lead(comparison, tests), sections, command)
 
 

@@ -1,17 +1,30 @@
-"""A report as text: a table for a terminal, Markdown, strict JSON or CSV."""
+"""A report as text: a table for a terminal, Markdown, strict JSON or CSV, or what build servers read.
+
+Names come from outside and may hold anything: whatever reads the text takes them for text. JSON holds them as they are; a cell of
+a CSV is one line, with a quote before what a spreadsheet would run.
+"""
 
 import csv
 import io
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from stabaudit.reports.report import Record, Report, Section
+from stabaudit.reports.markdown import as_markdown
+from stabaudit.reports.plain import plain
+from stabaudit.reports.report import Record, Report
 
 SCHEMA_VERSION = 1
 
-Format = Literal["table", "json", "csv", "markdown"]
+Format = Literal["table", "json", "csv", "markdown", "junit", "github"]
+
+_FORMULA = tuple("=+-@＝＋－＠")  # with which a spreadsheet begins a formula
+# Within JSON strings: what a terminal acts on or does not show, halves of characters, and a command of GitHub's runner, "##[".
+_UNSEEN = re.compile(
+    "[\\x7f-\\xa0\\xad\\u061c\\u200b-\\u200f\\u2028-\\u202f\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb\\ud800-\\udfff]|#(?=#\\[)"
+)
 
 
 def render(report: Report, form: Format, *, width: int | None = None, color: bool = False) -> str:
@@ -34,6 +47,14 @@ def render(report: Report, form: Format, *, width: int | None = None, color: boo
             return as_json(report.records)
         case "csv":
             return as_csv(report.records[report.main])
+        case "junit":
+            from stabaudit.reports.junit import as_junit  # noqa: PLC0415 -- its library is not needed for the others
+
+            return as_junit(report)
+        case "github":
+            from stabaudit.reports.github import as_github  # noqa: PLC0415
+
+            return as_github(report)
 
 
 def as_json(records: Mapping[str, Sequence[Record]]) -> str:
@@ -41,7 +62,8 @@ def as_json(records: Mapping[str, Sequence[Record]]) -> str:
     document = {"schema_version": SCHEMA_VERSION} | {
         name: [_strict(record) for record in found] for name, found in records.items()
     }
-    return json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+    text = json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False)
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
 
 
 def as_csv(records: Sequence[Record]) -> str:
@@ -52,31 +74,6 @@ def as_csv(records: Sequence[Record]) -> str:
         writer.writeheader()
         writer.writerows({name: _cell(value) for name, value in record.items()} for record in records)
     return text.getvalue()
-
-
-def as_markdown(sections: Sequence[Section]) -> str:
-    """Sections with headings and pipe tables."""
-    return "\n\n".join("\n\n".join(_markdown_parts(section)) for section in sections) + "\n"
-
-
-def _markdown_parts(section: Section) -> list[str]:
-    parts = [f"## {_markdown(section.title)}"]
-    if section.rows:
-        lines = [section.header, [":--" if i < section.left else "--:" for i in range(len(section.header))]]
-        cells = [
-            [_markdown(cell) for cell in section.header],
-            lines[1],
-            *([_markdown(cell) for cell in row] for row in section.rows),
-        ]
-        parts.append("\n".join(f"| {' | '.join(row)} |" for row in cells))
-    return parts + [_markdown(words) for words in section.words]
-
-
-def _markdown(text: str) -> str:
-    """Text that Markdown leaves as it is, on one line."""
-    for special in "\\`*_[]<>|#":
-        text = text.replace(special, f"\\{special}")
-    return " ".join(text.split())
 
 
 def _strict(value: Any) -> Any:  # noqa: ANN401 -- whatever a record holds
@@ -93,6 +90,7 @@ def _cell(value: Any) -> Any:  # noqa: ANN401 -- whatever a record holds
     value = _strict(value)
     if isinstance(value, list):
         value = " ".join(map(str, value))
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return f"'{value}"  # a spreadsheet would run it
+    if isinstance(value, str):
+        value = plain(value)
+        return f"'{value}" if value.startswith(_FORMULA) else value
     return value

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from stabaudit.statistics.gate import Verdict
+
 Record = Mapping[str, Any]
 
 
@@ -27,18 +29,39 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """One thing that was tested, for programs that list tests.
+
+    Args:
+        name: what was tested: "strong_mcc.out >= 0.6".
+        of: what it was tested on, a run or families.
+        verdict: what came out.
+        counts_as: what it does to the exit status: an inconclusive gate may have been declared to pass or to fail.
+        message: one sentence with the numbers.
+    """
+
+    name: str
+    of: str
+    verdict: Verdict
+    counts_as: Verdict
+    message: str
+
+
+@dataclass(frozen=True)
 class Report:
-    """Sections for people, records for programs.
+    """Sections for people, records and outcomes for programs.
 
     Args:
         sections: in the order they are shown.
         records: lists of flat records by name: "scores", "families", …
         main: the name of the list that a CSV holds.
+        outcomes: what was tested, if anything.
     """
 
     sections: Sequence[Section]
     records: Mapping[str, Sequence[Record]] = field(default_factory=dict)
     main: str = "scores"
+    outcomes: Sequence[Outcome] = ()
 
 
 def joined(reports: Iterable[Report]) -> Report:
@@ -48,4 +71,9 @@ def joined(reports: Iterable[Report]) -> Report:
     for report in every:
         for name, found in report.records.items():
             records.setdefault(name, []).extend(found)
-    return Report([section for report in every for section in report.sections], records, every[-1].main)
+    return Report(
+        [section for report in every for section in report.sections],
+        records,
+        every[-1].main,
+        [outcome for report in every for outcome in report.outcomes],
+    )

@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from stabaudit.reports.plain import plain
 from stabaudit.reports.report import Section
 
 UNLIMITED = 100_000  # columns; rich wants a width
@@ -38,12 +39,13 @@ def as_table(sections: Sequence[Section], *, width: int | None, color: bool) -> 
     for position, section in enumerate(sections):
         if position:
             console.print()
-        console.print(Text(section.title, style="bold"), soft_wrap=width is None)
+        console.print(Text(plain(section.title), style="bold"), soft_wrap=width is None)
         if section.rows:
             console.print(_table(section))
         for words in section.words:
             console.print(
-                Padding(Text(words), (0, 0, 0, 2), expand=False) if width else Text(f"  {words}"), soft_wrap=width is None
+                Padding(Text(plain(words)), (0, 0, 0, 2), expand=False) if width else Text(f"  {plain(words)}"),
+                soft_wrap=width is None,
             )
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines()) + "\n"
 
@@ -51,7 +53,7 @@ def as_table(sections: Sequence[Section], *, width: int | None, color: bool) -> 
 def _table(section: Section) -> Table:
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for position, name in enumerate(section.header):
-        table.add_column(Text(name), justify="left" if position < section.left else "right", overflow="fold")
+        table.add_column(Text(plain(name)), justify="left" if position < section.left else "right", overflow="fold")
     for row in section.rows:
-        table.add_row(*(Text(cell, style=_COLORS.get(cell, "")) for cell in row))
+        table.add_row(*(Text(plain(cell), style=_COLORS.get(cell, "")) for cell in row))
     return table

@@ -35,8 +35,19 @@ ScoreTable = Mapping[Configuration, Mapping[str, float]]
 class FamilyComparison:
     """Two families over the configurations that both have; positive effects mean that `family_a` is higher.
 
-    `p_holm` is adjusted over all pairs of families tested together, `p_block` flips the configurations of one architecture and
-    dataset together, and `min_p` and `min_p_block` are the smallest values these p can take.
+    Args:
+        family_a, family_b: names, with the options in which runs of the family differ.
+        n: how many configurations.
+        statistic: T, the smaller of the rank sums of either sign.
+        p: two-sided, exact.
+        p_holm: p, adjusted over all pairs of families tested together.
+        min_p: the smallest value that p can take.
+        rank_biserial: matched-pairs effect size, in [−1, 1].
+        hodges_lehmann: shift a − b, in units of the score.
+        hodges_lehmann_low, hodges_lehmann_high: its interval, at least 95%; None where n is too small for one.
+        p_block: of flipping the configurations of one architecture and dataset together.
+        min_p_block: the smallest value that this can take.
+        method: of the test.
     """
 
     family_a: str
@@ -57,7 +68,14 @@ class FamilyComparison:
 
 @dataclass(frozen=True)
 class Friedman:
-    """Do the families differ at all? χ² with ties corrected, over the n configurations that every family has."""
+    """Do the families differ at all? χ² with ties corrected.
+
+    Args:
+        families: that were tested.
+        n: configurations that every family has.
+        statistic: χ², with one degree of freedom less than there are families.
+        p: from its distribution.
+    """
 
     families: tuple[str, ...]
     n: int

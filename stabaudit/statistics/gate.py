@@ -1,10 +1,15 @@
 """Gates: does an interval lie on the right side of a bound? Pass, fail, or inconclusive, and never silently a pass.
 
 Regression: the difference new − baseline against a margin δ passes if its interval lies above −δ, fails if it lies below −δ.
-Requirement: "strong_mcc>=0.6" passes if the whole interval satisfies it, fails if none of it does.
+Requirement: "strong_mcc>=0.6" passes if the whole interval satisfies it, fails if none of it does. A p-value has no interval:
+"wilcoxon(vade,vae).p_holm<0.05" passes if it holds, is inconclusive where so few configurations could never make it hold, and
+fails otherwise.
 """
 
+import math
+import operator
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -14,9 +19,24 @@ Interval = tuple[float, float]
 Verdict = Literal["pass", "fail", "inconclusive"]
 Reading = Literal["mean", "adjusted", "axis_alignment"]
 
+Operator = Literal[">=", ">", "<=", "<"]
+FamilyReading = Literal["p", "p_holm", "p_block", "hodges_lehmann"]
+
+_HOLDS: dict[Operator, Callable[[float, float], bool]] = {
+    ">=": operator.ge,
+    ">": operator.gt,
+    "<=": operator.le,
+    "<": operator.lt,
+}
+_BOUND = r"\s*(?P<operator>>=|<=|>|<)\s*(?P<bound>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
 _REQUIREMENT = re.compile(
     r"(?P<metric>[a-z][a-z0-9_]*)(?:@(?P<k>all|[1-9]\d*))?(?:\.(?P<sample>in|out))?(?:\.(?P<reading>adjusted|axis_alignment))?"
-    r"(?:\s*(?P<operator>>=|<=|>|<)\s*(?P<bound>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?))?"
+    rf"(?:{_BOUND})?"
+)
+_FAMILY = r"[^\s(),]+(?:\([^()]*\))?"  # "vae" or "vae(prior=laplace, x=1)"
+_FAMILY_REQUIREMENT = re.compile(
+    rf"wilcoxon\(\s*(?P<a>{_FAMILY})\s*,\s*(?P<b>{_FAMILY})\s*(?:,\s*(?P<score>[^\s(),]+)\s*)?\)"
+    rf"\.(?P<reading>p|p_holm|p_block|hodges_lehmann){_BOUND}"
 )
 
 
@@ -43,7 +63,7 @@ class Requirement:
     """A bound that a score must keep."""
 
     score: ScoreKey
-    operator: Literal[">=", ">", "<=", "<"]
+    operator: Operator
     bound: float
 
     def judge(self, interval: Interval | None) -> Verdict:
@@ -52,27 +72,67 @@ class Requirement:
         >>> parse_requirement("strong_mcc>=0.6").judge((0.61, 0.7))
         'pass'
         """
-        if interval is None:
-            return "inconclusive"
-        satisfied = [self._holds(limit) for limit in interval]
-        if all(satisfied):
-            return "pass"
-        return "inconclusive" if any(satisfied) else "fail"
-
-    def _holds(self, value: float) -> bool:
-        match self.operator:
-            case ">=":
-                return value >= self.bound
-            case ">":
-                return value > self.bound
-            case "<=":
-                return value <= self.bound
-            case "<":
-                return value < self.bound
+        return _judge_interval(interval, self.operator, self.bound)
 
     def __str__(self) -> str:
         """Return it as it is typed."""
         return f"{self.score} {self.operator} {self.bound:g}"
+
+
+@dataclass(frozen=True)
+class FamilyRequirement:
+    """A bound on the signed-rank test of two families over configurations.
+
+    Args:
+        family_a, family_b: as reports name them: "vae" or "vae(prior=laplace)".
+        score: what they are tested on.
+        reading: a p-value, which can only be required to be small, or the shift a − b by Hodges and Lehmann.
+        operator, bound: what is required of it.
+    """
+
+    family_a: str
+    family_b: str
+    score: ScoreKey
+    reading: FamilyReading
+    operator: Operator
+    bound: float
+
+    @property
+    def name(self) -> str:
+        """What is held against the bound, as it is typed."""
+        return f"wilcoxon({self.family_a},{self.family_b},{self.score}).{self.reading}"
+
+    def judge_p(self, p: float, smallest: float) -> Verdict:
+        """Judge a p-value.
+
+        Args:
+            p: what the test gave.
+            smallest: the smallest that it could have given with as many configurations.
+
+        >>> parse_requirement("wilcoxon(vade,vae).p<0.05").judge_p(0.0625, smallest=0.0625)
+        'inconclusive'
+        """
+        holds = _HOLDS[self.operator]
+        if holds(p, self.bound):
+            return "pass"
+        return "fail" if holds(smallest, self.bound) else "inconclusive"
+
+    def judge_shift(self, interval: Interval | None) -> Verdict:
+        """Judge the shift a − b by its interval, as a score."""
+        return _judge_interval(interval, self.operator, self.bound)
+
+    def __str__(self) -> str:
+        """Return it as it is typed."""
+        return f"{self.name} {self.operator} {self.bound:g}"
+
+
+def _judge_interval(interval: Interval | None, sign: Operator, bound: float) -> Verdict:
+    if interval is None:
+        return "inconclusive"
+    satisfied = [_HOLDS[sign](limit, bound) for limit in interval]
+    if all(satisfied):
+        return "pass"
+    return "inconclusive" if any(satisfied) else "fail"
 
 
 def judge_regression(difference: Interval | None, margin: float) -> Verdict:
@@ -100,19 +160,41 @@ def worst(verdicts: list[Verdict]) -> Verdict:
     return "inconclusive" if "inconclusive" in verdicts else "pass"
 
 
-def parse_requirement(text: str) -> Requirement:
-    """Read "strong_mcc>=0.6", "weak_mcc@all.in >= 0.9" or "strong_mcc.axis_alignment>0.2".
+def parse_requirement(text: str) -> Requirement | FamilyRequirement:
+    """Read "strong_mcc>=0.6", "weak_mcc@all.in >= 0.9", "strong_mcc.axis_alignment>0.2" or "wilcoxon(vade,vae).p_holm<0.05".
 
     Raises:
         UsageError: anything else.
     """
+    if text.strip().startswith("wilcoxon"):
+        return _parse_family_requirement(text)
     found = _REQUIREMENT.fullmatch(text.strip())
-    if found is None or found["operator"] is None:
+    if found is None or found["operator"] is None or math.isinf(float(found["bound"])):
         raise UsageError(
             f"cannot read the requirement {text!r}; write SCORE>=NUMBER (or >, <=, <), where SCORE is "
-            "metric[@k][.in|.out][.adjusted|.axis_alignment], e.g. 'strong_mcc>=0.6'"
+            "metric[@k][.in|.out][.adjusted|.axis_alignment], e.g. 'strong_mcc>=0.6', or 'wilcoxon(vade,vae).p_holm<0.05'"
         )
-    return Requirement(_key(found), cast("Literal['>=', '>', '<=', '<']", found["operator"]), float(found["bound"]))
+    return Requirement(_key(found), cast("Operator", found["operator"]), float(found["bound"]))
+
+
+def _parse_family_requirement(text: str) -> FamilyRequirement:
+    found = _FAMILY_REQUIREMENT.fullmatch(text.strip())
+    if found is None or math.isinf(float(found["bound"])):
+        raise UsageError(
+            f"cannot read the requirement {text!r}; write wilcoxon(FAMILY,FAMILY[,SCORE]).READING<NUMBER, where READING is p, "
+            "p_holm, p_block or hodges_lehmann, e.g. 'wilcoxon(vade,vae).p_holm<0.05'"
+        )
+    if found["a"] == found["b"]:
+        raise UsageError(f"{text!r} tests {found['a']} against itself; name two families")
+    reading, sign = cast("FamilyReading", found["reading"]), cast("Operator", found["operator"])
+    if reading != "hodges_lehmann" and sign in {">", ">="}:
+        raise UsageError(
+            f"{text!r}: a large p-value shows nothing, least of all with few runs; bound the shift instead: "
+            f"'wilcoxon({found['a']},{found['b']}).hodges_lehmann>-0.02'"
+        )
+    return FamilyRequirement(
+        found["a"], found["b"], parse_score(found["score"] or "strong_mcc"), reading, sign, float(found["bound"])
+    )
 
 
 def parse_score(text: str) -> ScoreKey:

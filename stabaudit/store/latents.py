@@ -3,7 +3,7 @@
 On a grid the dimensions are called `z{row}_{column}_{k}`, and so are the columns of the log-variances.
 
 A run's own files say which dataset and restart they belong to. `read_latents` also reads what came from elsewhere: Parquet with
-any numeric columns, `.npy`, `.npz` and `.csv`.
+any numeric columns, `.npy`, `.npz`, `.csv` and `.h5ad`.
 """
 
 import math
@@ -21,6 +21,7 @@ from stabaudit.config import Frozen, NonNegative, Positive
 from stabaudit.errors import BadData
 from stabaudit.store import columns, foreign
 from stabaudit.store.files import shown
+from stabaudit.store.h5ad import read_h5ad
 from stabaudit.store.parquet import ROW_GROUP, opened, read_table, write_table
 
 Array = NDArray[Any]
@@ -91,14 +92,14 @@ class Latents:
 
 
 def write_latents(path: Path, latents: Latents) -> None:
-    """Write latents atomically.
+    """Write latents atomically; ids that merely count the rows are not written.
 
     Raises:
         BadData: where they do not pass `Latents.validate`.
         BadRun: where the file cannot be written.
     """
     latents.validate(shown(path))
-    content: dict[str, Array] = {"sample_id": latents.sample_id}
+    content: dict[str, Array] = {} if latents.ids_by_position else {"sample_id": latents.sample_id}
     if latents.label is not None:
         content["label"] = latents.label
     grid = latents.metadata.grid
@@ -108,26 +109,33 @@ def write_latents(path: Path, latents: Latents) -> None:
     write_table(path, pa.table(content, metadata={_KEY: latents.metadata.model_dump_json().encode()}))
 
 
-def read_latents(path: Path) -> Latents:
-    """Latents from a file: Parquet (a run's or another's), `.npy`, `.npz` (key `z`, or a single array) or `.csv`.
+def read_latents(path: Path, naming: foreign.Naming = foreign.AS_IS) -> Latents:
+    """Latents from a file: Parquet (a run's or another's), `.npy`, `.npz` (key `z`, or a single array), `.csv` or `.h5ad`.
 
     The dimensions are the columns z0, z1, …, or z0_0_0, … where they form a grid, or, where there are none, all columns but
     `sample_id`, `label` and `split`. Rows are named by `sample_id`, or else counted from 0. Numbers of other types are rounded
     to float32.
 
+    Args:
+        path: the file.
+        naming: what its ids and its array are called.
+
     Raises:
         BadData: a missing, damaged or truncated file, one that holds no table of numbers, NaN or infinity, repeated ids.
+        UsageError: no column of that name, or several arrays in an `.h5ad` file; or what reads such files is not installed.
     """
     where = shown(path)
     match path.suffix.lower():
         case ".parquet":
-            latents = _from_table(read_table(path), where)
+            latents = _from_table(foreign.with_sample_id(read_table(path), naming.id_column, where), where)
         case ".csv":
-            latents = _from_table(foreign.read_csv(path), where)
+            latents = _from_table(foreign.with_sample_id(foreign.read_csv(path), naming.id_column, where), where)
         case ".npy" | ".npz":
-            latents = _from_arrays(*foreign.read_numpy(path))
+            latents = _from_arrays(*foreign.read_numpy(path, naming.id_column))
+        case ".h5ad":
+            latents = _from_arrays(*read_h5ad(path, naming.obsm, naming.id_column))
         case _:
-            raise BadData(f"{where}: expected a .parquet, .npy, .npz or .csv file of latents")
+            raise BadData(f"{where}: expected a .parquet, .csv, .npy, .npz or .h5ad file of latents")
     latents.validate(where)
     return latents
 

@@ -29,12 +29,17 @@ def prior(index: int) -> str:
     return f"prior/restart-{index:03d}.parquet"
 
 
+def log(index: int) -> str:
+    """What the program of a restart printed, where a program made it."""
+    return f"logs/restart-{index:03d}.txt"
+
+
 def of_restart(index: int) -> tuple[str, ...]:
     """All files of a restart, the latents first."""
-    return latents(index), history(index), weights(index), divergence(index), prior(index)
+    return latents(index), history(index), weights(index), divergence(index), prior(index), log(index)
 
 
-FOLDERS = ("latents", "history", "weights", "divergence", "prior", "checkpoints")
+FOLDERS = ("latents", "history", "weights", "divergence", "prior", "logs", "checkpoints")
 
 
 def checkpoint(shard: int) -> str:

@@ -1,5 +1,10 @@
-"""`run.json`: what a run folder holds and what state each restart is in."""
+"""`run.json`: what a run folder holds and what state each restart is in.
 
+Its last line is the SHA-256 of all before it, so that no flipped bit passes for another score or seed.
+"""
+
+import hashlib
+import re
 from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, Self
@@ -8,10 +13,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, mod
 
 from stabaudit.config import Frozen, NonNegative, Positive, RunConfig
 from stabaudit.errors import BadRun
+from stabaudit.store.external import External
 from stabaudit.store.files import missing, reason, shown, write_bytes
 from stabaudit.store.layout import MANIFEST
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 1 had no SHA-256 of its own
+_SEAL = re.compile(rb',\n  "sha256": "([0-9a-f]{64})"\n\}\n\Z')
 
 
 def _inside(path: str) -> str:
@@ -66,13 +73,14 @@ class Environment(Frozen):
 
 
 class Manifest(Frozen):
-    """A run folder's contents. `config` is None for imported latents."""
+    """A run folder's contents. `config` is None where stabaudit did not train; `external` then says what is known instead."""
 
     schema_version: int = SCHEMA_VERSION
     name: str
     created: str  # ISO 8601, UTC
     command: str
     config: RunConfig | None
+    external: External | None = None
     dataset: DatasetRecord
     environment: Environment
     posterior: Literal["q(z|x)", "q(z|x,u)"] = "q(z|x)"  # what the latents are means of
@@ -80,6 +88,11 @@ class Manifest(Frozen):
     shards: list[list[NonNegative]]  # restart indices that are trained together, in order
     restarts: list[Restart]
     files: Digests = {}  # files that belong to no restart (evaluation.parquet)
+
+    @property
+    def made_from_seeds(self) -> bool:
+        """Whether its restarts were trained, here or by a program; the seeds of imported ones are but numbers."""
+        return self.config is not None or (self.external is not None and self.external.program is not None)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -105,6 +118,8 @@ class _Version(BaseModel):
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of a run folder.
 
+    One of an older schema is read as it would be written today.
+
     Raises:
         BadRun: no such folder, no `run.json` in it, or one that is damaged or of a newer schema.
     """
@@ -118,16 +133,30 @@ def read_manifest(folder: Path) -> Manifest:
         raise BadRun(f"cannot read {shown(path)}: {reason(error)}") from error
     try:
         version = _Version.model_validate_json(text).schema_version
-        if version <= SCHEMA_VERSION:
-            return Manifest.model_validate_json(text)
+        if version > SCHEMA_VERSION:
+            raise BadRun(
+                f"{shown(path)} has schema version {version}, this stabaudit reads up to {SCHEMA_VERSION}: "
+                "use the stabaudit that wrote it, or a newer one"
+            )
+        content, seal = _unsealed(text)
+        manifest = Manifest.model_validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
         what = " ".join(f"{'.'.join(map(str, first['loc']))} {first['msg']}".split())
-        raise BadRun(f"{shown(path)} is damaged ({what}); restore it from a copy, or train into another folder") from error
-    raise BadRun(
-        f"{shown(path)} has schema version {version}, this stabaudit reads up to {SCHEMA_VERSION}: "
-        "use the stabaudit that wrote it, or a newer one"
-    )
+        raise _damaged(path, what) from error
+    if seal != hashlib.sha256(content).hexdigest() and (seal is not None or version > 1):
+        raise _damaged(path, "it does not match its own SHA-256")
+    return manifest.model_copy(update={"schema_version": SCHEMA_VERSION})
+
+
+def _damaged(path: Path, what: str) -> BadRun:
+    return BadRun(f"{shown(path)} is damaged ({what}); restore it from a copy, or train into another folder")
+
+
+def _unsealed(text: bytes) -> tuple[bytes, str | None]:
+    """What was sealed, and the SHA-256 that the last line says it has; None where it says none."""
+    found = _SEAL.search(text)
+    return (text, None) if found is None else (text[: found.start()] + b"\n}", found[1].decode())
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -136,4 +165,6 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     Raises:
         BadRun: where it cannot be written; the one before is as it was.
     """
-    write_bytes(folder / MANIFEST, (manifest.model_dump_json(indent=2) + "\n").encode())
+    content = manifest.model_dump_json(indent=2).encode()
+    seal = f',\n  "sha256": "{hashlib.sha256(content).hexdigest()}"\n}}\n'
+    write_bytes(folder / MANIFEST, content.removesuffix(b"\n}") + seal.encode())

@@ -4,6 +4,7 @@ import unicodedata
 from pathlib import Path
 
 from stabaudit.errors import BadRun
+from stabaudit.store.external import UNKNOWN
 from stabaudit.store.files import TEMPORARY, reason, shown
 from stabaudit.store.layout import MANIFEST
 from stabaudit.store.lock import LOCK, NOTE
@@ -83,21 +84,26 @@ def reconcile(recorded: Manifest, wanted: Manifest, folder: Path) -> Manifest:
 
 def _differences(recorded: Manifest, wanted: Manifest) -> dict[str, tuple[object, object]]:
     """Keys that differ, with the recorded and the wanted value."""
-    if recorded.config is None or wanted.config is None:
-        differences: dict[str, tuple[object, object]] = {}
-        if recorded.config is not wanted.config:
+    if recorded.config is not None and wanted.config is not None:
+        differences = recorded.config.differences(wanted.config)
+    else:
+        differences = {}
+        if _origin(recorded) != _origin(wanted):
             differences["origin"] = (_origin(recorded), _origin(wanted))
+        elif recorded.external is not None and wanted.external is not None:
+            differences = recorded.external.differences(wanted.external)
         if len(recorded.restarts) != len(wanted.restarts):
             differences["restarts"] = (len(recorded.restarts), len(wanted.restarts))
-    else:
-        differences = recorded.config.differences(wanted.config)
-    if recorded.dataset.fingerprint != wanted.dataset.fingerprint:
+    # A program's rows are known only when it has run.
+    if wanted.dataset.fingerprint not in {UNKNOWN, recorded.dataset.fingerprint}:
         differences["dataset fingerprint"] = (recorded.dataset.fingerprint, wanted.dataset.fingerprint)
     return differences
 
 
 def _origin(manifest: Manifest) -> str:
-    return "imported" if manifest.config is None else "trained"
+    if manifest.config is not None:
+        return "trained"
+    return "made by a program" if manifest.made_from_seeds else "imported"
 
 
 def _pending_if_lost(restart: Restart, folder: Path) -> Restart:

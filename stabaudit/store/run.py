@@ -2,9 +2,9 @@
 
     run.json  evaluation.parquet  latents/restart-000.parquet  history/restart-000.parquet  weights/restart-000.safetensors
 
-A restart counts as done only when the manifest says so, and it says so after the restart's files are in their places. Parquet
-pages are verified whenever they are read; weights, which have no checksums of their own, are held against the manifest's digest
-then; all digests are held against all files by `stabaudit verify`.
+A restart counts as done only when the manifest says so, and it says so after the restart's files are in their places. A file is
+held against the manifest's digest whenever it is read whole, and by `stabaudit verify`; what is streamed has the checksums of its
+Parquet pages.
 """
 
 import math
@@ -22,7 +22,7 @@ from stabaudit.store.files import TEMPORARY, sha256, shown
 from stabaudit.store.history import read_history, write_history
 from stabaudit.store.latents import Latents, LatentsHeader, LatentsMetadata, read_header, read_latents, write_latents
 from stabaudit.store.lock import WriteLock
-from stabaudit.store.manifest import Manifest, Restart, read_manifest, write_manifest
+from stabaudit.store.manifest import DatasetRecord, Manifest, Restart, read_manifest, write_manifest
 from stabaudit.store.resume import agree, require_fresh
 from stabaudit.store.weights import read_weights, write_weights
 
@@ -117,6 +117,14 @@ class Run:
         return [restart.index for restart in self.manifest.restarts if restart.state == "done"]
 
     @property
+    def digests(self) -> dict[str, str]:
+        """The SHA-256 of every recorded file, by path within the folder."""
+        found = dict(self.manifest.files)
+        for restart in self.manifest.restarts:
+            found |= restart.files
+        return found
+
+    @property
     def unfinished(self) -> list[int]:
         """Indices of the restarts that are pending or failed, ascending; a diverged one would only diverge again."""
         return [restart.index for restart in self.manifest.restarts if restart.state in {"pending", "failed"}]
@@ -158,11 +166,13 @@ class Run:
 
         Raises:
             BadRun: where the restart is not done.
-            BadData: where the file is missing or damaged, or belongs to another run, restart or configuration.
+            BadData: where the file is missing, damaged or not the one that was recorded, or belongs to another run, restart or
+                configuration.
         """
         self._require_done(index)
         latents = read_latents(self.latents_path(index))
         self._require_own(index, latents.metadata, latents.mean.shape, latents.ids_by_position)
+        self._require_recorded(layout.latents(index))
         return latents
 
     def latents_header(self, index: int) -> LatentsHeader:
@@ -174,7 +184,8 @@ class Run:
 
     def _require_own(self, index: int, metadata: LatentsMetadata, shape: tuple[int, ...], ids_by_position: bool) -> None:
         path, manifest = self.latents_path(index), self.manifest
-        if metadata != self._metadata(index) or ids_by_position:
+        by_position = manifest.external is not None and manifest.external.ids_by_position
+        if metadata != self._metadata(index) or ids_by_position != by_position:
             raise BadData(f"{shown(path)} is not of restart {index} of this run; restore it, or delete it and train again")
         dimensions = manifest.config.latent_dim if manifest.config is not None else shape[1]
         expected = (manifest.dataset.evaluation_rows, dimensions if manifest.grid is None else math.prod(manifest.grid))
@@ -187,8 +198,7 @@ class Run:
         Raises:
             BadData: where the file is missing or damaged.
         """
-        self.restart(index)
-        return read_history(self.history_path(index))
+        return self._columns(index, layout.history(index))
 
     def divergence(self, index: int) -> dict[str, Array] | None:
         """The divergence of each dimension of a restart, by column; None where it does not come apart into dimensions.
@@ -197,7 +207,7 @@ class Run:
             BadData: where the file is damaged.
         """
         file = layout.divergence(index)
-        return read_history(self.folder / file) if file in self.restart(index).files else None
+        return self._columns(index, file) if file in self.restart(index).files else None
 
     def prior(self, index: int) -> dict[str, Array] | None:
         """The learned mixture prior of a restart, by column; None where there is none.
@@ -206,7 +216,7 @@ class Run:
             BadData: where the file is damaged.
         """
         file = layout.prior(index)
-        return read_history(self.folder / file) if file in self.restart(index).files else None
+        return self._columns(index, file) if file in self.restart(index).files else None
 
     def weights(self, index: int) -> dict[str, Array]:
         """The weights of a restart that is done, by name.
@@ -215,11 +225,9 @@ class Run:
             BadRun: where the restart is not done.
             BadData: where the file is missing, damaged or not the one that was recorded.
         """
-        restart = self._require_done(index)
-        path = self.weights_path(index)
-        weights = read_weights(path)
-        if sha256(path) != restart.files.get(layout.weights(index)):
-            raise BadData(f"{shown(path)} is not the file that was recorded; restore it, or delete it and train again")
+        self._require_done(index)
+        weights = read_weights(self.weights_path(index))
+        self._require_recorded(layout.weights(index))
         return weights
 
     def evaluation(self) -> Evaluation | None:
@@ -228,7 +236,25 @@ class Run:
         Raises:
             BadData: where the file is missing or damaged.
         """
-        return None if self.evaluation_path is None else read_evaluation(self.evaluation_path)
+        if self.evaluation_path is None:
+            return None
+        rows = read_evaluation(self.evaluation_path)
+        self._require_recorded(layout.EVALUATION)
+        return rows
+
+    def _columns(self, index: int, file: str) -> dict[str, Array]:
+        """A table of numbers that belongs to a restart."""
+        listed = file in self.restart(index).files  # the history of a restart in the making is not yet
+        columns = read_history(self.folder / file)
+        if listed:
+            self._require_recorded(file)
+        return columns
+
+    def _require_recorded(self, file: str) -> None:
+        """Refuse a file that is not, byte by byte, the one that the manifest lists; it has been read without complaint."""
+        path = self.folder / file
+        if sha256(path) != self.digests.get(file):
+            raise BadData(f"{shown(path)} is not the file that was recorded; restore it, or delete it and train again")
 
     def save_latents(self, index: int, latents: Latents) -> None:
         """Write the latents of a restart; their metadata are the run's.
@@ -273,17 +299,28 @@ class Run:
             write_evaluation(path, rows)
             self._update(files=self.manifest.files | {layout.EVALUATION: sha256(path)})
 
+    def describe(self, dataset: DatasetRecord, grid: tuple[int, int, int] | None) -> None:
+        """Say what rows the run has, where that is known only once latents are there.
+
+        Raises:
+            BadRun: where the manifest cannot be written.
+        """
+        self._require_lock()
+        self._update(dataset=dataset, grid=grid)
+
     def record(self, restart: Restart) -> None:
         """Put a restart's record into the manifest, with the digests of those of its files that are in place; last of all.
 
-        When no restart of its shard is pending any more, the shard's checkpoint is deleted.
+        Files of a failed restart are not listed: the next attempt writes them anew. When no restart of its shard is pending any
+        more, the shard's checkpoint is deleted.
 
         Raises:
             BadRun: where it is said to be done but has no latents, or the manifest cannot be written.
         """
         self._require_lock()
         index = self.restart(restart.index).index
-        files = {file: sha256(self.folder / file) for file in layout.of_restart(index) if (self.folder / file).exists()}
+        kept = layout.of_restart(index) if restart.state in {"done", "diverged"} else ()
+        files = {file: sha256(self.folder / file) for file in kept if (self.folder / file).exists()}
         if restart.state == "done" and layout.latents(index) not in files:
             raise BadRun(f"restart {index} is not done: {shown(self.latents_path(index))} is missing; run the same command again")
         restarts = list(self.manifest.restarts)
@@ -298,9 +335,9 @@ class Run:
 
     def _metadata(self, index: int) -> LatentsMetadata:
         restart = self.restart(index)
-        return LatentsMetadata(
-            fingerprint=self.manifest.dataset.fingerprint, restart=index, seed=restart.seed, grid=self.manifest.grid
-        )
+        manifest = self.manifest
+        seed = restart.seed if manifest.made_from_seeds else None
+        return LatentsMetadata(fingerprint=manifest.dataset.fingerprint, restart=index, seed=seed, grid=manifest.grid)
 
     def _require_done(self, index: int) -> Restart:
         restart = self.restart(index)

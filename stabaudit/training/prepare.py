@@ -1,7 +1,6 @@
 """From what a user asked for to a checked configuration: what can be refused is refused here, before anything is written."""
 
-import os
-import platform
+import shlex
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,7 +12,6 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from stabaudit import __version__
 from stabaudit.config import Choice, Frozen, Option, Positive, PositiveFloat, RunConfig, Training, options_of
 from stabaudit.data.dataset import Dataset
 from stabaudit.data.load import load_dataset, loader_of
@@ -21,12 +19,15 @@ from stabaudit.data.spectrum import spectrum
 from stabaudit.errors import StabauditError, UsageError
 from stabaudit.families.base import Family
 from stabaudit.nets.likelihoods import LIKELIHOODS
-from stabaudit.registry import resolve, unknown
+from stabaudit.registry import Kind, contested, resolve, unknown
+from stabaudit.store.environment import environment as environment_here
 from stabaudit.store.manifest import DatasetRecord, Environment, Manifest, Restart
 from stabaudit.training.build import OWN, builder, choose, own
 from stabaudit.training.compiler import require_compiler
+from stabaudit.training.manner import manner_of
 from stabaudit.training.products import fastest_library
 from stabaudit.training.restarts import SEEDS
+from stabaudit.training.share import rows_of
 
 DEFAULT_ARCHITECTURE = "mlp"
 DEFAULT_LATENT_DIM = 10
@@ -35,6 +36,7 @@ NOISE_MARGIN = 10  # a direction of the data is seen when its variance is so man
 GROUPED_PARAMETERS = 100_000  # larger networks fill a core alone; stacking them gains nothing
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 GROUP = 16  # restarts in a shard at most
+KINDS: tuple[Kind, ...] = ("family", "dataset", "architecture")
 
 
 class Recipe(Frozen):
@@ -146,7 +148,7 @@ class Prepared(Frozen, arbitrary_types_allowed=True):
         return Manifest(
             name=name,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            command=" ".join(["stabaudit", *sys.argv[1:]]),
+            command=_command_line(),
             config=config,
             dataset=DatasetRecord(
                 name=dataset.name,
@@ -163,17 +165,20 @@ class Prepared(Frozen, arbitrary_types_allowed=True):
         )
 
 
+def _command_line() -> str:
+    """How this process was started, as it can be typed again."""
+    program, *words = sys.argv
+    ours = Path(program).stem in {"stabaudit", "__main__"}
+    return shlex.join([*(["stabaudit"] if ours else ["python", program]), *words])
+
+
 def environment(device: Literal["cpu", "cuda"]) -> Environment:
     """What this process runs on, and how a new run on the device computes."""
-    return Environment(
-        stabaudit=__version__,
-        python=platform.python_version(),
+    on_gpu = device == "cuda"
+    return environment_here(
         torch=torch.__version__,
-        numpy=np.__version__,
-        platform=platform.platform(),
-        processor=torch.cuda.get_device_name() if device == "cuda" else platform.processor() or platform.machine(),
-        cores=os.cpu_count() or 1,
-        products=fastest_library() if device == "cpu" else "blas",
+        processor=torch.cuda.get_device_name() if on_gpu else None,
+        products="blas" if on_gpu else fastest_library(),
     )
 
 
@@ -290,21 +295,27 @@ def _checked(config: RunConfig, dataset: Dataset, family: type[Family]) -> Prepa
     model = _built(config, dataset)
     parameters = sum(p.numel() for p in model.parameters())
     convolutional = any(isinstance(module, CONVOLUTIONS) for module in model.modules())
+    stacked = parameters <= GROUPED_PARAMETERS and not convolutional
+    manner = manner_of(_builder_for(config, dataset), rows_of(dataset.train), config, stacked=stacked)
     return Prepared(
-        config=config,
+        config=config.model_copy(update={"eager": manner.eager}),
         dataset=dataset,
         parameters=parameters,
-        stacked=parameters <= GROUPED_PARAMETERS and not convolutional,
+        stacked=manner.stacked,
         posterior="q(z|x,u)" if model.sees_u else "q(z|x)",
         grid=model.grid,
-        notes=model.warnings(0 if u is None else len(np.unique(u, axis=0))) + _spectrum(config, dataset),
+        notes=[
+            *(line for kind in KINDS for line in contested(kind, getattr(config, kind).name)),
+            *manner.notes,
+            *model.warnings(0 if u is None else len(np.unique(u, axis=0))),
+            *_spectrum(config, dataset),
+        ],
     )
 
 
 def _built(config: RunConfig, dataset: Dataset) -> Family:
     """One restart's model, as a worker will build it."""
-    u = dataset.train.u
-    build = builder(config, dataset.train.x.shape[1:], 0 if u is None else u.shape[1], len(dataset.train))
+    build = _builder_for(config, dataset)
     try:
         with torch.random.fork_rng(devices=[]):
             return build()
@@ -313,6 +324,12 @@ def _built(config: RunConfig, dataset: Dataset) -> Family:
     except Exception as error:  # a user's family or architecture can raise anything
         what = f"family {config.family.name!r} on architecture {config.architecture.name!r}"
         raise UsageError(f"{what} cannot be built: {type(error).__name__}: {error}") from error
+
+
+def _builder_for(config: RunConfig, dataset: Dataset) -> Callable[[], Family]:
+    """A function that builds one restart's model for the training rows."""
+    u = dataset.train.u
+    return builder(config, dataset.train.x.shape[1:], 0 if u is None else u.shape[1], len(dataset.train))
 
 
 def _spectrum(config: RunConfig, dataset: Dataset) -> list[str]:

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stabaudit.config import Training
+from stabaudit.errors import UsageError
 from stabaudit.families.base import Batch, Family
 from stabaudit.nets.base import Posterior
 from stabaudit.training.adam import Adam, Plateau
-from stabaudit.training.graph import Inputs, Step, Tensors, compile_step
+from stabaudit.training.eager import EagerStep, seeded_by, why_not
+from stabaudit.training.graph import Inputs, Step, Tensors, compile_step, trace
 from stabaudit.training.noise import Ahead, Fresh, Recorder, Request
 from stabaudit.training.products import Products
 
@@ -95,6 +97,7 @@ class Restarts:
         device: where to train.
         products: how matrix products are computed.
         compiled: run the step through `torch.compile`.
+        eager: run the step operation by operation; of a lone restart only.
     """
 
     def __init__(  # noqa: PLR0917
@@ -107,13 +110,14 @@ class Restarts:
         products: Products = PLAIN,
         *,
         compiled: bool = False,
+        eager: bool = False,
     ) -> None:
         self.rows = Rows(rows.x.to(device), rows.u.to(device))
         self.batch_size = training.batch_size
         self.steps_per_epoch = len(rows) // training.batch_size
         self.total_steps = training.steps or (training.epochs or 0) * self.steps_per_epoch
         self.step = 0
-        families = [_seeded(build, seed).to(device) for seed in seeds]
+        families = [_started(build, seed, rows).to(device) for seed in seeds]
         self.family = families[0].train()
         layout = _Layout(dict(self.family.named_parameters()), len(seeds))
         self._flat = torch.zeros(layout.size, device=device)
@@ -128,11 +132,11 @@ class Restarts:
         self._adam = Adam(self._flat, lambda flat: list(self._as_stepped(layout.views(flat)).values()))
         self._schedules = [Plateau(training.learning_rate) for _ in seeds]
         self._decays = training.schedule == "plateau"
-        self._products, self._by_compiler = products, compiled
+        self._products, self._by_compiler, self._eager = products, compiled, eager
         self.terms, requests = self._probe()
-        self._noise = Ahead(requests, self._generators)
+        self._noise = Ahead([] if eager else requests, self._generators)  # an eager step draws as it goes
         self._progress = torch.zeros((), device=device)
-        self._compiled: Step | None = None
+        self._compiled: Step | EagerStep | None = None
 
     def __len__(self) -> int:
         """Return the number of restarts."""
@@ -175,8 +179,10 @@ class Restarts:
         self.step += 1
         return values
 
-    def _compile(self, inputs: Inputs) -> Step:
+    def _compile(self, inputs: Inputs) -> Step | EagerStep:
         parameters, buffers = self._as_stepped(self._parameters), self._as_stepped(self._buffers)
+        if self._eager:
+            return EagerStep(self.family, self.terms, parameters, buffers, self._generators[0], self._adam.update)
         with torch.inference_mode(mode=False):
             return compile_step(
                 self.family.train(),
@@ -189,6 +195,16 @@ class Restarts:
                 grouped=len(self) > 1,
                 compiled=self._by_compiler,
             )
+
+    def why_untraceable(self) -> str | None:
+        """Why a step cannot be traced, in one line; None where it can."""
+        parameters, buffers = self._as_stepped(self._parameters), self._as_stepped(self._buffers)
+        x, u = self.rows.x[: self.batch_size], self.rows.u[: self.batch_size]
+        if len(self) > 1:
+            x, u = x.expand(len(self), *x.shape), u.expand(len(self), *u.shape)
+        inputs = Inputs(x, u, self._noise.step(0), self._progress)
+        family = self.family.train()
+        return why_not(lambda: trace(family, self.terms, parameters, buffers, inputs, grouped=len(self) > 1))
 
     def _as_stepped(self, tensors: Tensors) -> Tensors:
         """Tensors as a step sees them: without a restart axis for a lone one, whose bits depend on its seed alone then."""
@@ -226,8 +242,10 @@ class Restarts:
         """Run the loss once to learn its terms and the random numbers it asks for."""
         recorder = Recorder(self._flat.device)
         x, u = self.rows.x[: self.batch_size], self.rows.u[: self.batch_size]
-        with torch.no_grad():
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
             values = self.family.loss(Batch(x, u, recorder, torch.zeros((), device=x.device)))
+        if not (isinstance(values, Mapping) and "loss" in values and all(torch.as_tensor(v).ndim == 0 for v in values.values())):
+            raise UsageError(f"the loss of family {type(self.family).__name__!r}: expected scalars by name, 'loss' among them")
         return ["loss", *(name for name in values if name != "loss")], recorder.requests
 
 
@@ -247,15 +265,19 @@ def evaluate(family: Family, rows: Rows, seed: int) -> dict[str, float]:
     device = next(family.parameters()).device
     noise = Fresh(torch.Generator(device).manual_seed(EVALUATION_STREAM + seed))
     totals: dict[str, float] = {}
-    with torch.inference_mode():
+    # A family that draws by itself takes from torch's global generator.
+    with torch.inference_mode(), seeded_by(torch.Generator().manual_seed(EVALUATION_STREAM + seed)):
         for x, u in zip(rows.x.split(EVALUATION_ROWS), rows.u.split(EVALUATION_ROWS), strict=True):
             batch = Batch(x.to(device), u.to(device), noise, torch.ones((), device=device))
             for name, value in family.loss(batch).items():
-                totals[name] = totals.get(name, 0.0) + value.item() * len(x) / len(rows)
+                totals[name] = totals.get(name, 0.0) + float(value) * len(x) / len(rows)
     return totals
 
 
-def _seeded(build: Callable[[], Family], seed: int) -> Family:
+def _started(build: Callable[[], Family], seed: int, rows: Rows) -> Family:
+    """A family as training finds it: all that its start depends on is the seed and the rows."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return build()
+        family = build()
+        family.initialise(rows.x, rows.u)
+        return family

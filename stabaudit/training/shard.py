@@ -82,7 +82,7 @@ def train_shard(shard: Shard, report: Callable[[Progress], None]) -> list[Restar
     seeds = [shard.config.seed + index for index in shard.restarts]
     products = Products(run.manifest.environment.products, shard.config.precision)
     training, device, compiled = shard.config.training, shard.config.device, shard.config.compile
-    restarts = Restarts(build, seeds, rows, training, device, products, compiled=compiled)
+    restarts = Restarts(build, seeds, rows, training, device, products, compiled=compiled, eager=shard.config.eager)
     history = _train(restarts, run.checkpoint_path(shard.number), shard, report)
     # Files of a restart that was done before stay as they are: its record holds their digests.
     rows_to_finish = [(row, index) for row, index in enumerate(shard.restarts) if index in run.unfinished]

@@ -121,14 +121,16 @@ def test_quiet_is_quiet(clock, told):
 
 @pytest.mark.parametrize("quiet", [False, True])
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
-def test_an_interruption_says_how_to_go_on(told, stop, quiet):
+def test_an_interruption_says_how_to_go_on(told, monkeypatch, stop, quiet):
+    monkeypatch.setattr("sys.argv", ["/usr/bin/stabaudit", "train", "vae", "--out", "two words"])
+
     def interrupted():
         with watch([job("a")], quiet=quiet):
             raise stop
 
     with pytest.raises(stop):
         interrupted()
-    assert told() == ["stabaudit: interrupted; run the same command again to go on"]
+    assert told() == ["stabaudit: interrupted; to go on: stabaudit train vae --out 'two words'"]
 
 
 def test_an_error_is_no_interruption(told):
@@ -220,4 +222,4 @@ def test_bars_are_drawn_on_a_terminal_and_left_when_interrupted(terminal, monkey
     assert " 25/100" in drawn
     assert "loss 3.25" in drawn
     assert drawn.rstrip().endswith("\x1b[?25h")  # the cursor is shown again
-    assert "run the same command again" in capsys.readouterr().err
+    assert "interrupted; to go on: stabaudit " in capsys.readouterr().err

@@ -193,7 +193,7 @@ def options_of(command, capsys):
     return {name: p for name, p in parameters.items() if p.default is not p.empty}, text
 
 
-NAMED = {"settings": "--set", "form": "--format"}
+NAMED = {"settings": "--set", "form": "--format", "family_label": "--family"}
 
 
 @pytest.mark.parametrize("command", ["train", "audit"])

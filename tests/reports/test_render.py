@@ -50,11 +50,11 @@ def test_csv_holds_no_formulas():
 def test_markdown_escapes_what_it_would_interpret():
     assert render(REPORT, "markdown") == (
         "## \\[bold\\]runs\\[/bold\\]\n\n"
+        "a\\_b is \\*fine\\*.\n\n"
         "| run | score |\n"
         "| :-- | --: |\n"
         "| a\\|b | 0.5 |\n"
-        "| \\[red\\]x | – |\n\n"
-        "a\\_b is \\*fine\\*.\n"
+        "| \\[red\\]x | – |\n"
     )
 
 

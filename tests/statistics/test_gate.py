@@ -3,7 +3,7 @@
 import pytest
 
 from stabaudit.errors import UsageError
-from stabaudit.statistics.gate import ScoreKey, judge_regression, parse_requirement, parse_score, worst
+from stabaudit.statistics.gate import FamilyRequirement, ScoreKey, judge_regression, parse_requirement, parse_score, worst
 
 
 @pytest.mark.parametrize(
@@ -53,11 +53,59 @@ def test_names_of_scores(text, key):
 
 
 @pytest.mark.parametrize(
-    "text", ["strong_mcc", "strong_mcc=0.6", ">=0.6", "strong_mcc>=", "strong_mcc>=0.6 or so", "weak_mcc@0>=1", ""]
+    "text",
+    [
+        *("strong_mcc", "strong_mcc=0.6", ">=0.6", "strong_mcc>=", "strong_mcc>=0.6 or so", "weak_mcc@0>=1", ""),
+        *("strong_mcc>=1e999", "strong_mcc>=nan", "wilcoxon", "wilcoxon(vade).p<0.05", "wilcoxon(vade,vae)<0.05"),
+        *("wilcoxon(vade,vae).rank_biserial>0", "wilcoxon(vade,vae).p<1e999", "wilcoxon(vade,vae,ivae,x).p<0.05"),
+    ],
 )
 def test_what_cannot_be_read_is_refused(text):
     with pytest.raises(UsageError, match="cannot read the requirement"):
         parse_requirement(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "requirement"),
+    [
+        ("wilcoxon(vade,vae).p_holm<0.05", FamilyRequirement("vade", "vae", ScoreKey("strong_mcc"), "p_holm", "<", 0.05)),
+        (
+            " wilcoxon( vae(prior=laplace, x=1) , vae ,weak_mcc@all.in).hodges_lehmann >= -0.02 ",
+            FamilyRequirement("vae(prior=laplace, x=1)", "vae", ScoreKey("weak_mcc", "all", "in"), "hodges_lehmann", ">=", -0.02),
+        ),
+    ],
+)
+def test_bounds_on_tests_of_families(text, requirement):
+    assert parse_requirement(text) == requirement
+    assert parse_requirement(str(requirement)) == requirement
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("wilcoxon(vade,vae).p>0.05", "a large p-value shows nothing"),
+        ("wilcoxon(vade,vade).p<0.05", "tests vade against itself"),
+        ("wilcoxon(vade,vae,strong).p<0.05x", "cannot read the requirement"),
+        ("wilcoxon(vade,vae,weak_mcc@0).p<0.05", "cannot read the score"),
+    ],
+)
+def test_tests_that_cannot_gate(text, said):
+    with pytest.raises(UsageError, match=said):
+        parse_requirement(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "p", "smallest", "verdict"),
+    [
+        ("wilcoxon(a,b).p<0.05", 0.03, 0.03, "pass"),
+        ("wilcoxon(a,b).p<0.05", 0.2, 0.03, "fail"),
+        ("wilcoxon(a,b).p<0.05", 0.2, 0.05, "inconclusive"),
+        ("wilcoxon(a,b).p<=0.05", 0.2, 0.05, "fail"),
+        ("wilcoxon(a,b).p<=0.05", 0.05, 0.05, "pass"),
+    ],
+)
+def test_a_p_value_can_fail_only_if_it_could_have_passed(text, p, smallest, verdict):
+    assert parse_requirement(text).judge_p(p, smallest) == verdict
 
 
 def test_one_failure_fails_all():

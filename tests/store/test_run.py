@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -319,9 +320,9 @@ def test_what_a_killed_process_left_is_swept_away(tmp_path, manifest, finish_res
         (lambda _: "[]", "is damaged"),
         (lambda _: "\0\0", "is damaged"),
         (lambda _: "[" * 100_000, "is damaged"),
-        (lambda text: text.replace('"schema_version": 1', '"schema_version": 2', 1), "schema version 2, .* reads up to 1"),
-        (lambda _: '{"schema_version": 7, "unknown": 1}', "schema version 7, .* reads up to 1"),
-        (lambda text: text.replace('"schema_version": 1', '"schema_version": 0', 1), "is damaged"),
+        (lambda text: text.replace('"schema_version": 2', '"schema_version": 3', 1), "schema version 3, .* reads up to 2"),
+        (lambda _: '{"schema_version": 7, "unknown": 1}', "schema version 7, .* reads up to 2"),
+        (lambda text: text.replace('"schema_version": 2', '"schema_version": 0', 1), "is damaged"),
         (lambda text: text.replace('"schema_version"', '"version"', 1), "schema_version Field required"),
         (lambda text: text.replace('"latent_dim": 3', '"latent_dim": -3'), "latent_dim Input should be greater than 0"),
         (lambda text: text.replace('"latent_dim": 3', '"latent_dim": 3, "new": 1'), "config.new Extra inputs are not permitted"),
@@ -357,5 +358,7 @@ def test_folders_that_are_no_runs(tmp_path, folder):
 
 def test_the_manifest_is_text_for_people(folder):
     text = (folder / "run.json").read_text(encoding="utf-8")
-    assert Manifest.model_validate_json(text) == Run.open(folder).manifest
+    content = json.loads(text)
+    assert re.fullmatch("[0-9a-f]{64}", content.pop("sha256"))
+    assert Manifest.model_validate(content) == Run.open(folder).manifest
     assert text.count("\n") > 50

@@ -45,7 +45,7 @@ def test_changed_and_missing_files_are_named(complete, file):
     assert problem.file == file
     assert str(problem) == (
         f"{path} has changed since it was recorded (its SHA-256 differs); "
-        "restore it from a copy, or delete it and run the run's train command again"
+        f"restore it from a copy, or delete it and run: stabaudit train vade --out {complete}"
     )
     path.unlink()
     [problem] = verify(Run.open(complete))
@@ -95,8 +95,8 @@ def test_files_that_were_recorded_but_cannot_be_read_are_named(complete, manifes
     [
         ({"rows": 29}, r"has shape \(29, 3\), expected \(30, 3\)"),
         ({"dimensions": 2}, r"has shape \(30, 2\), expected \(30, 3\)"),
-        ({"sample_id": np.arange(30)}, "names other samples than the restarts before it"),
-        ({"sample_id": np.arange(129, 99, -1)}, "names other samples than the restarts before it"),
+        ({"sample_id": np.arange(30)}, "names other samples than the files before it"),
+        ({"sample_id": np.arange(129, 99, -1)}, "names other samples than the files before it"),
     ],
 )
 def test_restarts_that_do_not_fit_together_are_named(complete, manifest, latents, changes, message):
@@ -111,7 +111,7 @@ def test_restarts_that_do_not_fit_together_are_named(complete, manifest, latents
 
 def test_the_advice_works(complete, manifest, finish_restart):
     flip(complete / "latents" / "restart-001.parquet")
-    assert "delete it and run the run's train command again" in str(verify(Run.open(complete))[0])
+    assert f"delete it and run: stabaudit train vade --out {complete}" in str(verify(Run.open(complete))[0])
     (complete / "latents" / "restart-001.parquet").unlink()
     with Run.prepare(complete, manifest()) as run:
         assert run.unfinished == [1]

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -291,8 +292,9 @@ class Command:
     def __init__(self, folder, data, mood):
         self.folder, self.mood, self.passed = folder, mood, folder.with_suffix(".passed")
         program = [sys.executable, "-P", "-m", "stabaudit"]
+        self.words = command_line(folder, data, mood, self.passed)
         self.process = subprocess.Popen(
-            [*program, *command_line(folder, data, mood, self.passed)],
+            [*program, *self.words],
             cwd=HERE,
             start_new_session=True,
             stdout=subprocess.PIPE,
@@ -359,7 +361,7 @@ def test_a_struck_command_leaves_no_process_and_goes_on_where_it_was(commands, j
     if name == "SIGINT":
         until(lambda: holds_checkpoint(command.folder) or command.process.poll() is not None)
         os.killpg(command.process.pid, signal.SIGINT)  # as a terminal does: to every process
-    told = "stabaudit: interrupted; run the same command again to go on\n" if name == "SIGINT" else ""
+    told = f"stabaudit: interrupted; to go on: {shlex.join(['stabaudit', *command.words])}\n" if name == "SIGINT" else ""
     assert (*command.process.communicate(timeout=30), command.process.returncode) == ("", told, status)
     until(lambda: not command.alive(), seconds=10)
     command.passed.touch()
@@ -367,8 +369,10 @@ def test_a_struck_command_leaves_no_process_and_goes_on_where_it_was(commands, j
     assert same(latents(run), calm(exact=False, count=2))
 
 
-def test_a_terminated_command_goes_on_where_it_was(job, calm, data, tmp_path, capfd):
+def test_a_terminated_command_goes_on_where_it_was(job, calm, data, tmp_path, capfd, monkeypatch):
     folder, passed = tmp_path / "run", tmp_path / "passed"
+    words = command_line(folder, data, "wait", passed)
+    monkeypatch.setattr(sys, "argv", ["stabaudit", *words])
     before = signal.getsignal(signal.SIGTERM)
 
     def terminate():
@@ -379,12 +383,12 @@ def test_a_terminated_command_goes_on_where_it_was(job, calm, data, tmp_path, ca
     killer.start()
     try:
         with pytest.raises(SystemExit) as stop:
-            cli.main(command_line(folder, data, "wait", passed))
+            cli.main(words)
     finally:
         killer.join()
         signal.signal(signal.SIGTERM, before)
     assert stop.value.code == 143
-    assert capfd.readouterr() == ("", "stabaudit: interrupted; run the same command again to go on\n")
+    assert capfd.readouterr() == ("", f"stabaudit: interrupted; to go on: {shlex.join(sys.argv)}\n")
     assert multiprocessing.active_children() == []
     passed.touch()
     run = goes_on(job, folder, mood="wait", passed=str(passed))

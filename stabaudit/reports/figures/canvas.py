@@ -26,7 +26,8 @@ from stabaudit.reports.figures.marks import (
     Panel,
     Points,
 )
-from stabaudit.reports.figures.svg import WIDTH, clean
+from stabaudit.reports.figures.svg import WIDTH
+from stabaudit.reports.plain import clean
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

@@ -26,6 +26,7 @@ from stabaudit.reports.figures.marks import (
     Panel,
     Points,
 )
+from stabaudit.reports.plain import clean
 
 WIDTH = 360  # of a panel, pixels
 _TOP, _RIGHT, _BOTTOM = 8, 12, 36  # margins of a panel
@@ -45,15 +46,6 @@ STYLE = (
         for i in range(len(colors.RAMP))
     )
 )
-
-
-def clean(text: str) -> str:
-    r"""Text without control characters, which neither XML nor a reader can bear.
-
-    >>> clean("a\x00b\u202ec")
-    'a\ufffdb\ufffdc'
-    """
-    return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
 def panel_svg(panel: Panel, name: str, at: tuple[float, float] | None = None) -> str:

@@ -1,0 +1,92 @@
+"""A baseline that is missing, damaged, newer or of something else is bad usage, never a pass."""
+
+import json
+
+import pytest
+
+from stabaudit.cli.main import main
+
+
+@pytest.fixture
+def check(capsys):
+    def invoke(*arguments):
+        with pytest.raises(SystemExit) as stop:
+            main(["check", *map(str, arguments), "--floor-draws", "1"])
+        return stop.value.code, *capsys.readouterr()
+
+    return invoke
+
+
+@pytest.fixture
+def baseline(make_run, check, tmp_path):
+    path = tmp_path / "baseline.json"
+    assert check(make_run("good"), "--baseline", path, "--update-baseline")[0] == 0
+    return path
+
+
+def assert_refused(result, said):
+    code, out, err = result
+    assert (code, out) == (2, "")
+    assert err.startswith("stabaudit: error: ")
+    assert err.count("\n") == 1
+    assert said in err
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is not a baseline"),
+        (b"not json", "is not a baseline"),
+        (b"\xff\xfe\x00", "is not a baseline"),
+        (b"[]", "is not a baseline"),
+        (b"{}", "is not a baseline"),
+        (b"null", "is not a baseline"),
+    ],
+)
+def test_what_is_no_baseline(make_run, check, tmp_path, content, said):
+    path = tmp_path / "baseline.json"
+    path.write_bytes(content)
+    assert_refused(check(make_run("vae"), "--baseline", path), said)
+
+
+def test_a_missing_one_and_a_folder(make_run, check, tmp_path):
+    folder = make_run("vae")
+    assert_refused(check(folder, "--baseline", tmp_path / "none.json"), "no such file or folder")
+    assert_refused(check(folder, "--baseline", tmp_path), "is a directory")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"schema_version": 2}, "has schema version 2, this stabaudit reads up to 1"),
+        ({"schema_version": 2, "scores": {"another": "form"}, "extra": 1}, "has schema version 2, this stabaudit reads up to 1"),
+        ({"schema_version": "1.0.0"}, "is not a baseline"),
+        ({"fingerprint": "e" * 16}, f"its dataset fingerprint is {'e' * 16}, here {'f' * 16}"),
+        ({"fingerprint": None}, "its dataset fingerprint is None"),
+        ({"latent_dim": 5}, "its latent dimension is 5, here 4"),
+        ({"grid": [2, 2, 4]}, "its grid of latents is (2, 2, 4), here None"),
+        ({"k": 3}, "its k is 3, here 20"),
+        ({"correlation": "spearman"}, "its correlation is spearman, here pearson"),
+        ({"scores": []}, "the baseline has no strong_mcc"),
+        ({"restarts": "many"}, "is not a baseline"),
+    ],
+)
+def test_one_of_something_else(make_run, check, baseline, change, said):
+    baseline.write_text(json.dumps(json.loads(baseline.read_text()) | change))
+    before = baseline.read_bytes()
+    assert_refused(check(make_run("vae"), "--baseline", baseline), said)
+    assert baseline.read_bytes() == before
+
+
+def test_numbers_that_are_none_make_no_baseline(make_run, check, baseline):
+    content = json.loads(baseline.read_text())
+    for score in content["scores"]:
+        score["mean"] = float("nan")
+    baseline.write_text(json.dumps(content))  # Python writes NaN, which is no JSON
+    assert_refused(check(make_run("vae"), "--baseline", baseline), "is not a baseline")
+
+
+def test_one_baseline_is_not_for_several_runs(make_run, check, baseline):
+    folder = make_run("other").parent
+    assert_refused(check(folder, "--baseline", baseline), "holds 2 runs and a baseline is of one")
+    assert_refused(check(folder, "--baseline", baseline, "--update-baseline"), "holds 2 runs and a baseline is of one")
