@@ -16,8 +16,9 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stabaudit.comparison.baseline import as_baseline, read_baseline, require_comparable
+from stabaudit.comparison.baseline import as_baseline, read_baseline, require_comparable, write_baseline
 from stabaudit.comparison.compare import compare as compare_groups
+from stabaudit.comparison.configurations import family_tests
 from stabaudit.comparison.gates import Gate, judge_against, judge_requirement, only_run, survey_for_gates
 from stabaudit.comparison.groups import read_groups
 from stabaudit.comparison.records import Comparison
@@ -26,7 +27,6 @@ from stabaudit.comparison.settings import DEFAULT_SETTINGS, Settings
 from stabaudit.comparison.survey import Survey, survey
 from stabaudit.config import checked
 from stabaudit.errors import UsageError
-from stabaudit.reports.survey import family_tests
 from stabaudit.statistics.families import FamilyTests
 from stabaudit.statistics.families import compare_families as statistics_of_families
 from stabaudit.statistics.gate import Verdict, parse_requirement, worst
@@ -162,14 +162,18 @@ class Checked:
     """Gates on runs.
 
     Args:
-        verdict: over all gates: one failure fails all, and one that is not sure leaves all unsure.
+        verdict: over all gates: one failure fails all, and one that is not sure leaves all unsure; "pass" where there are none.
         gates: each of them.
         comparison: what they were held against.
+        changed: keys of the configuration that differ from the baseline's.
+        written: the baseline that was written, or None.
     """
 
     verdict: Verdict
     gates: tuple[Gate, ...]
     comparison: Comparison
+    changed: tuple[str, ...] = ()
+    written: Path | None = None
 
 
 def check(
@@ -178,16 +182,18 @@ def check(
     require: Sequence[str] = (),
     baseline: AnyPath | None = None,
     margin: float = 0.02,
+    update_baseline: bool = False,
     settings: Settings = DEFAULT_SETTINGS,
     **changed: Any,  # noqa: ANN401 -- fields of Settings
 ) -> Checked:
-    """Hold runs against bounds, and one run against a baseline that `stabaudit check --update-baseline` wrote.
+    """Hold runs against bounds, and one run against a baseline.
 
     Args:
         path: the run folder, or one with runs below it.
         require: bounds that every run must keep: "strong_mcc>=0.6"; or tests of families: "wilcoxon(vade,vae).p_holm<0.05".
         baseline: its file.
         margin: loss of strong and weak MCC that the baseline allows.
+        update_baseline: write the baseline instead of testing against it, unless the run fails its bounds.
         settings: how pairs are scored.
         changed: fields of `Settings` that are to differ.
 
@@ -197,19 +203,30 @@ def check(
         BadRun: a folder without runs, or a run with fewer than two restarts.
         BadData: latents that cannot be scored.
     """
-    if not require and baseline is None:
-        raise UsageError("nothing to check: give a requirement, a baseline, or both")
+    file = None if baseline is None else Path(baseline)
+    if not require and file is None:
+        raise UsageError("nothing to check: give --require SCORE>=NUMBER, --baseline FILE, or both")
+    if update_baseline and file is None:
+        raise UsageError("--update-baseline needs --baseline FILE to write to")
     settings = _changed(settings, changed)
     requirements = [parse_requirement(text) for text in require]
-    old = None if baseline is None else read_baseline(Path(baseline))
+    old = None if file is None or update_baseline else read_baseline(file)
     found = survey_for_gates(Path(path), settings)
-    comparison = found.comparison
     gates = [gate for requirement in requirements for gate in judge_requirement(found, requirement)]
-    if old is not None and baseline is not None:
-        config = found.configs.get(only_run(comparison, Path(path)).name)
-        require_comparable(old, as_baseline(comparison, settings, config), Path(baseline))
-        gates += judge_against(comparison, old, margin)
-    return Checked(worst([gate.verdict for gate in gates]), tuple(gates), comparison)
+    differing: tuple[str, ...] = ()
+    written = None
+    if file is not None:
+        config = found.configs.get(only_run(found.comparison, Path(path)).name)
+        new = as_baseline(found.comparison, settings, config)
+        if old is not None:
+            require_comparable(old, new, file)
+            if old.config is not None and config is not None:
+                differing = tuple(old.config.differences(config))
+            gates += judge_against(found.comparison, old, margin)
+        elif worst([gate.verdict for gate in gates]) != "fail":
+            write_baseline(file, new)
+            written = file
+    return Checked(worst([gate.verdict for gate in gates]), tuple(gates), found.comparison, differing, written)
 
 
 def compare_families(table: AnyPath, *, score: str | None = None, zeros: Zeros = "pratt") -> FamilyTests:

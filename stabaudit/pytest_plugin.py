@@ -62,19 +62,23 @@ class Value:
         self.record = record
         self._name = name
 
-    def __getattr__(self, name: str) -> object:
-        """Look a field of the record up."""
-        if name.startswith("_"):  # what copying looks for
-            raise AttributeError(name)
-        known = [found.name for found in fields(self.record)]
-        if name not in known:
-            raise AttributeError(f"{self._name} has no {name!r}; known: {', '.join(known)}")
-        value = getattr(self.record, name)
-        if value is None and name in {"ci_low", "ci_high", "sd"}:
-            raise AttributeError(f"{self._name} has no {name}: {self.record.restarts} restarts are too few; train three or more")
-        if value is None:
-            raise AttributeError(f"{self._name} has no {name}")
-        return value
+    if not TYPE_CHECKING:  # a type checker knows the names above and no others
+
+        def __getattr__(self, name: str) -> object:
+            """Look a field of the record up."""
+            if name.startswith("_"):  # what copying looks for
+                raise AttributeError(name)
+            known = [found.name for found in fields(self.record)]
+            if name not in known:
+                raise AttributeError(f"{self._name} has no {name!r}; known: {', '.join(known)}")
+            value = getattr(self.record, name)
+            if value is None and name in {"ci_low", "ci_high", "sd"}:
+                raise AttributeError(
+                    f"{self._name} has no {name}: {self.record.restarts} restarts are too few; train three or more"
+                )
+            if value is None:
+                raise AttributeError(f"{self._name} has no {name}")
+            return value
 
     def __repr__(self) -> str:
         """Return what an assertion that fails shows."""
@@ -146,17 +150,19 @@ class RunScores:
     def __init__(self, comparison: "Comparison") -> None:
         self.comparison = comparison
 
-    def __getattr__(self, name: str) -> "PairScores | Value":
-        """Look a score up."""
-        if name.startswith("_"):
-            raise AttributeError(name)
-        comparison = self.comparison
-        pairs = [score for score in comparison.scores if score.metric == name]
-        if pairs:
-            return PairScores(pairs, name)
-        others: dict[str, CollapseScore | DensityScore] = {score.score: score for score in comparison.collapse}
-        others |= {score.metric: score for score in comparison.densities}
-        if name in others:
-            return Value(others[name], name)
-        known = dict.fromkeys([*(score.metric for score in comparison.scores), *others])
-        raise AttributeError(f"{comparison.runs[0].name} has no score {name!r}; known: {', '.join(known)}")
+    if not TYPE_CHECKING:  # a type checker knows the names above and no others
+
+        def __getattr__(self, name: str) -> "PairScores | Value":
+            """Look a score up."""
+            if name.startswith("_"):
+                raise AttributeError(name)
+            comparison = self.comparison
+            pairs = [score for score in comparison.scores if score.metric == name]
+            if pairs:
+                return PairScores(pairs, name)
+            others: dict[str, CollapseScore | DensityScore] = {score.score: score for score in comparison.collapse}
+            others |= {score.metric: score for score in comparison.densities}
+            if name in others:
+                return Value(others[name], name)
+            known = dict.fromkeys([*(score.metric for score in comparison.scores), *others])
+            raise AttributeError(f"{comparison.runs[0].name} has no score {name!r}; known: {', '.join(known)}")

@@ -4,9 +4,10 @@ import sys
 
 import pytest
 
+from stabaudit.cli.main import _run
 from stabaudit.errors import UsageError
 from stabaudit.families.base import Family
-from stabaudit.registry import known, resolve, unknown
+from stabaudit.registry import broken, contested, known, resolve, unknown
 
 KINDS = {"family": "families", "dataset": "datasets", "architecture": "architectures"}
 
@@ -106,3 +107,90 @@ def test_what_cannot_be_imported_is_one_line(package, code, name, message):
 )
 def test_unknown_names_offer_the_nearest_or_all(name, message):
     assert str(unknown("family", name, ["vae", "ivae", "vade"])) == message
+
+
+# ---------------------------------------------------------------------------------------------------- plug-ins that are broken
+
+
+BROKEN = {
+    "gone": ("nowhere_at_all:Mine", "cannot import 'nowhere_at_all:Mine' (ModuleNotFoundError"),
+    "raises": ("raising:Mine", "cannot import 'raising:Mine' (ZeroDivisionError: division by zero)"),
+    "leaves": ("leaving:Mine", "cannot import 'leaving:Mine' (SystemExit: 1)"),
+    "nothing": ("outside:Missing", "has no attribute 'Missing'"),
+    "number": ("outside:NUMBER", "'outside:NUMBER' is 3, expected a class or a function"),
+    "function": ("outside:load", "family 'function' is not a subclass of stabaudit.families.base.Family"),
+    "malformed": ("not an object reference", "cannot import 'not an object reference'"),
+}
+
+
+@pytest.fixture
+def broken_package(package, tmp_path):
+    (tmp_path / "raising.py").write_text("1 / 0\n")
+    (tmp_path / "leaving.py").write_text("import sys\nsys.exit(1)\n")
+    code = "from stabaudit.families.vae import VAE\nclass Mine(VAE): pass\nNUMBER = 3\ndef load(): pass\n"
+    targets = {name: target for name, (target, _) in BROKEN.items()}
+    package("outside", code, {"family": {"mine": "outside:Mine", "vae": "outside:Mine"} | targets})
+
+
+def test_listing_tells_of_plug_ins_that_are_broken_and_lists_the_rest(broken_package, capfd):
+    assert _run(["list", "families"]) == 0
+    out, err = capfd.readouterr()
+    assert {"vae", "mine", "vade"} <= {line.split()[0] for line in out.splitlines() if line.strip()}
+    lines = err.splitlines()
+    assert lines[0] == "stabaudit: family 'vae' is that of stabaudit; outside-models claims the name too and is passed over"
+    assert len(lines) == 1 + len(BROKEN)
+    for name, (_, told) in BROKEN.items():
+        (line,) = [line for line in lines if f"family {name!r}" in line]
+        assert told in line
+        assert line.endswith("; update or uninstall outside-models")
+
+
+def test_broken_plug_ins_do_not_concern_who_does_not_use_them(broken_package, capfd):
+    assert resolve("family", "vae").__module__ == "stabaudit.families.vae"
+    assert resolve("family", "mine").__module__ == "outside"
+    for words in (["list", "datasets"], ["train", "mine", "--dry-run", "-d", "2"]):
+        assert _run(words) == 0
+    assert capfd.readouterr().err == ""
+    for name, (_, told) in BROKEN.items():
+        assert _run(["train", name, "--dry-run"]) == 2
+        err = capfd.readouterr().err
+        assert err.count("\n") == 1
+        assert told in err
+
+
+def test_who_uses_a_name_that_two_claim_is_told_whose_it_is(broken_package, capfd):
+    assert _run(["train", "vae", "--dry-run", "-d", "2"]) == 0
+    assert capfd.readouterr().err == (
+        "stabaudit: family 'vae' is that of stabaudit; outside-models claims the name too and is passed over\n"
+    )
+
+
+def test_of_two_packages_one_gets_the_name(package, tmp_path):
+    package("first", "class Mine: pass\n", {"family": {"mine": "first:Mine"}})
+    package("second", "class Mine: pass\n", {"family": {"mine": "second:Mine"}})
+    owner = known("family")["mine"].summary.removeprefix("from ")
+    (line,) = contested("family", "mine")
+    (other,) = {"first-models", "second-models"} - {owner}
+    assert line == f"family 'mine' is that of {owner}; {other} claims the name too and is passed over"
+    assert contested("family", "vae") == []
+    assert broken("family") == []
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("entry_points.txt", b"[stabaudit.families]\nno equals sign\n"),
+        ("entry_points.txt", b"\xff\xfe\x00"),
+        ("entry_points.txt", b"mine = without:a_section\n"),
+        ("METADATA", b"\xff\xfe\x00"),
+        ("METADATA", None),
+    ],
+)
+def test_a_damaged_package_hides_no_other(package, tmp_path, file, content):
+    package("good", "class Mine: pass\n", {"family": {"mine": "good:Mine"}})
+    package("bad", "class Mine: pass\n", {"family": {"other": "bad:Mine"}})
+    damaged = tmp_path / "bad-1.0.dist-info" / file
+    damaged.unlink() if content is None else damaged.write_bytes(content)
+    assert known("family")["mine"].summary == "from good-models"
+    assert resolve("family", "mine").__module__ == "good"
+    assert resolve("family", "vae").__module__ == "stabaudit.families.vae"

@@ -29,6 +29,7 @@ from stabaudit.training.workers import default_workers
 Array = NDArray[np.float64]
 Number = tuple[str, int]  # of a model: the parameter's name, and the position in it
 
+ROUNDING = 1e-9  # nats, of a log-density
 REACH, REACH_RATIO = 4.0, 1.5  # a profile goes 4 + 1.5 |truth| to either side: past the mirror image, and over all of the prior
 
 
@@ -129,10 +130,15 @@ def folded(means: tuple[float, ...], noise: float) -> ReLUMixture:
 
 def remark(noise: float) -> Remark:
     """Two priors that give the same data by f(z) = |z|, though no affine map leads from one to the other (Remark 3.12)."""
-    models = folded((-2, -1, 3), noise), folded((-2, 1, 3), noise)
+    return fold((-2, -1, 3), (-2, 1, 3), noise)
+
+
+def fold(means_p: tuple[float, ...], means_q: tuple[float, ...], noise: float) -> Remark:
+    """Hold two priors against each other, and the data that they give by f(z) = |z|."""
+    models = folded(means_p, noise), folded(means_q, noise)
     x = torch.linspace(-2, 7, 181, dtype=torch.float64)[:, None]
     one, other = (model.family().log_likelihood(x) for model in models)
+    difference = float((one - other).abs().max())
     p, q = (GaussianMixture(m.share, m.mean[:, None], (m.sd**2)[:, None, None]) for m in models)
     found = affine_density_distance(p, q, rng=np.random.default_rng(0))
-    means_p, means_q = (tuple(model.mean.tolist()) for model in models)
-    return Remark(means_p, means_q, float((one - other).abs().max()), found.distance, found.relative)
+    return Remark(means_p, means_q, difference, difference < ROUNDING, found.distance, found.relative)

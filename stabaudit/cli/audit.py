@@ -47,7 +47,8 @@ def audit(
     from stabaudit.comparison.settings import Settings
     from stabaudit.reports.references import references_report
     from stabaudit.reports.report import joined
-    from stabaudit.reports.survey import family_tests, survey_report
+    from stabaudit.comparison.configurations import family_tests
+    from stabaudit.reports.survey import survey_report
     from stabaudit.reports.words import counted
 
     check_score(score)
@@ -69,6 +70,7 @@ def audit(
         found = run_plan(jobs, count, Settings(k=k, floor_draws=floor_draws, seed=seed), on_event, on_tick)
     for warning in found.comparison.warnings:
         message(warning)
+    tests = family_tests(found, score) if chosen.families > 1 else None
     beside = []
     if chosen.references or chosen.deviations:
         beside = [references_report(hold_references(chosen, found), chosen.deviations, found.comparison)]
@@ -77,10 +79,9 @@ def audit(
     if form == "html":
         from stabaudit.reports.pages import survey_page
 
-        tests = family_tests(found, score, "pratt") if chosen.families > 1 else None
         deliver_page(survey_page(found, tests, command_line(), beside), output)
         return
-    deliver(joined([survey_report(found, score, "pratt", wilcoxon=chosen.families > 1), *beside]), form, output)
+    deliver(joined([survey_report(found, tests), *beside]), form, output)
 
 
 def parse_choices(texts: list[str]) -> dict[str, list[str]]:

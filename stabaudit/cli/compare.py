@@ -47,8 +47,7 @@ def compare(
     output: OutputOption = None,
 ) -> None:
     """Compare restarts within runs and between runs."""
-    from stabaudit.comparison.compare import compare as compare_groups
-    from stabaudit.comparison.groups import read_groups
+    from stabaudit.api import compare as compare_runs
     from stabaudit.comparison.settings import Settings
     from stabaudit.reports.comparison import comparison_report
 
@@ -61,7 +60,7 @@ def compare(
         memory=memory,
         densities=densities,
     )
-    comparison = compare_groups(read_groups(selectors, memory), settings)
+    comparison = compare_runs(*selectors, settings=settings)
     for warning in comparison.warnings:
         message(warning)
     if form == "html":

@@ -15,6 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from stabaudit import __version__
+from stabaudit.cli.encoding import be_legible
 from stabaudit.errors import StabauditError
 from stabaudit.reports.plain import plain
 
@@ -31,6 +32,7 @@ _COMMANDS = {
     "show": "stabaudit.cli.show:show",
     "verify": "stabaudit.cli.verify:verify",
     "schema": "stabaudit.cli.schema:schema",
+    "doctor": "stabaudit.cli.doctor:doctor",
 }
 
 app = typer.Typer(
@@ -80,6 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         arguments: the command line without the program's name; None: this process's.
     """
     signal.signal(signal.SIGTERM, _terminate)
+    be_legible()
     sys.path.append("")  # a user's package.module:Class is looked for in the working directory too, after what is installed
     sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
 

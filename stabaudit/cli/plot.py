@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from stabaudit.cli.compare import FloorDrawsOption, KOption, MemoryOption, SeedOption
-from stabaudit.cli.output import message, require_folder
+from stabaudit.cli.drawing import require_kind, write_figure
+from stabaudit.cli.output import message
 from stabaudit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -14,16 +15,10 @@ if TYPE_CHECKING:
     from stabaudit.reports.figures.marks import Figure
 
 What = Literal["curves", "heatmap", "box", "elbo", "match", "latents", "sources"]
-Kind = Literal["svg", "png", "pdf"]
-KINDS: dict[str, Kind] = {".svg": "svg", ".png": "png", ".pdf": "pdf"}
 
 
-def _require_kind(path: Path) -> Path:
-    """Refuse a file that could not be written, or of a kind that is not drawn, before any work is done for it."""
-    if path.suffix.lower() not in KINDS:
-        raise UsageError(f"--output {path}: expected a name that ends in .svg, .png or .pdf")
-    require_folder(path)
-    return path
+def _figure_file(path: Path) -> Path:
+    return require_kind(path, "--output")
 
 
 def plot(
@@ -36,7 +31,7 @@ def plot(
         ),
     ],
     selectors: Annotated[list[str], typer.Argument(metavar="RUN…", help="Run folders, one restart (run#3) or latents files.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The file: .svg, .png or .pdf.", callback=_require_kind)],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file: .svg, .png or .pdf.", callback=_figure_file)],
     metric: Annotated[Literal["strong_mcc", "weak_mcc"], typer.Option(help="Score of curves, heatmap and box.")] = "strong_mcc",
     band: Annotated[
         Literal["interval", "sd"], typer.Option(help="Band of curves: 95% interval of the mean, or one deviation over pairs.")
@@ -53,7 +48,6 @@ def plot(
 ) -> None:
     """Draw one figure of runs into a file."""
     from stabaudit.comparison.groups import read_groups
-    from stabaudit.store.files import write_bytes
 
     if what == "latents":
         from stabaudit.comparison.planes import read_planes
@@ -75,7 +69,7 @@ def plot(
         for warning in comparison.warnings:
             message(warning)
         figure = _of_pairs(what, comparison, metric, band)
-    write_bytes(output, _drawn(figure, KINDS[output.suffix.lower()]))
+    write_figure(figure, output)
 
 
 def _of_pairs(
@@ -111,16 +105,6 @@ def _of_pairs(
         needs = "restarts whose objective is recorded" if what == "elbo" else "a run with two restarts or more"
         raise UsageError(f"plot {what}: nothing to show; it needs {needs}")
     return figure
-
-
-def _drawn(figure: "Figure", kind: Kind) -> bytes:
-    if kind == "svg":
-        from stabaudit.reports.figures.sheet import figure_svg
-
-        return figure_svg(figure).encode()
-    from stabaudit.reports.figures.canvas import figure_bytes
-
-    return figure_bytes(figure, kind)
 
 
 def _two(text: str) -> tuple[int, int]:

@@ -41,20 +41,21 @@ def report(
             raise UsageError("a page needs runs, which a table of scores has not; give folders of runs, or --format markdown")
         deliver(_of_table(paths[0], score, zeros), form, output)
         return
+    from stabaudit.api import report as report_runs
     from stabaudit.comparison.settings import Settings
-    from stabaudit.comparison.survey import survey
-    from stabaudit.reports.survey import family_tests, survey_report
 
-    found = survey(paths, Settings(k=k, correlation=correlation, floor_draws=floor_draws, seed=seed, memory=memory))
+    settings = Settings(k=k, correlation=correlation, floor_draws=floor_draws, seed=seed, memory=memory)
+    found = report_runs(*paths, wilcoxon=wilcoxon, score=score or "strong_mcc", zeros=zeros, settings=settings)
     for warning in found.comparison.warnings:
         message(warning)
     if form == "html":
         from stabaudit.reports.pages import survey_page
 
-        tests = family_tests(found, score or "strong_mcc", zeros) if wilcoxon else None
-        deliver_page(survey_page(found, tests, command_line()), output)
+        deliver_page(survey_page(found.survey, found.tests, command_line()), output)
         return
-    deliver(survey_report(found, score or "strong_mcc", zeros, wilcoxon=wilcoxon), form, output)
+    from stabaudit.reports.survey import survey_report
+
+    deliver(survey_report(found.survey, found.tests), form, output)
 
 
 def _of_table(path: Path, score: str | None, zeros: Zeros) -> "Report":
@@ -62,5 +63,5 @@ def _of_table(path: Path, score: str | None, zeros: Zeros) -> "Report":
     from stabaudit.reports.families import families_report
     from stabaudit.statistics.families import compare_families
 
-    table, name = read_score_table(path, score)
+    table, name = read_score_table(path, score)  # not by the library, which loads what runs need too
     return families_report(compare_families(table, score=name, zeros=zeros))

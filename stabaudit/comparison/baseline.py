@@ -123,7 +123,7 @@ def _require_known_version(content: bytes, path: Path) -> None:
     """Tell a newer baseline, whatever its form is, from what is none."""
     try:
         version = json.loads(content)["schema_version"]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise UsageError(

@@ -8,12 +8,13 @@ trained do not matter. Of a run that stabaudit did not train no options are know
 import math
 from typing import Any
 
-from stabaudit.comparison.select import find_score, read_score
+from stabaudit.comparison.select import find_measured
 from stabaudit.comparison.survey import Survey
 from stabaudit.config import RunConfig
 from stabaudit.errors import UsageError
-from stabaudit.statistics.families import Configuration, ScoreTable
-from stabaudit.statistics.gate import ScoreKey
+from stabaudit.statistics.families import Configuration, FamilyTests, ScoreTable, compare_families
+from stabaudit.statistics.gate import ScoreKey, parse_score
+from stabaudit.statistics.signed_rank import Zeros
 
 _IRRELEVANT = ("seed", "restarts", "exact", "device", "eager")
 
@@ -28,7 +29,7 @@ def table_of_runs(survey: Survey, key: ScoreKey) -> ScoreTable:
     Raises:
         UsageError: a run without that score.
     """
-    configs, scores = survey.configs, survey.comparison.scores
+    configs = survey.configs
     runs = {run.name: run for run in survey.comparison.runs if run.family is not None}
     options = {name: {"dataset.fingerprint": run.fingerprint} | _options(configs.get(name)) for name, run in runs.items()}
     trained = [flat for name, flat in options.items() if name in configs]
@@ -43,7 +44,7 @@ def table_of_runs(survey: Survey, key: ScoreKey) -> ScoreTable:
         varying -= {"dataset.fingerprint"}  # it says no more than name and options
     found: dict[Configuration, dict[str, list[float]]] = {}
     for name, run in runs.items():
-        value = read_score(find_score(scores, name, key), key.reading)
+        value = find_measured(survey.comparison, name, key).value
         if value is None:
             raise UsageError(f"{name} has no {key}: that floor was not drawn or leaves no room above it")
         config = configs.get(name)
@@ -85,3 +86,18 @@ def _family_label(config: RunConfig, every: Any) -> str:  # noqa: ANN401 -- any 
     siblings = [other.family.options for other in every if other.family.name == own.name]
     differing = sorted(name for name in own.options if any(other.get(name) != own.options[name] for other in siblings))
     return own.name + (f"({', '.join(f'{name}={own.options[name]}' for name in differing)})" if differing else "")
+
+
+def family_tests(found: Survey, score: str, zeros: Zeros = "pratt") -> FamilyTests:
+    """Families against each other over the configurations of a survey.
+
+    Args:
+        found: the runs and their scores.
+        score: which score, as in `stabaudit.statistics.gate.parse_score`.
+        zeros: what the signed-rank test does with differences of zero.
+
+    Raises:
+        UsageError: an unknown score, or families that cannot be tested.
+    """
+    key = parse_score(score)
+    return compare_families(table_of_runs(found, key), score=str(key), zeros=zeros)

@@ -64,20 +64,17 @@ class Remark:
     Args:
         means_p, means_q: of their components.
         difference: the largest |log p(x) − log q(x)| of the data over a grid of x, in nats.
-        distance: affine density distance of the priors, in their units.
+        same_data: whether that is no more than rounding.
+        distance: affine density distance of the priors.
         relative: the same as a share of the norm of the second, in [0, 1].
     """
 
     means_p: tuple[float, ...]
     means_q: tuple[float, ...]
     difference: float
+    same_data: bool
     distance: float
     relative: float
-
-    @property
-    def same_data(self) -> bool:
-        """Whether the data have one distribution, up to rounding."""
-        return self.difference < 1e-9
 
 
 @dataclass(frozen=True)

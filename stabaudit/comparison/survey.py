@@ -52,7 +52,7 @@ def survey(paths: Sequence[Path], settings: Settings) -> Survey:
         comparisons.append(compare([read_run(run, name=name, memory=settings.memory)], settings))
         if run.manifest.config is not None:
             configs[name] = run.manifest.config
-        elif comparisons[-1].runs[0].family is None:
+        elif len(runs) > 1 and comparisons[-1].runs[0].family is None:
             warnings.append(
                 f"{name} has no family, so it takes no part in tests of families; --family gives it one when it is made"
             )

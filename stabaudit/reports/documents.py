@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from stabaudit.comparison.gates import Gate
+from stabaudit.comparison.likelihoods import Remark, Tally
 from stabaudit.comparison.records import (
     CollapseScore,
     Curve,
@@ -18,6 +19,7 @@ from stabaudit.comparison.records import (
     Score,
 )
 from stabaudit.comparison.references import Held
+from stabaudit.reports.likelihood import ProfileRow, SimulationRow
 from stabaudit.statistics.families import FamilyComparison, Friedman
 from stabaudit.statistics.gate import Verdict
 
@@ -188,6 +190,9 @@ DOCUMENTS = {
     "Survey": Document("report, audit", _SURVEY, _FAMILIES | {"references": Held, "deviations": Deviation}),
     "Families": Document("report of a table of scores", _FAMILIES, {}),
     "Gates": Document("check", {"gates": Gate, "verdicts": RunVerdict, "warnings": Warned}, {}),
+    "Likelihood": Document(
+        "likelihood", {"simulations": SimulationRow, "tallies": Tally, "profiles": ProfileRow, "remark": Remark}, {}
+    ),
     "Run": Document("show", {"run": dict[str, str], "restarts": RestartRow}, {}),
     "Names": Document("list", {"names": Named}, {}),
     "Integrity": Document("verify", {"runs": Verified, "problems": Problem}, {}),

@@ -1,13 +1,12 @@
 """Simulated likelihood profiles as tables and records: in how many simulations is the truth the only minimiser?"""
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, dataclass
 
-from stabaudit.comparison.likelihoods import LEVEL, Fit, Remark, Tally, tally
+from stabaudit.comparison.likelihoods import LEVEL, Fit, Judged, Remark, Tally, tally
 from stabaudit.reports.report import Record, Report, Section
 from stabaudit.reports.words import counted, interval, number
-from stabaudit.statistics.profiles import share_interval
+from stabaudit.statistics.profiles import Verdict, share_interval
 
 FITTED = {-1: "J − 1", 0: "J", 1: "J + 1"}
 NAMES = {
@@ -19,6 +18,67 @@ NAMES = {
     "mixture_mean": "μ",
     "mixture_log_var": "log s²",
 }
+
+
+@dataclass(frozen=True)
+class SimulationRow:
+    """What the profiles of one simulation say for one number of components.
+
+    Args:
+        simulation: its number, from 0.
+        components: J, of the model that the rows are drawn from.
+        fitted: components of the model whose likelihood is profiled.
+        injective: whether the decoder is (F4).
+        weakly_injective: whether it is, as theory asks (F2).
+        truth_only: whether the truth is the only minimiser of every profile.
+        profiles: how many there are.
+        elsewhere, another, flat: how many of them have that verdict.
+        limit: the largest deviance that the rows do not rule out.
+        largest_deviance: that of the truth, of all profiles.
+    """
+
+    simulation: int
+    components: int
+    fitted: int
+    injective: bool
+    weakly_injective: bool
+    truth_only: bool
+    profiles: int
+    elsewhere: int
+    another: int
+    flat: int
+    limit: float
+    largest_deviance: float
+
+
+@dataclass(frozen=True)
+class ProfileRow:
+    """The negative log-likelihood along one number of a model, the others at the truth.
+
+    Args:
+        simulation: the first.
+        fitted: components of the model.
+        parameter: name of the parameter that the number belongs to.
+        position: which of its numbers, from 0.
+        truth: its true value.
+        minimiser: the value with the smallest loss.
+        deviance: of the truth, 2 n (loss − smallest loss).
+        verdict: whether the truth is the only minimiser.
+        values: where the loss was evaluated, ascending.
+        loss: mean negative log-likelihood there, in nats per row.
+    """
+
+    simulation: int
+    fitted: int
+    parameter: str
+    position: int
+    truth: float
+    minimiser: float
+    deviance: float
+    verdict: Verdict
+    values: tuple[float, ...]
+    loss: tuple[float, ...]
+
 
 _VERDICTS = (
     "elsewhere: profiles whose truth the rows rule out; another: values elsewhere are as good as those around the truth; flat: "
@@ -45,10 +105,10 @@ def likelihood_report(fits: Sequence[Fit], remark: Remark, rows: int) -> Report:
     title = f"likelihood profiles: {counted(_simulations(counts), 'simulation')} of {counted(rows, 'row')}"
     sections = [Section(title, header, table, _words(counts), left=2), Section("Remark 3.12", words=[_remark(remark)])]
     records: dict[str, Sequence[Record]] = {
-        "simulations": [_record(fit) for fit in fits],
+        "simulations": [asdict(_simulation_row(fit)) for fit in fits],
         "tallies": [asdict(one) for one in counts],
-        "profiles": [record for fit in fits if fit.simulation == 0 for record in _profiles(fit)],
-        "remark": [asdict(remark) | {"same_data": remark.same_data}],
+        "profiles": [asdict(_profile_row(fit, one)) for fit in fits if fit.simulation == 0 for one in fit.judged],
+        "remark": [asdict(remark)],
     }
     return Report(sections, records, main="simulations")
 
@@ -94,37 +154,33 @@ def _remark(remark: Remark) -> str:
     )
 
 
-def _record(fit: Fit) -> dict[str, Any]:
-    return {
-        "simulation": fit.simulation,
-        "components": fit.components,
-        "fitted": fit.fitted,
-        "injective": fit.injective,
-        "weakly_injective": fit.weakly_injective,
-        "truth_only": fit.truth_only,
-        "profiles": len(fit.judged),
-        "elsewhere": fit.count("elsewhere"),
-        "another": fit.count("another"),
-        "flat": fit.count("flat"),
-        "limit": fit.limit,
-        "largest_deviance": max(one.profile.at_truth for one in fit.judged),
-    }
+def _simulation_row(fit: Fit) -> SimulationRow:
+    return SimulationRow(
+        simulation=fit.simulation,
+        components=fit.components,
+        fitted=fit.fitted,
+        injective=fit.injective,
+        weakly_injective=fit.weakly_injective,
+        truth_only=fit.truth_only,
+        profiles=len(fit.judged),
+        elsewhere=fit.count("elsewhere"),
+        another=fit.count("another"),
+        flat=fit.count("flat"),
+        limit=fit.limit,
+        largest_deviance=max(one.profile.at_truth for one in fit.judged),
+    )
 
 
-def _profiles(fit: Fit) -> list[dict[str, Any]]:
-    return [
-        {
-            "simulation": fit.simulation,
-            "components": fit.components,
-            "fitted": fit.fitted,
-            "parameter": one.parameter,
-            "position": one.position,
-            "truth": one.profile.truth,
-            "minimiser": one.profile.minimiser,
-            "deviance": one.profile.at_truth,
-            "verdict": one.verdict,
-            "values": one.profile.values.tolist(),
-            "loss": one.profile.loss.tolist(),
-        }
-        for one in fit.judged
-    ]
+def _profile_row(fit: Fit, one: Judged) -> ProfileRow:
+    return ProfileRow(
+        simulation=fit.simulation,
+        fitted=fit.fitted,
+        parameter=one.parameter,
+        position=one.position,
+        truth=one.profile.truth,
+        minimiser=one.profile.minimiser,
+        deviance=one.profile.at_truth,
+        verdict=one.verdict,
+        values=tuple(one.profile.values.tolist()),
+        loss=tuple(one.profile.loss.tolist()),
+    )

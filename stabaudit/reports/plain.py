@@ -1,5 +1,7 @@
 """Text of others as plain text: run names, paths and messages may hold anything, and must stay text wherever they are shown."""
 
+import re
+
 
 def clean(text: str) -> str:
     r"""Text without control characters, which neither XML nor a reader can bear.
@@ -18,5 +20,5 @@ def plain(text: str) -> str:
     >>> plain("two\nlines"), plain("::error::no"), plain("a ##[error]b")
     ('two lines', '\\::error::no', 'a #\\#[error]b')
     """
-    line = clean(" ".join(text.split())).replace("##[", "#\\#[")
-    return f"\\{line}" if line.startswith("::") else line
+    line = clean(re.sub(r"\s+", " ", text)).replace("##[", "#\\#[")
+    return re.sub(r"^ ?::", r"\\\g<0>", line)

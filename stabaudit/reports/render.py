@@ -92,5 +92,5 @@ def _cell(value: Any) -> Any:  # noqa: ANN401 -- whatever a record holds
         value = " ".join(map(str, value))
     if isinstance(value, str):
         value = plain(value)
-        return f"'{value}" if value.startswith(_FORMULA) else value
+        return f"'{value}" if value.lstrip().startswith(_FORMULA) else value
     return value

@@ -164,7 +164,7 @@ def import_run(files: Sequence[Path], folder: Path, external: External, *, comma
         command=command,
         config=None,
         external=external,
-        dataset=rows.describe(external, "".join(digests.values())),
+        dataset=rows.describe(external, next(iter(digests.values()))),
         environment=environment(),
         grid=rows.grid,
         shards=[[index] for index in range(len(files))],

@@ -1,5 +1,6 @@
 """What a command asks of a folder that already holds a run: nothing new, more restarts, or something that is refused."""
 
+import os
 import unicodedata
 from pathlib import Path
 
@@ -38,8 +39,10 @@ def require_fresh(folder: Path) -> None:
     Raises:
         BadRun: saying which.
     """
-    if any(unicodedata.category(character) in _UNREADABLE for character in folder.name):
-        raise BadRun(f"a run folder cannot be called {folder.name!r}: it holds control characters; name another folder")
+    made = [folder, *(parent for parent in folder.parents if not os.path.lexists(parent))]
+    for name in (path.name for path in made):
+        if any(unicodedata.category(character) in _UNREADABLE for character in name):
+            raise BadRun(f"a run folder cannot be called {name!r}: it holds control characters; name another folder")
     try:
         held = sorted(entry.name for entry in folder.iterdir() if entry.name not in {LOCK, NOTE} and not entry.match(TEMPORARY))
     except FileNotFoundError:
@@ -65,6 +68,7 @@ def reconcile(recorded: Manifest, wanted: Manifest, folder: Path) -> Manifest:
     differences = _differences(recorded, wanted)
     if more:
         differences.pop("restarts", None)
+        differences = {key: values for key, values in differences.items() if key not in _more_files(recorded, wanted)}
     if differences:
         listed = "; ".join(f"{key} is {there!r} there, {here!r} here" for key, (there, here) in differences.items())
         raise BadRun(f"{shown(folder)} holds another run: {listed}. Name another folder, or ask for what it holds")
@@ -76,10 +80,19 @@ def reconcile(recorded: Manifest, wanted: Manifest, folder: Path) -> Manifest:
         update={
             "command": wanted.command,
             "config": wanted.config,
+            "external": wanted.external,
             "shards": recorded.shards + [shard for shard in fresh if shard],
             "restarts": recorded.restarts + wanted.restarts[known:],
         }
     )
+
+
+def _more_files(recorded: Manifest, wanted: Manifest) -> set[str]:
+    """Keys of the files of an import that come after those that are recorded."""
+    if recorded.external is None or wanted.external is None:
+        return set()
+    known, files = list(recorded.external.files), list(wanted.external.files)
+    return {f"files.{file}" for file in files[len(known) :]} if files[: len(known)] == known else set()
 
 
 def _differences(recorded: Manifest, wanted: Manifest) -> dict[str, tuple[object, object]]:

@@ -145,8 +145,6 @@ def run_program(
     )
     with Run.prepare(folder, manifest) as run:
         shutil.rmtree(folder / _SCRATCH, ignore_errors=True)
-        if not run.done:  # the first restart that succeeds says which rows there are
-            run.describe(manifest.dataset, None)
         for index in run.unfinished:
             if run.restart(index).state == "failed":
                 run.record(Restart(index=index, seed=program.seed + index))
@@ -156,6 +154,7 @@ def run_program(
 
 def _train(run: Run, external: External, program: Program, call: Call, on_end: Callable[[Restart], None]) -> None:
     waiting = deque(run.unfinished)
+    # The first restart that succeeds says which rows there are.
     rows = Rows.of(run.latents(run.done[0]), f"restart {run.done[0]}") if run.done else None
     with _running() as attempts:
         while waiting or attempts:

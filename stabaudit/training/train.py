@@ -48,7 +48,7 @@ def train(
         BadRun: a folder that holds something else, cannot be written, or is being written by another process.
     """
     with ExitStack() as stack:
-        wanted = [job.prepared.manifest(job.folder.name, workers) for job in jobs]
+        wanted = [job.prepared.manifest(job.folder.resolve().name, workers) for job in jobs]
         for job, manifest in zip(jobs, wanted, strict=True):  # refuse all before one is written
             agree(job.folder, manifest)
         runs = [stack.enter_context(Run.prepare(job.folder, manifest)) for job, manifest in zip(jobs, wanted, strict=True)]

@@ -103,7 +103,7 @@ class _Worker:
 def _without_main() -> Iterator[None]:
     """Let workers not import the caller's script, of which they need nothing: so it works without `if __name__ == "__main__"`."""
     main = vars(sys.modules["__main__"])
-    hidden = {name: main[name] for name in ("__spec__", "__file__") if name in main}
+    hidden: dict[str, Any] = {name: main[name] for name in ("__spec__", "__file__") if name in main}
     main.pop("__file__", None)
     main["__spec__"] = None
     try:

@@ -298,3 +298,19 @@ def test_a_stopped_command_leaves_no_process_and_goes_on(number, status, capfd):
     assert _run([*words, "--ids-by-position"]) == 2
     assert "ids_by_position is False there, True here" in capfd.readouterr().err
     assert _run([*words[:-1], "again", "--ids-by-position"]) == 0
+
+
+LOADED = """
+import sys
+from stabaudit.cli.main import _run
+status = _run(sys.argv[1:])
+print(status, *{"torch", "sklearn", "rich.progress", "matplotlib"} & sys.modules.keys())
+"""
+
+
+def test_neither_import_nor_a_command_loads_torch():
+    fit = ["train", "--command", f"{PYTHON} -S fit.py {{seed}} {{latents}}", "-n", "2", "--latents-format", "csv", "--out", "run"]
+    assert _run([*fit, "--quiet"]) == 0
+    for words in ([*fit[:-1], "other"], ["import", "run/latents", "--out", "imported"]):
+        done = subprocess.run([sys.executable, "-c", LOADED, *words], capture_output=True, text=True, check=False)
+        assert done.stdout == "0\n", done.stderr

@@ -1,6 +1,7 @@
 """Runs to be struck."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -28,3 +29,12 @@ def manifest():
 def _no_waiting_for_the_disk(monkeypatch):
     """These files need not survive a power cut; `tests/store/test_files.py` holds that they would be flushed."""
     monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
+@pytest.fixture
+def victims(monkeypatch):
+    """The module of processes that are killed, which they find by its name."""
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    import victims
+
+    return victims

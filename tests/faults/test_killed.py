@@ -16,14 +16,9 @@ KILLED_WRITES, KILLED_TRAININGS = 70, 30
 pytestmark = pytest.mark.skipif(not hasattr(os, "killpg"), reason="no process groups here")
 
 
-@pytest.fixture
-def victims(monkeypatch):
-    """The module that is killed; processes find it by its name."""
-    monkeypatch.syspath_prepend(Path(__file__).parent)
+@pytest.fixture(autouse=True)
+def _fork_server():
     warm_up()
-    import victims
-
-    return victims
 
 
 def test_a_writer_killed_at_random_moments(victims, manifest, tmp_path):
@@ -66,12 +61,12 @@ def without_clock(folder, content):
 
 
 def test_a_training_killed_at_random_moments(victims, tmp_path):
-    """Two shards of ten epochs. Latents, weights, divergence, prior and evaluation rows are the same, byte by byte."""
+    """Two shards of five epochs. Latents, weights, divergence, prior and evaluation rows are the same, byte by byte."""
     data, calm = tmp_path / "small.npy", tmp_path / "calm"
     np.save(data, np.random.default_rng(0).normal(size=(160, 4)))
     settings = {"widths": [6], "dropout": 0.0, "components": 3}
     prepared = prepare(
-        Recipe(family="vade", data=str(data), latent_dim=2, restarts=2, steps=40, batch_size=32, settings=settings)
+        Recipe(family="vade", data=str(data), latent_dim=2, restarts=2, steps=20, batch_size=32, settings=settings)
     )
     _, status = victims.Victim(victims.trainings_killed, prepared, calm, KILLED_TRAININGS).ended(patience=300)
     assert status == 0

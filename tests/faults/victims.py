@@ -6,7 +6,6 @@ import signal
 import sys
 import time
 from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 
@@ -53,7 +52,7 @@ class Victim:
 class _NoPandas:
     """pyarrow imports pandas where there is one, which takes longer than all the rest."""
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(self, name, *_):
         if name == "pandas":
             raise ModuleNotFoundError(name)
 
@@ -77,7 +76,7 @@ def content(folder):
 
 
 def require_whole(folder, undisturbed):
-    """Hold that every restart that is said to be done is there, with the bits of an undisturbed run, and nothing else is amiss."""
+    """Hold that every restart that is said to be done has the bits of an undisturbed run, and that nothing else is amiss."""
     if (folder / "run.json").exists():
         run = Run.open(folder)
         assert verify(run) == []
@@ -156,6 +155,7 @@ def trainings_killed(prepared, undisturbed, times):
     from stabaudit.training import shard, train, workers
 
     workers._context = lambda: multiprocessing.get_context("fork")
+    workers.PATIENCE = 0.0  # such workers hold both ends of their connection, and so would never leave by themselves
     shard.CHECKPOINT_SECONDS = 0.0
     workers.settle()
     by_workers, train.run_shards = train.run_shards, _in_this_process

@@ -9,12 +9,12 @@ import shutil
 import pytest
 
 from stabaudit.comparison.compare import compare
+from stabaudit.comparison.configurations import family_tests
 from stabaudit.comparison.groups import read_groups
 from stabaudit.comparison.settings import Settings
 from stabaudit.comparison.survey import survey
 from stabaudit.reports.page import as_html
 from stabaudit.reports.pages import comparison_page, survey_page
-from stabaudit.reports.survey import family_tests
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from stabaudit.comparison.compare import compare
+from stabaudit.comparison.configurations import family_tests
 from stabaudit.comparison.groups import read_groups
 from stabaudit.comparison.origins import Origin, RestartOrigin, read_origins
 from stabaudit.comparison.records import Comparison
@@ -18,7 +19,6 @@ from stabaudit.reports.overview import overview_section
 from stabaudit.reports.page import as_html, page_of
 from stabaudit.reports.pages import comparison_page, survey_page
 from stabaudit.reports.reproduce import reproduce_sections
-from stabaudit.reports.survey import family_tests
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(2)>&[/red]=cmd()::error::\x00\x1b[31m\u202e\ud800'
 VOID = {"meta", "img", "br", "link", "input"}

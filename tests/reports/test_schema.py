@@ -61,6 +61,7 @@ def test_every_command_keeps_it(printed, schema, runs):
             "show": ("show", b),
             "list": ("list",),
             "verify": ("verify", runs),
+            "likelihood": ("likelihood", "--simulations", "1", "--components", "1", "--hidden", "1", "--rows", "30"),
         }.items()
     }
     for document in found.values():
@@ -74,6 +75,7 @@ def test_every_command_keeps_it(printed, schema, runs):
         "show": "Run",
         "list": "Names",
         "verify": "Integrity",
+        "likelihood": "Likelihood",
     }
     lists = ("scores", "differences", "curves", "collapse", "pairs", "dimensions", "warnings")
     assert all(found["compare"][name] for name in lists)  # there was something to hold against the schema
