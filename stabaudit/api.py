@@ -31,6 +31,7 @@ from stabaudit.statistics.families import FamilyTests
 from stabaudit.statistics.families import compare_families as statistics_of_families
 from stabaudit.statistics.gate import Verdict, parse_requirement, worst
 from stabaudit.statistics.signed_rank import Zeros
+from stabaudit.store.foreign import AS_IS, Naming
 from stabaudit.store.run import Run
 
 if TYPE_CHECKING:
@@ -94,12 +95,18 @@ def train(
     return run
 
 
-def compare(*selectors: AnyPath, settings: Settings = DEFAULT_SETTINGS, **changed: Any) -> Comparison:  # noqa: ANN401 -- fields of Settings
+def compare(
+    *selectors: AnyPath,
+    settings: Settings = DEFAULT_SETTINGS,
+    naming: Naming = AS_IS,
+    **changed: Any,  # noqa: ANN401 -- fields of Settings
+) -> Comparison:
     """Compare restarts within runs and between runs.
 
     Args:
         selectors: run folders, one restart of a run (`runs/vade#3`) or latents files.
         settings: how pairs are scored.
+        naming: what rows and latents are called in latents files.
         changed: fields of `Settings` that are to differ: k, correlation, floor_draws, seed,
             allow_unequal, memory, densities.
 
@@ -109,7 +116,7 @@ def compare(*selectors: AnyPath, settings: Settings = DEFAULT_SETTINGS, **change
         UsageError: the same thing named twice, or an unknown setting.
     """
     settings = _changed(settings, changed)
-    return compare_groups(read_groups([str(selector) for selector in selectors], settings.memory), settings)
+    return compare_groups(read_groups([str(selector) for selector in selectors], settings.memory, naming), settings)
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,15 @@
 """Examples in README.md, run as they stand there."""
 
 import json
+import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from stabaudit.store.run import Run
@@ -57,3 +60,37 @@ def test_python_examples_run(tmp_path):
         done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         assert "strong_mcc" in done.stdout
+
+
+def test_the_job_for_build_servers_passes_a_run_like_the_baseline_and_fails_a_worse_one(tmp_path):
+    """Its steps as they stand, on the module of the section on a model of one's own, with little training."""
+    text = README.read_text("utf-8")
+    (job,) = re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    train, check = (shlex.split(command) for command in re.findall(r"run: stabaudit (.*)$", job, re.MULTILINE))
+    (module,) = re.findall(r"^```python\n(# own\.py\n.*?)^```", text, re.DOTALL | re.MULTILINE)
+    (tmp_path / "my_model.py").write_text(module, "utf-8")
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "my_data.npz", x=rng.laplace(size=(400, 3)) @ rng.normal(size=(3, 6)))
+    summary = tmp_path / "summary.md"
+
+    def stabaudit(*arguments):
+        return subprocess.run(
+            [sys.executable, "-P", "-m", "stabaudit", *arguments],
+            cwd=tmp_path,
+            env=os.environ | {"GITHUB_STEP_SUMMARY": str(summary)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    small = ["--latent-dim", "3", "--steps", "250", "--quiet"]
+    assert stabaudit(*train, *small).returncode == 0
+    assert stabaudit(*check[:4], "--update-baseline").returncode == 0  # check runs/mine --baseline stability.json
+    passed = stabaudit(*check)
+    assert (passed.returncode, "::error" in passed.stdout) == (0, False), passed.stdout + passed.stderr
+    shutil.rmtree(tmp_path / "runs")
+    assert stabaudit(*train, *small, "--steps", "1", "--seed", "100").returncode == 0
+    failed = stabaudit(*check)
+    assert failed.returncode == 1, failed.stdout + failed.stderr
+    assert "::error" in failed.stdout
+    assert "mine: fail." in summary.read_text("utf-8")

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from stabaudit.cli.importing import IdColumnOption, IdsByPositionOption, ObsmOption
 from stabaudit.cli.output import OutputOption, PageFormatOption, command_line, deliver, deliver_page, message
 
 KOption = Annotated[int, typer.Option("--k", min=1, help="Canonical pairs that weak MCC averages, beside all of them.")]
@@ -41,6 +42,9 @@ def compare(
         bool,
         typer.Option("--densities", help="Affine density distances however long they take; fit mixtures where none is learned."),
     ] = False,
+    id_column: IdColumnOption = None,
+    ids_by_position: IdsByPositionOption = False,
+    obsm: ObsmOption = None,
     allow_unequal: Annotated[bool, typer.Option("--allow-unequal", help="Match the smaller number of dimensions.")] = False,
     curve: Annotated[bool, typer.Option("--curve", help="Print the cumulative MCC curves too.")] = False,
     form: PageFormatOption = "table",
@@ -50,6 +54,7 @@ def compare(
     from stabaudit.api import compare as compare_runs
     from stabaudit.comparison.settings import Settings
     from stabaudit.reports.comparison import comparison_report
+    from stabaudit.store.foreign import Naming
 
     settings = Settings(
         k=k,
@@ -60,7 +65,7 @@ def compare(
         memory=memory,
         densities=densities,
     )
-    comparison = compare_runs(*selectors, settings=settings)
+    comparison = compare_runs(*selectors, settings=settings, naming=Naming(id_column, obsm, ids_by_position))
     for warning in comparison.warnings:
         message(warning)
     if form == "html":

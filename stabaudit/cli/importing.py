@@ -18,6 +18,7 @@ IdColumnOption = Annotated[
 IdsByPositionOption = Annotated[
     bool, typer.Option("--ids-by-position", help="Row i is the same sample in every file, whatever it is called.")
 ]
+ObsmOption = Annotated[str | None, typer.Option(help="Key of the latents in .h5ad files; the only one by default.")]
 
 
 def import_latents(
@@ -30,17 +31,14 @@ def import_latents(
     dataset: DatasetLabel = None,
     id_column: IdColumnOption = None,
     ids_by_position: IdsByPositionOption = False,
-    obsm: Annotated[str | None, typer.Option(help="Key of the latents in .h5ad files; the only one by default.")] = None,
+    obsm: ObsmOption = None,
     sources: Annotated[Path | None, typer.Option(help="File of true sources, rows named like those of the latents.")] = None,
 ) -> None:
     """Make a run of latents that another program wrote, one file for each restart."""
-    from stabaudit.errors import UsageError
     from stabaudit.store.external import External
     from stabaudit.store.files import shown
     from stabaudit.store.importing import import_run, latents_files
 
-    if id_column is not None and ids_by_position:
-        raise UsageError("--id-column and --ids-by-position: give one of them")
     external = External(
         family=family,
         architecture=architecture,

@@ -41,6 +41,7 @@ def train_by_program(asked: Asked) -> "Run | None":
     program = asked.external.program
     assert program is not None  # noqa: S101 -- made by the caller
     notes = require_callable(program)
+    _ = asked.external.naming  # refused now rather than when the first restart has ended
     if asked.out is None:
         raise UsageError("--command needs a run folder: --out runs/NAME")
     for note in notes:

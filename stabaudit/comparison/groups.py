@@ -24,6 +24,7 @@ from stabaudit.metrics.mixtures import GaussianMixture
 from stabaudit.store.external import External
 from stabaudit.store.files import shown
 from stabaudit.store.find import parse_selector
+from stabaudit.store.foreign import AS_IS, Naming
 from stabaudit.store.latents import Latents, read_header, read_latents
 from stabaudit.store.run import Run
 
@@ -62,12 +63,13 @@ class Group:
     priors: tuple[GaussianMixture, ...] = ()
 
 
-def read_groups(selectors: Sequence[str], memory: int = DEFAULT_MEMORY) -> tuple[Group, ...]:
+def read_groups(selectors: Sequence[str], memory: int = DEFAULT_MEMORY, naming: Naming = AS_IS) -> tuple[Group, ...]:
     """Read what the selectors name and join all rows, or prepare to stream them.
 
     Args:
         selectors: run folders, restarts `run#3`, or latents files; each once.
         memory: bytes that latents may take; those that take more are streamed.
+        naming: what rows and latents are called in latents files.
 
     Raises:
         BadRun: a folder that is no run, or a restart it does not hold.
@@ -78,13 +80,14 @@ def read_groups(selectors: Sequence[str], memory: int = DEFAULT_MEMORY) -> tuple
         if path.resolve() == other.resolve() and (restart == other_restart or None in {restart, other_restart}):
             raise UsageError(f"{path} is given twice; a restart is not compared with itself")
     streamed = sum(map(_numbers, selectors)) * _BYTES_PER_NUMBER > memory
-    groups = [_read(selector, streamed=streamed) for selector in selectors]
+    groups = [_read(selector, naming, streamed=streamed) for selector in selectors]
     if sum(len(read.latents) for read in groups) < 2:
         raise BadData(f"{selectors[0]}: one restart, nothing to compare it with; give a second run or latents file")
     names = [read.summary.name for read in groups]
     if len(set(names)) < len(names):  # two folders of one name: call them by their paths
         names = list(selectors)
-    return _joined([read.named(name) for read, name in zip(groups, names, strict=True)])
+    named = [read.named(name) for read, name in zip(groups, names, strict=True)]
+    return _joined(named, by_position=naming.ids_by_position)
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,8 @@ def _numbers(selector: str) -> int:
     """How many numbers the latents of a selector are; of other files than Parquet, as many as their bytes could hold."""
     path, restart = parse_selector(selector)
     if path.is_file():
+        if path.suffix.lower() == ".h5ad":  # most of it is the count matrix
+            return 0
         if path.suffix.lower() != ".parquet":
             return path.stat().st_size // 4
         header = read_header(path)
@@ -126,17 +131,20 @@ def _numbers_of(run: Run, index: int) -> int:
     return header.rows * header.dimensions
 
 
-def _read(selector: str, *, streamed: bool) -> _Unjoined:
+def _read(selector: str, naming: Naming, *, streamed: bool) -> _Unjoined:
     path, restart = parse_selector(selector)
-    return _read_file(path, streamed=streamed) if path.is_file() else _read_run(Run.open(path), restart, streamed=streamed)
+    return (
+        _read_file(path, naming, streamed=streamed) if path.is_file() else _read_run(Run.open(path), restart, streamed=streamed)
+    )
 
 
-def _read_file(path: Path, *, streamed: bool) -> _Unjoined:
-    if streamed and path.suffix.lower() != ".parquet":
+def _read_file(path: Path, naming: Naming, *, streamed: bool) -> _Unjoined:
+    if streamed and (path.suffix.lower() != ".parquet" or naming != AS_IS):
         raise BadData(
-            f"{shown(path)}: these latents exceed --memory, and only Parquet files can be streamed; convert it or raise that"
+            f"{shown(path)}: these latents exceed --memory, and only runs and Parquet files with a sample_id can be streamed; "
+            "'stabaudit import' it or raise that"
         )
-    latents, facts = _with_facts(Stream.of_latents(path, read_header(path)) if streamed else read_latents(path), {}, None)
+    latents, facts = _with_facts(Stream.of_latents(path, read_header(path)) if streamed else read_latents(path, naming), {}, None)
     n, d = _shape(latents)
     grid = latents.metadata.grid
     summary = RunSummary(
@@ -242,11 +250,11 @@ def lost_restarts(run: Run) -> tuple[str, ...]:
     )
 
 
-def _joined(groups: Sequence[_Unjoined]) -> tuple[Group, ...]:
+def _joined(groups: Sequence[_Unjoined], *, by_position: bool = False) -> tuple[Group, ...]:
     first, first_label = groups[0].latents[0], groups[0].labels[0]
     for group in groups:
         for latents, label in zip(group.latents, group.labels, strict=True):
-            if latents is not first:
+            if latents is not first and not by_position:
                 _require_matchable(first, first_label, latents, label)
     if isinstance(first, Stream):
         return _in_step(groups, first.ids())
@@ -312,8 +320,8 @@ def _require_matchable(a: Latents | Stream, name_a: str, b: Latents | Stream, na
     if (a.ids_by_position or b.ids_by_position) and (len(fingerprints) > 1 or None in fingerprints):
         raise BadData(
             f"{name_b if b.ids_by_position else name_a} names no rows (sample_id), and nothing says that {name_a} and {name_b} "
-            "hold the same rows in one order; add a sample_id column to both (.npz: an array 'sample_id' beside 'z'), or import "
-            "both by position with the same --dataset"
+            "hold the same rows in one order; add a sample_id column to both (.npz: an array 'sample_id' beside 'z'), say "
+            "--ids-by-position of files, or import both by position with the same --dataset"
         )
 
 

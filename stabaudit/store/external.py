@@ -7,6 +7,7 @@ another run.
 from typing import Literal
 
 from stabaudit.config import Frozen, NonNegative
+from stabaudit.store.foreign import Naming
 
 LatentsFormat = Literal["npy", "npz", "parquet", "csv", "h5ad"]
 UNNAMED = "unnamed"  # a dataset that nobody gave a name
@@ -53,3 +54,12 @@ class External(Frozen):
     program: Program | None = None
     files: dict[str, str] = {}
     sources: str | None = None
+
+    @property
+    def naming(self) -> Naming:
+        """What rows and latents are called in the files.
+
+        Raises:
+            UsageError: where both a column and the position are to name the rows.
+        """
+        return Naming(self.id_column, self.obsm, self.ids_by_position)

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 from numpy.typing import NDArray
 
-from stabaudit.errors import BadData
+from stabaudit.errors import BadData, UsageError
 from stabaudit.registry import unknown
 from stabaudit.store.files import reason, shown
 from stabaudit.store.numpy_files import load_npy, load_npz
@@ -19,15 +19,22 @@ SUFFIXES = (".parquet", ".csv", ".npy", ".npz", ".h5ad")
 
 @dataclass(frozen=True)
 class Naming:
-    """How a file calls what is wanted of it.
+    """How files from elsewhere call what is wanted of them.
 
     Args:
         id_column: the column, or the array beside the latents, that names the rows; None: `sample_id`, in `.h5ad` the index.
         obsm: the array of an `.h5ad` file; None: the only one.
+        ids_by_position: whether row i is the same sample in all of them, whatever it is called.
     """
 
     id_column: str | None = None
     obsm: str | None = None
+    ids_by_position: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what contradicts itself."""
+        if self.id_column is not None and self.ids_by_position:
+            raise UsageError("--id-column and --ids-by-position: give one of them")
 
 
 AS_IS = Naming()

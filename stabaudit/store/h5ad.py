@@ -80,7 +80,7 @@ class _Reader:
         keys = sorted(obsm)
         if key is None and len(keys) != 1:
             held = f"several arrays in obsm ({', '.join(keys)})" if keys else "nothing in obsm"
-            raise UsageError(f"{self._where} holds {held}; name one: stabaudit import --obsm KEY")
+            raise UsageError(f"{self._where} holds {held}; name one by --obsm")
         if key is not None and key not in keys:
             raise unknown(f"array in obsm of {self._where}", key, keys)
         name = keys[0] if key is None else key

@@ -16,7 +16,7 @@ from stabaudit.store.environment import environment
 from stabaudit.store.evaluation import Evaluation
 from stabaudit.store.external import UNNAMED, External
 from stabaudit.store.files import missing, reason, sha256, shown
-from stabaudit.store.foreign import SUFFIXES, Naming
+from stabaudit.store.foreign import SUFFIXES
 from stabaudit.store.latents import Latents, read_latents
 from stabaudit.store.manifest import DatasetRecord, Manifest, Restart
 from stabaudit.store.run import Run
@@ -122,11 +122,8 @@ def named_rows(path: Path, external: External) -> Latents:
     Raises:
         BadData: a file that cannot be read, or that names no rows.
     """
-    latents = read_latents(path, Naming(external.id_column, external.obsm))
-    if external.ids_by_position:
-        n = len(latents.mean)
-        return Latents(np.arange(n), latents.mean, latents.log_var, latents.label, latents.metadata, ids_by_position=True)
-    if latents.ids_by_position:
+    latents = read_latents(path, external.naming)
+    if latents.ids_by_position and not external.ids_by_position:
         raise BadData(
             f"{shown(path)} names no rows: give the column that does with --id-column, or, where row i is the same sample in "
             "every file, --ids-by-position"

@@ -8,7 +8,7 @@ any numeric columns, `.npy`, `.npz`, `.csv` and `.h5ad`.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -118,7 +118,7 @@ def read_latents(path: Path, naming: foreign.Naming = foreign.AS_IS) -> Latents:
 
     Args:
         path: the file.
-        naming: what its ids and its array are called.
+        naming: what its ids and its array are called, and whether the ids count.
 
     Raises:
         BadData: a missing, damaged or truncated file, one that holds no table of numbers, NaN or infinity, repeated ids.
@@ -136,6 +136,8 @@ def read_latents(path: Path, naming: foreign.Naming = foreign.AS_IS) -> Latents:
             latents = _from_arrays(*read_h5ad(path, naming.obsm, naming.id_column))
         case _:
             raise BadData(f"{where}: expected a .parquet, .csv, .npy, .npz or .h5ad file of latents")
+    if naming.ids_by_position:
+        latents = replace(latents, sample_id=np.arange(len(latents.mean)), ids_by_position=True)
     latents.validate(where)
     return latents
 

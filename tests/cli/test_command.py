@@ -218,6 +218,7 @@ def test_a_shell_reads_the_command_only_when_asked(train):
         ([], "give a model family"),
         (["--command", "python fit.py {seed} {latents}", "--lr", "0.1"], "--lr goes with a model family; leave it out"),
         (["--command", "python fit.py {seed} {latents}", "--set", "k=1"], "--set goes with a model family; leave it out"),
+        (["--command", f"{PYTHON} fit.py {{seed}} {{latents}}", "--id-column", "a", "--ids-by-position"], "give one of them"),
         (["vae", "--timeout", "3"], "--timeout goes with --command; leave it out"),
         (["vae", "--family", "mine"], "--family goes with --command; leave it out"),
     ],

@@ -306,3 +306,41 @@ def test_one_array_of_an_h5ad_file_is_named(run_command):
     assert "several arrays in obsm (X, X_umap)" in run_command("import", "cells0.h5ad", "cells1.h5ad", "--out", "run")[2]
     assert run_command("import", "cells0.h5ad", "cells1.h5ad", "--obsm", "X", "--out", "run")[0] == 0
     np.testing.assert_array_equal(Run.open(Path("run")).latents(1).mean, latents(1).astype(np.float32))
+
+
+def strong_mcc(out):
+    return [s["mean"] for s in json.loads(out)["scores"] if (s["metric"], s["sample"]) == ("strong_mcc", "in")]
+
+
+def test_compare_takes_files_by_position_by_column_and_by_key(run_command):
+    """The same two restarts in every guise have the same score."""
+    h5py = pytest.importorskip("h5py")
+    order = np.random.default_rng(0).permutation(ROWS)
+    for seed, rows in enumerate((np.arange(ROWS), order)):
+        ids = [IDS[i] for i in rows]
+        saved(f"p{seed}.npy", latents(seed))
+        pd.DataFrame(latents(seed)[rows], columns=["a", "b", "c"]).assign(cell=ids, sample_id=0).to_csv(
+            f"c{seed}.csv", index=False
+        )
+        with h5py.File(saved(f"h{seed}.h5ad", latents(seed)[rows], ids), "a") as file:
+            file["obsm/X_umap"] = np.zeros((ROWS, 2))
+            file["X"] = np.zeros(10**5)  # the counts, which are not what is compared
+    by_position, by_column, by_key = (
+        strong_mcc(run_command("compare", *files, "--format", "json", "--memory", "100kB")[1])
+        for files in (
+            ["p0.npy", "p1.npy", "--ids-by-position"],
+            ["c0.csv", "c1.csv", "--id-column", "cell"],
+            ["h0.h5ad", "h1.h5ad", "--obsm", "X"],
+        )
+    )
+    assert by_column == pytest.approx(by_key)
+    assert by_position == pytest.approx(by_key, abs=0.05)  # halves are drawn from the names
+    for words, told in {
+        ("p0.npy", "p1.npy"): "say --ids-by-position of files",
+        ("h0.h5ad", "h1.h5ad"): "several arrays in obsm (X, X_umap); name one by --obsm",
+        ("c0.csv", "c1.csv", "--id-column", "a", "--ids-by-position"): "give one of them",
+        ("p0.npy", "p1.npy", "--ids-by-position", "--memory", "1kB"): "'stabaudit import' it or raise that",
+    }.items():
+        status, _, err = run_command("compare", *words)
+        assert status == 2
+        assert told in err

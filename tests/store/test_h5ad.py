@@ -65,7 +65,7 @@ def test_the_only_array_needs_no_key(make):
 @pytest.mark.parametrize(
     ("naming", "error", "message"),
     [
-        ((None, None), UsageError, r"several arrays in obsm \(X_pca, X_scVI, X_sparse\); name one: stabaudit import --obsm KEY"),
+        ((None, None), UsageError, r"several arrays in obsm \(X_pca, X_scVI, X_sparse\); name one by --obsm"),
         (("X_pc", None), UsageError, "did you mean 'X_pca' or 'X_scVI'"),
         (("X_sparse", None), BadData, "obsm/X_sparse is a sparse matrix or a frame; store it as a dense array"),
         (("X_pca", "cel"), UsageError, "did you mean 'cell'"),
