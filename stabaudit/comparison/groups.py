@@ -141,7 +141,7 @@ def _read(selector: str, naming: Naming, *, streamed: bool) -> _Unjoined:
 def _read_file(path: Path, naming: Naming, *, streamed: bool) -> _Unjoined:
     if streamed and (path.suffix.lower() != ".parquet" or naming != AS_IS):
         raise BadData(
-            f"{shown(path)}: these latents exceed --memory, and only runs and Parquet files with a sample_id can be streamed; "
+            f"{shown(path)}: these latents exceed --memory, and only Parquet files with sample ids can be streamed; "
             "'stabaudit import' it or raise that"
         )
     latents, facts = _with_facts(Stream.of_latents(path, read_header(path)) if streamed else read_latents(path, naming), {}, None)

@@ -60,7 +60,7 @@ def command_again(manifest: Manifest, folder: Path) -> str:
         words = shlex.split(manifest.command)
     except ValueError:  # not written by a shell's rules
         return manifest.command
-    if words[1:2] != ["train"]:
+    if words[1:2] not in (["train"], ["import"]):
         return manifest.command
     for place in [place for place, word in enumerate(words) if word == "--out"][::-1]:
         del words[place : place + 2]
@@ -68,8 +68,9 @@ def command_again(manifest: Manifest, folder: Path) -> str:
 
 
 def _problem(run: Run, file: str, what: str) -> Problem:
-    again = "import the latents" if not run.manifest.made_from_seeds else f"run: {command_again(run.manifest, run.folder)}"
-    return Problem(run.folder, file, what, f"restore it from a copy, or delete it and {shown(again)}")
+    how = "run" if run.manifest.made_from_seeds else "import the latents again"
+    again = shown(command_again(run.manifest, run.folder))
+    return Problem(run.folder, file, what, f"restore it from a copy, or delete it and {how}: {again}")
 
 
 def _changed(run: Run) -> Iterator[Problem]:

@@ -97,6 +97,17 @@ def test_a_forged_archive_takes_no_memory(tmp_path: Path) -> None:
     assert peak < 10e6
 
 
+def test_an_archive_whose_names_are_no_text_is_refused(tmp_path: Path) -> None:
+    np.savez(path := tmp_path / "x.npz", x=np.arange(3))
+    content = bytearray(path.read_bytes())
+    entry = content.index(b"PK\x01\x02")  # in the directory: the flag for UTF-8, and a name that is not
+    content[entry + 9] |= 0x08
+    content[entry + 46] = 0xFF
+    path.write_bytes(content)
+    with pytest.raises(BadData, match=r"damaged, cut short or not \.npz"):
+        load_npz(path)
+
+
 def test_archives_that_are_none(tmp_path: Path) -> None:
     (path := tmp_path / "x.npz").write_bytes(b"not a zip archive")
     with pytest.raises(BadData, match=r"damaged, cut short or not \.npz"):
