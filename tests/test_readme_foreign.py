@@ -32,7 +32,8 @@ def test_from_nothing_to_a_report_by_the_commands_of_the_readme(part, workplace,
             (workplace / re.match(r"# (\w+\.py)", block)[1]).write_text(block, "utf-8")
             continue
         for line in block.splitlines():
-            program, *words = shlex.split(line.replace("--steps 2000", "--steps 50").replace("python fit", f"{sys.executable} fit"))
+            quick = line.replace("--steps 2000", "--steps 50")
+            program, *words = shlex.split(quick.replace("python fit", f"{sys.executable} fit"))
             if program == "python":
                 subprocess.run([sys.executable, *words], check=True)
             elif words[0] != "compare":

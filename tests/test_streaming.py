@@ -155,7 +155,7 @@ def test_too_little_memory_is_refused_with_what_is_needed(files):
 
 def test_only_parquet_can_be_streamed(files, tmp_path):
     np.savez(tmp_path / "c.npz", z=np.zeros((N, D)), sample_id=np.arange(N))
-    with pytest.raises(BadData, match=r"c\.npz: these latents exceed --memory, and only Parquet files with sample ids can be streamed"):
+    with pytest.raises(BadData, match=r"c\.npz: .* exceed --memory, and only Parquet files with sample ids can be streamed"):
         read_groups([*files(), str(tmp_path / "c.npz")], STREAMED.memory)
 
 

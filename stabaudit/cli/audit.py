@@ -44,10 +44,10 @@ def audit(
     from stabaudit.audit.plan import load_plan
     from stabaudit.audit.run import check_score, hold_references, prepare_plan, run_plan, write_tables
     from stabaudit.cli.progress import watch
+    from stabaudit.comparison.configurations import family_tests
     from stabaudit.comparison.settings import Settings
     from stabaudit.reports.references import references_report
     from stabaudit.reports.report import joined
-    from stabaudit.comparison.configurations import family_tests
     from stabaudit.reports.survey import survey_report
     from stabaudit.reports.words import counted
 

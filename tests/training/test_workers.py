@@ -369,7 +369,7 @@ def test_a_struck_command_leaves_no_process_and_goes_on_where_it_was(commands, j
     assert same(latents(run), calm(exact=False, count=2))
 
 
-def test_a_terminated_command_goes_on_where_it_was(job, calm, data, tmp_path, capfd, monkeypatch):
+def test_a_terminated_command_goes_on_where_it_was(job, calm, data, tmp_path, capfd, monkeypatch):  # noqa: PLR0917 -- fixtures
     folder, passed = tmp_path / "run", tmp_path / "passed"
     words = command_line(folder, data, "wait", passed)
     monkeypatch.setattr(sys, "argv", ["stabaudit", *words])
