@@ -71,7 +71,7 @@ class MLP(nn.Module):
         self.out = nn.Linear(sizes[-2], sizes[-1])
         self.activation = activation(activation_name)
         self.drop = drop
-        self.drop_after = len(self.hidden) // 2  # of four hidden layers the second, as in Willetts et al. 2021, Table B.2
+        self.drop_after = max(1, len(self.hidden) // 2)  # of four hidden layers the second, as in Willetts et al. 2021, Table B.2
 
     def activations(self, h: Tensor, noise: Noise | None = None, added: Mapping[int, Tensor] | None = None) -> list[Tensor]:
         """What the hidden layers give, shape (batch, sizes[number]) for the layer of that number, counted from 1.

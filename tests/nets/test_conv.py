@@ -69,3 +69,17 @@ def test_mlp_has_the_widths_of_the_papers(shape, widths, drop):
     assert [encoder.body.drop, decoder.body.drop] == [drop, drop]
     posterior = encoder(torch.rand(2, *shape), torch.rand(2, 2), None)
     assert decoder(posterior.mean, None).shape == (2, *shape)
+
+
+@pytest.mark.parametrize("widths", [[40], [40, 30], [40, 30, 20]], ids=len)
+def test_dropout_acts_however_few_hidden_layers_there_are(widths):
+    class Halved:
+        """Noise that drops every unit of the second half."""
+
+        def keep(self, shape, drop):
+            return torch.cat([torch.ones(shape[-1] // 2), torch.zeros(shape[-1] - shape[-1] // 2)]).expand(shape)
+
+    body = mlp.build((5,), 3, 0, widths=tuple(widths), dropout=0.5)[0].body
+    h = torch.rand(4, 5)
+    assert not torch.equal(body(h, Halved()), body(h, None))
+    assert torch.equal(body.eval()(h, Halved()), body(h, None))
