@@ -47,14 +47,14 @@ class Training(Frozen):
 
     Exactly one of `epochs` and `steps` is set. `schedule` "plateau" divides the learning rate by ten whenever the mean training
     loss has not improved at eleven checks in a row. It is checked at the end of an epoch, every 500 steps at the most often, so
-    that budgets under 6,000 steps keep their rate. "constant" leaves it alone.
+    that budgets under 6,000 steps keep their rate. "cosine" lets it fall to 0 over the training, "constant" leaves it alone.
     """
 
     epochs: Positive | None = None
     steps: Positive | None = None
     batch_size: Positive = 64
     learning_rate: PositiveFloat = 1e-3
-    schedule: Literal["plateau", "constant"] = "plateau"
+    schedule: Literal["plateau", "cosine", "constant"] = "plateau"
 
     @model_validator(mode="after")
     def _one_budget(self) -> Self:

@@ -1,5 +1,6 @@
 """Adam (Kingma & Ba 2015) on blocks of one flat buffer, and the learning-rate schedule of each row."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -103,3 +104,12 @@ class Plateau:
             self.waited = 0
             if self.learning_rate * (1 - PLATEAU_FACTOR) > PLATEAU_SMALLEST:
                 self.learning_rate *= PLATEAU_FACTOR
+
+
+def cosine(learning_rate: float, progress: float) -> float:
+    """The learning rate after a share of the training, in [0, 1], when it falls to 0 along half a cosine (Loshchilov & Hutter 2017).
+
+    >>> cosine(1e-3, 0.5)
+    0.0005
+    """
+    return learning_rate * (1 + math.cos(math.pi * progress)) / 2

@@ -54,7 +54,7 @@ class Recipe(Frozen):
         steps: training steps of each restart.
         batch_size: rows in a step.
         lr: learning rate at the start.
-        schedule: "plateau" or "constant".
+        schedule: "plateau", "cosine" or "constant".
         device: "auto" takes CUDA where there is one.
         exact: train each restart by itself.
         precision: "bf16" rounds what enters matrix products and convolutions to bfloat16.
@@ -73,7 +73,7 @@ class Recipe(Frozen):
     steps: Positive | None = None
     batch_size: Positive = 64
     lr: PositiveFloat = 1e-3
-    schedule: Literal["plateau", "constant"] = "plateau"
+    schedule: Literal["plateau", "cosine", "constant"] = "plateau"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     exact: bool = False
     precision: Literal["float32", "bf16"] = "float32"

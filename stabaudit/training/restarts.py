@@ -17,7 +17,7 @@ from stabaudit.config import Training
 from stabaudit.errors import UsageError
 from stabaudit.families.base import Batch, Family
 from stabaudit.nets.base import Posterior
-from stabaudit.training.adam import Adam, Plateau
+from stabaudit.training.adam import Adam, Plateau, cosine
 from stabaudit.training.eager import EagerStep, seeded_by, why_not
 from stabaudit.training.graph import Inputs, Step, Tensors, compile_step, trace
 from stabaudit.training.noise import Ahead, Fresh, Recorder, Request
@@ -131,7 +131,7 @@ class Restarts:
         self._generators = [torch.Generator(device).manual_seed(TRAINING_STREAM + seed) for seed in seeds]
         self._adam = Adam(self._flat, lambda flat: list(self._as_stepped(layout.views(flat)).values()))
         self._schedules = [Plateau(training.learning_rate) for _ in seeds]
-        self._decays = training.schedule == "plateau"
+        self._schedule, self._learning_rate = training.schedule, training.learning_rate
         self._products, self._by_compiler, self._eager = products, compiled, eager
         self.terms, requests = self._probe()
         self._noise = Ahead([] if eager else requests, self._generators)  # an eager step draws as it goes
@@ -152,21 +152,27 @@ class Restarts:
         # Row numbers of one step after another, those of all restarts side by side.
         batches = order[:, : steps * self.batch_size].unflatten(1, (steps, self.batch_size)).transpose(0, 1).flatten(1)
         totals = torch.zeros(len(self), len(self.terms), dtype=torch.float64, device=self._flat.device)
-        rates = [schedule.learning_rate for schedule in self._schedules]
+        rates = self._rates()
         with torch.inference_mode():
             for number, batch in enumerate(batches.unbind()):
                 if number % self._noise.steps == 0:
                     self._noise.draw(min(self._noise.steps, steps - number))
-                totals += self._train_step(batch, self._noise.step(number % self._noise.steps), rates)
+                totals += self._train_step(batch, self._noise.step(number % self._noise.steps))
                 on_step(self.step)
         means = (totals / steps).cpu().numpy()
         epoch = Epoch(self.step, {name: means[:, column] for column, name in enumerate(self.terms)}, rates)
-        if self._decays:
+        if self._schedule == "plateau":
             for schedule, loss in zip(self._schedules, epoch.terms["loss"], strict=True):
                 schedule.epoch(float(loss), steps)
         return epoch
 
-    def _train_step(self, batch: Tensor, noise: list[Tensor], rates: list[float]) -> Tensor:
+    def _rates(self) -> list[float]:
+        """The learning rate of every restart in the next step."""
+        if self._schedule == "cosine":
+            return [cosine(self._learning_rate, self.step / self.total_steps)] * len(self)
+        return [schedule.learning_rate for schedule in self._schedules]
+
+    def _train_step(self, batch: Tensor, noise: list[Tensor]) -> Tensor:
         """One step of every restart on the rows `batch`, shape (R·B,); the terms, shape (R, terms)."""
         x, u = self.rows.x.index_select(0, batch), self.rows.u.index_select(0, batch)
         if len(self) > 1:
@@ -174,7 +180,7 @@ class Restarts:
         inputs = Inputs(x, u, noise, self._progress.fill_(self.step / self.total_steps))
         if self._compiled is None:
             self._compiled = self._compile(inputs)
-        self._adam.begin(rates)
+        self._adam.begin(self._rates())
         values = self._compiled(inputs)
         self.step += 1
         return values

@@ -102,8 +102,10 @@ def kill_often(work, what, undisturbed, seconds, times):
     rng, killed, folders = np.random.default_rng(0), 0, []
     while killed < times:
         folders.append(undisturbed.with_name(str(len(folders))))
-        while Victim(work, folders[-1], what).killed(rng.uniform(0, seconds)):
+        patience = seconds
+        while Victim(work, folders[-1], what).killed(rng.uniform(0, patience)):
             killed += 1
+            patience *= 1.2  # or nobody would come to an end on a machine that has become slower
             require_whole(folders[-1], undisturbed)
     return folders
 

@@ -97,7 +97,7 @@ def test_numbers_must_be_positive(key, value):
         ({"seed": -1}, "train: seed -1 — Input should be greater than or equal to 0"),
         ({"seed": 2**30}, f"train: seed {2**30} — Input should be less than {2**30}"),
         ({"lr": float("nan")}, "train: lr nan — Input should be a finite number"),
-        ({"schedule": "cosine"}, "train: schedule 'cosine' — Input should be 'plateau' or 'constant'"),
+        ({"schedule": "step"}, "train: schedule 'step' — Input should be 'plateau', 'cosine' or 'constant'"),
         ({"device": "tpu"}, "train: device 'tpu' — Input should be 'auto', 'cpu' or 'cuda'"),
         ({"latent_dims": 3}, r"unknown key of train 'latent_dims'; did you mean 'latent_dim'\?"),
     ],

@@ -157,6 +157,21 @@ def test_evaluation_has_no_dropout_and_is_repeatable(family):
     assert torch.equal(encode(module, rows_of()).mean, encode(module, rows_of()).mean)
 
 
+def test_the_cosine_schedule_equals_torchs(monkeypatch):
+    restarts = group("vae", [0, 1], schedule="cosine")
+    seen = []
+    begin = restarts._adam.begin
+    monkeypatch.setattr(restarts._adam, "begin", lambda rates: (seen.append(rates), begin(rates)))
+    epochs = [restarts.train_epoch() for _ in range(3)]
+    optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1e-2)
+    reference = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=restarts.total_steps)
+    for rates in seen:
+        assert rates == pytest.approx([reference.get_last_lr()[0]] * 2)
+        optimiser.step()
+        reference.step()
+    assert [epoch.learning_rates[0] for epoch in epochs] == [seen[i * restarts.steps_per_epoch][0] for i in range(3)]
+
+
 def test_the_plateau_schedule_equals_torchs():
     parameter = torch.nn.Parameter(torch.zeros(()))
     optimiser = torch.optim.SGD([parameter], lr=0.1)
