@@ -48,7 +48,9 @@ def train(
     steps: Annotated[int | None, typer.Option(help="Training steps; 5,000 by default.", min=1)] = None,
     batch_size: Annotated[int, typer.Option(help="Rows in a step.", min=1)] = 64,
     lr: Annotated[float, typer.Option(help="Adam's learning rate at the start.")] = 1e-3,
-    schedule: Annotated[str, typer.Option(help="plateau: the learning rate falls when the loss stalls; cosine: it falls to 0 over the training; constant.")] = "plateau",
+    schedule: Annotated[
+        str, typer.Option(help="plateau: the learning rate falls when the loss stalls; cosine: to 0 over the training; constant.")
+    ] = "plateau",
     settings: Annotated[list[str] | None, typer.Option("--set", help="An option as key=value; repeat it.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     exact: Annotated[

@@ -107,7 +107,7 @@ class Plateau:
 
 
 def cosine(learning_rate: float, progress: float) -> float:
-    """The learning rate after a share of the training, in [0, 1], when it falls to 0 along half a cosine (Loshchilov & Hutter 2017).
+    """The learning rate after a share of the training, in [0, 1]: along half a cosine to 0 (Loshchilov & Hutter 2017).
 
     >>> cosine(1e-3, 0.5)
     0.0005
