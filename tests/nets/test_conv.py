@@ -76,7 +76,7 @@ def test_dropout_acts_however_few_hidden_layers_there_are(widths):
     class Halved:
         """Noise that drops every unit of the second half."""
 
-        def keep(self, shape, drop):
+        def keep(self, shape, _drop):
             return torch.cat([torch.ones(shape[-1] // 2), torch.zeros(shape[-1] - shape[-1] // 2)]).expand(shape)
 
     body = mlp.build((5,), 3, 0, widths=tuple(widths), dropout=0.5)[0].body
