@@ -35,13 +35,14 @@ def train_by_program(asked: Asked) -> "Run | None":
         BadRun: a folder that cannot be written or holds something else.
     """
     from stabaudit.errors import UsageError
-    from stabaudit.training.programs import Call, arguments_of, require_callable, run_program
+    from stabaudit.training.arguments import arguments_of, require_callable
+    from stabaudit.training.programs import Call, run_program
     from stabaudit.training.workers import default_workers
 
     program = asked.external.program
     assert program is not None  # noqa: S101 -- made by the caller
-    notes = require_callable(program)
     _ = asked.external.naming  # refused now rather than when the first restart has ended
+    notes = require_callable(asked.external)
     if asked.out is None:
         raise UsageError("--command needs a run folder: --out runs/NAME")
     for note in notes:

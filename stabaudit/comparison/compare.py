@@ -9,7 +9,7 @@ import numpy as np
 from stabaudit.comparison.collapse import Facts, collapse_scores, collapse_warnings, dimension_records
 from stabaudit.comparison.densities import density_scores
 from stabaudit.comparison.grid import evidence_at, position_scores, score_positions, shared_size, together
-from stabaudit.comparison.groups import Group
+from stabaudit.comparison.joining import Group
 from stabaudit.comparison.matches import typical_match
 from stabaudit.comparison.pairs import Member, Pairs, floor_pairs, independent
 from stabaudit.comparison.records import Comparison, Score

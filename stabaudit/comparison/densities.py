@@ -12,7 +12,7 @@ from itertools import combinations, permutations
 import numpy as np
 from numpy.typing import NDArray
 
-from stabaudit.comparison.groups import Group
+from stabaudit.comparison.joining import Group
 from stabaudit.comparison.pairs import Member, independent
 from stabaudit.comparison.records import DensityScore, limits
 from stabaudit.comparison.settings import Settings
@@ -26,7 +26,7 @@ from stabaudit.statistics import jackknife
 FloatArray = NDArray[np.float64]
 Unit = Callable[[DensityDistance], float]  # that a relative distance is multiplied by
 
-_MOST_WORK = 200_000  # of one run or two, unless asked for; about ten seconds
+_MOST_WORK = 80_000  # of one run or two, unless asked for; about ten seconds
 _OVERHEAD = 50  # pairs of components whose work is that of calling anything at all
 _UNITS: dict[str, Unit] = {"density_distance": lambda found: found.norm, "relative_density_distance": lambda _: 1.0}
 
@@ -104,7 +104,7 @@ def _both_ways(pairs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _work(a: _Known, b: _Known, pairs: Sequence[tuple[int, int]]) -> int:
-    """In units of about 50 microseconds."""
+    """In units of about 150 microseconds."""
     components = max(len(m.weight) for m in a.mixtures) * max(len(m.weight) for m in b.mixtures)
     return len(pairs) * (components + _OVERHEAD) * a.d**3
 

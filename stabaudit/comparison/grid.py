@@ -12,7 +12,7 @@ from itertools import combinations, product
 
 import numpy as np
 
-from stabaudit.comparison.groups import Group
+from stabaudit.comparison.joining import Group
 from stabaudit.comparison.pairs import Member, Pairs
 from stabaudit.comparison.records import PositionScore
 from stabaudit.errors import BadData

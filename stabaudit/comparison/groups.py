@@ -1,26 +1,23 @@
-"""What is to be compared, read and joined: runs (`runs/vade`), single restarts (`runs/vade#3`) and latents files.
+"""What is to be compared: runs (`runs/vade`), single restarts (`runs/vade#3`) and latents files, read and their rows joined.
 
-Rows are joined on `sample_id`, never by position alone. Where a file names no rows they are matched by position, but only if both
-files say that they hold the same dataset (its fingerprint). Latents that would take too much memory are not read here but opened,
-to be streamed (see `stabaudit.comparison.streaming`).
+Latents that would take too much memory are not read here but opened, to be streamed (see `stabaudit.comparison.streaming`).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from stabaudit.comparison.collapse import Facts, facts_of
+from stabaudit.comparison.joining import Group, Unjoined, join
 from stabaudit.comparison.priors import read_priors
 from stabaudit.comparison.records import RunSummary
 from stabaudit.comparison.streaming import Stream
 from stabaudit.errors import BadData, BadRun, UsageError
 from stabaudit.metrics.density_distance import MOST_DIMENSIONS
-from stabaudit.metrics.mixtures import GaussianMixture
 from stabaudit.store.external import External
 from stabaudit.store.files import shown
 from stabaudit.store.find import parse_selector
@@ -31,36 +28,7 @@ from stabaudit.store.run import Run
 Array = NDArray[Any]
 
 DEFAULT_MEMORY = 10**9  # bytes: ten restarts of 50 dimensions up to 250,000 rows
-_SAMPLES = 41  # seeds the noise of posterior samples
 _BYTES_PER_NUMBER = 8  # of latents in memory: float32, as read and as joined
-
-
-@dataclass(frozen=True)
-class Group:
-    """Restarts of one run, or one file of latents, that are compared with each other and with other groups.
-
-    Args:
-        summary: what it is.
-        labels: what each of its latents is called in messages: "vade#3".
-        seeds: what each was trained from; None for latents from elsewhere.
-        latents: encoder means, shape (n, d) each, rows in one order for all groups compared together; or, for all groups, files
-            to be streamed.
-        sample_id: names of the rows, shape (n,).
-        sources: true sources of the same rows, shape (n, d_s), or None.
-        facts: what is known of the collapse of each.
-        priors: the mixture prior that each learned; empty where they have none, or of more dimensions than are compared.
-        samples: where there are sources, one posterior sample of each row, shape (n, d) each; empty where they are not known.
-    """
-
-    summary: RunSummary
-    labels: tuple[str, ...]
-    seeds: tuple[int | None, ...]
-    latents: tuple[Array | Stream, ...]
-    sample_id: Array
-    sources: Array | Stream | None
-    samples: tuple[Array, ...]
-    facts: tuple[Facts, ...] = ()
-    priors: tuple[GaussianMixture, ...] = ()
 
 
 def read_groups(selectors: Sequence[str], memory: int = DEFAULT_MEMORY, naming: Naming = AS_IS) -> tuple[Group, ...]:
@@ -87,29 +55,7 @@ def read_groups(selectors: Sequence[str], memory: int = DEFAULT_MEMORY, naming: 
     if len(set(names)) < len(names):  # two folders of one name: call them by their paths
         names = list(selectors)
     named = [read.named(name) for read, name in zip(groups, names, strict=True)]
-    return _joined(named, by_position=naming.ids_by_position)
-
-
-@dataclass(frozen=True)
-class _Unjoined:
-    summary: RunSummary
-    restarts: tuple[int, ...]  # empty for a file
-    latents: tuple[Latents | Stream, ...]
-    sources: tuple[Array, Array] | Stream | None  # sample ids and true sources
-    facts: tuple[Facts, ...]
-    priors: tuple[GaussianMixture, ...] = ()
-
-    def named(self, name: str) -> "_Unjoined":
-        return replace(self, summary=replace(self.summary, name=name))
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        name = self.summary.name.partition("#")[0]
-        return tuple(f"{name}#{restart}" for restart in self.restarts) or (self.summary.name,)
-
-    @property
-    def seeds(self) -> tuple[int | None, ...]:
-        return tuple(latents.metadata.seed for latents in self.latents)
+    return join(named, by_position=naming.ids_by_position)
 
 
 def _numbers(selector: str) -> int:
@@ -131,14 +77,14 @@ def _numbers_of(run: Run, index: int) -> int:
     return header.rows * header.dimensions
 
 
-def _read(selector: str, naming: Naming, *, streamed: bool) -> _Unjoined:
+def _read(selector: str, naming: Naming, *, streamed: bool) -> Unjoined:
     path, restart = parse_selector(selector)
     return (
         _read_file(path, naming, streamed=streamed) if path.is_file() else _read_run(Run.open(path), restart, streamed=streamed)
     )
 
 
-def _read_file(path: Path, naming: Naming, *, streamed: bool) -> _Unjoined:
+def _read_file(path: Path, naming: Naming, *, streamed: bool) -> Unjoined:
     if streamed and (path.suffix.lower() != ".parquet" or naming != AS_IS):
         raise BadData(
             f"{shown(path)}: these latents exceed --memory, and only Parquet files with sample ids can be streamed; "
@@ -163,10 +109,10 @@ def _read_file(path: Path, naming: Naming, *, streamed: bool) -> _Unjoined:
         lost=(),
         grid=grid,
     )
-    return _Unjoined(summary, (), (latents,), None, (facts,))
+    return Unjoined(summary, (), (latents,), None, (facts,))
 
 
-def _read_run(run: Run, restart: int | None, *, streamed: bool) -> _Unjoined:
+def _read_run(run: Run, restart: int | None, *, streamed: bool) -> Unjoined:
     manifest, where = run.manifest, shown(run.folder)
     chosen = tuple(run.done) if restart is None else (restart,)
     if not chosen:
@@ -192,7 +138,7 @@ def _read_run(run: Run, restart: int | None, *, streamed: bool) -> _Unjoined:
         grid=manifest.grid,
     )
     priors = read_priors(run, chosen) if summary.latent_dim <= MOST_DIMENSIONS else ()
-    return _Unjoined(summary, chosen, latents, sources, facts, priors)
+    return Unjoined(summary, chosen, latents, sources, facts, priors)
 
 
 def _restart(run: Run, index: int, *, streamed: bool, whole: bool) -> tuple[Latents | Stream, Facts]:
@@ -236,7 +182,7 @@ def read_run(run: Run, *, name: str, memory: int = DEFAULT_MEMORY) -> Group:
         BadData: a file that cannot be read, or different sample ids.
     """
     streamed = sum(_numbers_of(run, index) for index in run.done) * _BYTES_PER_NUMBER > memory
-    (group,) = _joined([_read_run(run, None, streamed=streamed).named(name)])
+    (group,) = join([_read_run(run, None, streamed=streamed).named(name)])
     return group
 
 
@@ -247,99 +193,4 @@ def lost_restarts(run: Run) -> tuple[str, ...]:
         + (f" ({restart.detail})" if restart.detail else "")
         for restart in run.manifest.restarts
         if restart.state != "done"
-    )
-
-
-def _joined(groups: Sequence[_Unjoined], *, by_position: bool = False) -> tuple[Group, ...]:
-    first, first_label = groups[0].latents[0], groups[0].labels[0]
-    for group in groups:
-        for latents, label in zip(group.latents, group.labels, strict=True):
-            if latents is not first and not by_position:
-                _require_matchable(first, first_label, latents, label)
-    if isinstance(first, Stream):
-        return _in_step(groups, first.ids())
-    order = np.argsort(first.sample_id, kind="stable")
-    ids = first.sample_id[order]
-    joined = []
-    for group in groups:
-        rows = tuple(
-            latents.mean[rows_of(ids, first_label, latents.sample_id, label)]
-            for latents, label in zip(group.latents, group.labels, strict=True)
-            if isinstance(latents, Latents)
-        )
-        sources: Array | None = None
-        samples: tuple[Array, ...] = ()
-        if isinstance(group.sources, tuple):
-            named, values = group.sources
-            sources = values[rows_of(ids, first_label, named, f"{group.summary.name}: its evaluation rows")]
-            samples = _samples(group, ids, first_label)
-        joined.append(Group(group.summary, group.labels, group.seeds, rows, ids, sources, samples, group.facts, group.priors))
-    return tuple(joined)
-
-
-def _samples(group: _Unjoined, ids: Array, first_label: str) -> tuple[Array, ...]:
-    """One posterior sample of every row of every restart; none where a restart has no variances."""
-    drawn = []
-    for position, (latents, label) in enumerate(zip(group.latents, group.labels, strict=True)):
-        if not isinstance(latents, Latents) or latents.log_var is None:
-            return ()
-        rows = rows_of(ids, first_label, latents.sample_id, label)
-        noise = np.random.default_rng([_SAMPLES, position]).standard_normal(latents.mean.shape, dtype=np.float32)
-        drawn.append(latents.mean[rows] + np.exp(0.5 * latents.log_var[rows]) * noise)
-    return tuple(drawn)
-
-
-def _in_step(groups: Sequence[_Unjoined], ids: Array) -> tuple[Group, ...]:
-    """Groups to be streamed; that they hold these ids in this order is seen when their rows are.
-
-    Raises:
-        BadData: grid latents, whose positions are scored one by one.
-    """
-    for group in groups:
-        if any(latents.metadata.grid is not None for latents in group.latents):
-            raise BadData(f"{group.summary.name}: grid latents cannot be streamed, and these exceed --memory; raise it")
-    return tuple(
-        Group(
-            group.summary,
-            group.labels,
-            group.seeds,
-            tuple(latents for latents in group.latents if isinstance(latents, Stream)),
-            ids,
-            group.sources if isinstance(group.sources, Stream) else None,
-            (),
-            group.facts,
-            group.priors,
-        )
-        for group in groups
-    )
-
-
-def _require_matchable(a: Latents | Stream, name_a: str, b: Latents | Stream, name_b: str) -> None:
-    """Without ids, rows are matched by position only if both files say they hold the same dataset."""
-    fingerprints = {a.metadata.fingerprint, b.metadata.fingerprint}
-    if (a.ids_by_position or b.ids_by_position) and (len(fingerprints) > 1 or None in fingerprints):
-        raise BadData(
-            f"{name_b if b.ids_by_position else name_a} names no rows (sample_id), and nothing says that {name_a} and {name_b} "
-            "hold the same rows in one order; add a sample_id column to both (.npz: an array 'sample_id' beside 'z'), say "
-            "--ids-by-position of files, or import both by position with the same --dataset"
-        )
-
-
-def rows_of(ids: Array, name: str, sample_id: Array, other: str) -> Array:
-    """Where each id of `ids`, ascending, stands among `sample_id`.
-
-    Raises:
-        BadData: unless both hold the same ids.
-    """
-    if (ids.dtype.kind in "iu") != (sample_id.dtype.kind in "iu"):
-        raise BadData(
-            f"{name} and {other} name their rows differently: {ids[0]!r} and {sample_id[0]!r}; use one kind of sample_id"
-        )
-    order = np.argsort(sample_id, kind="stable")
-    if np.array_equal(sample_id[order], ids):
-        return order
-    shared = len(np.intersect1d(ids, sample_id))
-    raise BadData(
-        f"{name} and {other} hold different samples: {shared} sample ids are in both, {len(ids) - shared} only in {name}, "
-        f"{len(sample_id) - shared} only in {other}; compare latents of the same rows"
     )

@@ -4,9 +4,9 @@ from itertools import combinations
 
 import numpy as np
 
-from stabaudit.comparison.groups import Group
+from stabaudit.comparison.details import Match, MatchedDimension
+from stabaudit.comparison.joining import Group
 from stabaudit.comparison.pairs import Member, Pairs
-from stabaudit.comparison.records import Match, MatchedDimension
 from stabaudit.comparison.streaming import Stream
 from stabaudit.metrics.pairwise import STRONG_OUT
 from stabaudit.metrics.split import split_halves

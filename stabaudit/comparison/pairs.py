@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stabaudit.comparison.records import Curve, Difference, PairTable, Sample, Score, above_floor, limits
+from stabaudit.comparison.details import PairTable
+from stabaudit.comparison.records import Curve, Difference, Sample, Score, above_floor, limits
 from stabaudit.metrics.results import PairScores, ScoreName
 from stabaudit.statistics import jackknife
 from stabaudit.statistics.jackknife import Estimate

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stabaudit.comparison.groups import rows_of
+from stabaudit.comparison.joining import rows_of
 from stabaudit.errors import BadRun, UsageError
 from stabaudit.metrics.affine import affine_map
 from stabaudit.metrics.halves import Halves

@@ -1,10 +1,9 @@
 """What a comparison finds: typed results whose fields are the records of the JSON report."""
 
-from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from dataclasses import dataclass, fields
+from typing import Literal
 
-from numpy.typing import NDArray
-
+from stabaudit.comparison.details import Match, PairTable
 from stabaudit.statistics.jackknife import Estimate
 
 Sample = Literal["in", "out"]
@@ -248,56 +247,6 @@ class DimensionRecord:
     variance: float
     active: bool
     kl: float | None
-
-
-@dataclass(frozen=True)
-class PairTable:
-    """One out-of-sample score, pair by pair.
-
-    Args:
-        run_a, run_b: as of a `Score`; run_b is "sources" for scores against true sources.
-        metric, k: which score.
-        restarts_a: what the restarts of run a are called: "vade#0"; its rows.
-        restarts_b: those of run b; its columns.
-        values: shape (restarts of a, restarts of b), NaN where there is no such pair; symmetric within a run.
-    """
-
-    run_a: str
-    run_b: str
-    metric: str
-    k: int | None
-    restarts_a: tuple[str, ...]
-    restarts_b: tuple[str, ...]
-    values: NDArray[Any] = field(compare=False)
-
-
-@dataclass(frozen=True)
-class MatchedDimension:
-    """One dimension of a restart and the one of another that it was matched with, on some rows of *score*.
-
-    Args:
-        a, b: their numbers.
-        inside: |correlation| on *fit*.
-        outside: |correlation| on *score*.
-        rows: values of both, shape (rows, 2).
-    """
-
-    a: int
-    b: int
-    inside: float
-    outside: float
-    rows: NDArray[Any] = field(compare=False)
-
-
-@dataclass(frozen=True)
-class Match:
-    """Best, middle and worst matched dimension of a typical pair of a run: one whose strong MCC is the median."""
-
-    run: str
-    restart_a: str
-    restart_b: str
-    strong_mcc: float
-    dimensions: tuple[MatchedDimension, ...]
 
 
 @dataclass(frozen=True)

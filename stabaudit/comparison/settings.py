@@ -1,9 +1,12 @@
 """How pairs are scored, wherever they are."""
 
 from dataclasses import dataclass
+from typing import get_args
 
 from stabaudit.comparison.groups import DEFAULT_MEMORY
+from stabaudit.errors import UsageError
 from stabaudit.metrics.mcc import DEFAULT_K, Correlation
+from stabaudit.registry import unknown
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,18 @@ class Settings:
     allow_unequal: bool = False
     memory: int = DEFAULT_MEMORY
     densities: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what no score could be made with.
+
+        Raises:
+            UsageError: an unknown correlation, or a number below what it may be.
+        """
+        if self.correlation not in get_args(Correlation):
+            raise unknown("correlation", str(self.correlation), get_args(Correlation))
+        for name, least in (("k", 1), ("floor_draws", 1), ("seed", 0), ("memory", 1)):
+            if getattr(self, name) < least:
+                raise UsageError(f"{name}={getattr(self, name)}: expected at least {least}")
 
 
 DEFAULT_SETTINGS = Settings()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stabaudit.comparison.groups import Group
+from stabaudit.comparison.joining import Group
 from stabaudit.comparison.streaming import Stream
 from stabaudit.errors import UsageError
 from stabaudit.metrics.affine import affine_map

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stabaudit.comparison.groups import Group
+from stabaudit.comparison.details import PairTable
+from stabaudit.comparison.joining import Group
 from stabaudit.comparison.pairs import Floors, as_score
-from stabaudit.comparison.records import PairTable, Score
+from stabaudit.comparison.records import Score
 from stabaudit.comparison.settings import Settings
 from stabaudit.comparison.streaming import Stream
 from stabaudit.metrics.evidence import Evidence

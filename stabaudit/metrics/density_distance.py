@@ -9,9 +9,10 @@ definition. The first term keeps A invertible; as A grows without bound, d → �
 does not change under affine maps of p or of q. The distance itself does not change with p either, but has the unit of q's density
 to the power 1/2: of y = s·z over m dimensions it is s^(−m/2) times that of z, and its square s^(−m) times.
 
-The minimum is sought with both mixtures whitened, from rotations of either handedness and from maps that match components, the
-most promising of which are refined by L-BFGS with the analytic gradient. There can be several local minima: all that were
-reached are reported.
+The minimum is sought with both mixtures whitened, from rotations of either handedness and from maps that match components. The
+most promising that lie apart are refined a little by L-BFGS with the analytic gradient, the best of these to the end. Mixtures
+that resemble each other little have many local minima, and the least of all may be missed: all that were reached are reported,
+and the distance is an upper bound.
 """
 
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from itertools import permutations
 from math import perm
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment, minimize
+from scipy.optimize import OptimizeResult, linear_sum_assignment, minimize
 
 from stabaudit.errors import BadData
 from stabaudit.metrics.mixtures import GaussianMixture
@@ -28,7 +29,10 @@ from stabaudit.metrics.results import Array
 MOST_DIMENSIONS = 10  # beyond, there are too many rotations to start from
 Pairing = tuple[Array, Array]  # indices of components of p, and of those of q that they are matched with
 
-STARTS = 8  # refined by L-BFGS, half of them of either handedness
+STARTS = 8  # refined to the end by L-BFGS
+_SCREENED = 64  # refined a little, half of them of either handedness; the best of these are the starts
+_SCREENING_STEPS = 30  # of L-BFGS
+_APART = 0.4  # times √d: maps that lie nearer than that lead to the same minimum
 _ROTATIONS = 32  # drawn, of either handedness
 _MATCHINGS = 120  # all of them are tried up to so many: five components with five
 _DRAWS = 4  # of combinations that a rotation is found from, for each matching
@@ -92,11 +96,10 @@ def affine_density_distance(
         raise BadData(f"the density distance is sensible for d ≤ {MOST_DIMENSIONS}, these mixtures have d = {d}")
     (whitened_p, to_p, center_p), (whitened_q, to_q, center_q) = _whitened(p), _whitened(q)
     objective = Objective(whitened_p, whitened_q)
-    candidates = _starts(whitened_p, whitened_q, rng)
-    fits = [
-        minimize(objective, start, jac=True, method="L-BFGS-B", options={"maxiter": _STEPS, "ftol": 1e-14, "gtol": 1e-8})
-        for start in _promising(objective, candidates, starts)
-    ]
+    candidates = _promising(objective, _starts(whitened_p, whitened_q, rng), max(_SCREENED, starts))
+    screened = [_refined(objective, start, _SCREENING_STEPS) for start in candidates]
+    best_first = sorted(screened, key=lambda fit: float(fit.fun))
+    fits = [_refined(objective, fit.x, _STEPS) for fit in best_first[:starts]]
     minima = np.sqrt(np.clip([fit.fun for fit in fits], 0.0, 1.0))
     best = int(minima.argmin())
     matrix, offset = _as_map(fits[best].x, d)
@@ -266,13 +269,27 @@ def _through(p: GaussianMixture, q: GaussianMixture, pairing: Pairing, hand: flo
     return np.append(matrix.ravel(), mean_b - matrix @ mean_a)
 
 
+def _refined(objective: Objective, start: Array, steps: int) -> OptimizeResult:
+    return minimize(objective, start, jac=True, method="L-BFGS-B", options={"maxiter": steps, "ftol": 1e-14, "gtol": 1e-8})
+
+
 def _promising(objective: Objective, candidates: Array, count: int) -> Array:
-    """The candidates of least objective, half of either handedness."""
-    step = max(1, _AT_ONCE // (objective.weights.size * objective.q.dimensions**2))
+    """The candidates of least objective that lie apart, up to half as many as asked for of either handedness."""
+    d = objective.q.dimensions
+    step = max(1, _AT_ONCE // (objective.weights.size * d**2))
     values = np.concatenate([objective.at(candidates[i : i + step]) for i in range(0, len(candidates), step)])
-    matrices, _ = _as_map(candidates, objective.q.dimensions)
+    matrices, _ = _as_map(candidates, d)
     right = np.linalg.det(matrices) > 0
     order = np.argsort(values, kind="stable")
-    half = max(1, count // 2)
-    best: Array = candidates[np.concatenate([order[right[order]][:half], order[~right[order]][:half]])]
-    return best
+    return np.concatenate([_apart(candidates[order[hand[order]]], count // 2, _APART * d**0.5) for hand in (right, ~right)])
+
+
+def _apart(candidates: Array, count: int, distance: float) -> Array:
+    """The first candidates, up to `count`, none of which lies nearer to one before it than `distance`."""
+    chosen = np.empty((0, candidates.shape[1]))
+    for candidate in candidates:
+        if len(chosen) == count:
+            break
+        if not (np.linalg.norm(chosen - candidate, axis=1) < distance).any():
+            chosen = np.vstack([chosen, candidate])
+    return chosen

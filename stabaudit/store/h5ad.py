@@ -63,12 +63,12 @@ class _Reader:
         self._size = size  # of the file, in bytes
 
     def member(self, group: Any, name: str, kind: str | None = None) -> Any:  # noqa: ANN401 -- h5py has no types
-        """What a name stands for in this very file."""
+        """What a name stands for in this very file; never a path, whose parts could be links."""
         import h5py  # noqa: PLC0415
 
-        if name not in group:
+        if name not in list(group):  # `name in group` would walk along paths and links
             raise BadData(f"{self._where}: no {name!r} in {group.name}; expected an .h5ad file with obs and obsm")
-        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+        if group.id.links.get_info(name.encode()).type != h5py.h5l.TYPE_HARD:
             raise BadData(f"{self._where}: {name!r} is a link to elsewhere, which is not followed; write the file anew")
         found = group[name]
         if kind == "group" and not isinstance(found, h5py.Group):
@@ -94,7 +94,7 @@ class _Reader:
     def ids(self, obs: Any, column: str | None) -> Array:  # noqa: ANN401
         """Names of the rows: the index of obs, or one of its columns."""
         name = str(obs.attrs["_index"]) if column is None else column
-        if column is not None and column not in obs:
+        if column is not None and column not in list(obs):
             raise unknown(f"column of obs of {self._where}", column, obs)
         found = self.member(obs, name)
         what = f"{self._where}: obs/{name}"

@@ -129,7 +129,7 @@ def read_latents(path: Path, naming: foreign.Naming = foreign.AS_IS) -> Latents:
         case ".parquet":
             latents = _from_table(foreign.with_sample_id(read_table(path), naming.id_column, where), where)
         case ".csv":
-            latents = _from_table(foreign.with_sample_id(foreign.read_csv(path), naming.id_column, where), where)
+            latents = _from_table(foreign.with_sample_id(foreign.read_csv(path, naming), naming.id_column, where), where)
         case ".npy" | ".npz":
             latents = _from_arrays(*foreign.read_numpy(path, naming.id_column))
         case ".h5ad":

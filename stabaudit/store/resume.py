@@ -27,13 +27,13 @@ def agree(folder: Path, wanted: Manifest) -> Manifest:
     except OSError as error:
         raise BadRun(f"cannot read {shown(folder)}: {reason(error)}") from error
     if not holds_run:
-        require_fresh(folder)
+        _require_fresh(folder)
         return wanted
     manifest = reconcile(read_manifest(folder), wanted, folder)
     return manifest.model_copy(update={"restarts": [_pending_if_lost(restart, folder) for restart in manifest.restarts]})
 
 
-def require_fresh(folder: Path) -> None:
+def _require_fresh(folder: Path) -> None:
     """Refuse a folder that holds anything, or whose name should not be made.
 
     Raises:

@@ -11,7 +11,7 @@ from stabaudit.store.manifest import Restart
 from stabaudit.store.resume import agree
 from stabaudit.store.run import Run
 from stabaudit.training.messages import Event, Failed, Finished, Shard
-from stabaudit.training.prepare import Prepared
+from stabaudit.training.prepared import Prepared
 from stabaudit.training.share import share
 from stabaudit.training.workers import run_shards
 

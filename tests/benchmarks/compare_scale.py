@@ -32,7 +32,7 @@ from compare_pairs import noisy_restarts, processor
 from threadpoolctl import threadpool_info
 
 from stabaudit.comparison.compare import compare
-from stabaudit.comparison.groups import Group
+from stabaudit.comparison.joining import Group
 from stabaudit.comparison.records import RunSummary
 from stabaudit.comparison.settings import Settings
 from stabaudit.metrics.pairwise import score_pairs

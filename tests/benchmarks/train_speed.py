@@ -38,7 +38,8 @@ from rivals import IVAE, Loop, conv_vae, mlp_vae
 
 from stabaudit.training import workers
 from stabaudit.training.build import builder
-from stabaudit.training.prepare import Recipe, environment, prepare
+from stabaudit.training.prepare import Recipe, prepare
+from stabaudit.training.prepared import environment
 from stabaudit.training.products import Products
 from stabaudit.training.restarts import Restarts
 from stabaudit.training.share import rows_of, share, shared

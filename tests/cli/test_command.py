@@ -6,14 +6,20 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from stabaudit.cli.main import _run
+from stabaudit.errors import BadRun, UsageError
+from stabaudit.store.external import External, Program
 from stabaudit.store.run import Run
 from stabaudit.store.verify import verify
+from stabaudit.training import attempt, programs
+from stabaudit.training.programs import Call, run_program
 
 PYTHON = shlex.quote(sys.executable)
 
@@ -32,7 +38,7 @@ for line in pathlib.Path("mood").read_text().splitlines() if os.path.exists("moo
         print(file=sys.stderr)
         sys.exit(int(argument[0]))
     if mood == "kill":
-        os.kill(os.getpid(), 9)
+        os.kill(os.getpid(), int(argument[0]))
     if mood == "sleep":
         time.sleep(60)
     if mood == "nothing":
@@ -140,15 +146,15 @@ def test_a_trained_run_is_not_taken_for_one(train, make_run):
     ("mishap", "detail"),
     [
         ("status 3", "its program ended with exit status 3 (something is wrong); see run/logs/restart-001.txt"),
-        ("kill", "its program was killed by SIGKILL ("),
-        ("sleep", "its program was stopped after 1 s, the --timeout ("),
+        ("kill 9", "its program was killed by SIGKILL ("),
+        ("kill 40", "its program was killed by signal 40 ("),
         ("nothing", "its program ended without writing {latents} (fitting 1 "),
         ("garbage", "column 'z0' is string, expected numbers"),
     ],
 )
 def test_a_program_that_fails_fails_its_restart_alone_and_is_tried_again(train, mishap, detail):
     mood(f"1 {mishap}")
-    status, err = train("--timeout", "1", "--quiet")
+    status, err = train("--quiet")
     assert status == 2
     assert err[0] == "stabaudit: 2 of 3 restarts are done in run"
     assert err[1].startswith("stabaudit: restart 1 failed: ")
@@ -161,12 +167,94 @@ def test_a_program_that_fails_fails_its_restart_alone_and_is_tried_again(train, 
     assert len(kept) == (mishap == "garbage")  # hours of work, perhaps
     mood()
     done = [run.latents_path(index).stat().st_mtime_ns for index in (0, 2)]
-    assert train("--timeout", "1", "--quiet")[0] == 0
+    assert train("--quiet")[0] == 0
     run = Run.open(Path("run"))
     assert run.done == [0, 1, 2]
     assert run.restart(1).detail == ""
     assert [run.latents_path(index).stat().st_mtime_ns for index in (0, 2)] == done
+    assert all(path.exists() for path in kept)
+    assert Path("run/.programs").exists() == bool(kept)
+
+
+def test_a_program_that_takes_too_long_is_stopped_and_tried_again(train):
+    mood("0 sleep")
+    status, err = train("--timeout", "0.25", "--quiet", restarts=1)
+    assert status == 2
+    assert "restart 0 failed: its program was stopped after 0.25 s, the --timeout" in err[1]
+    mood()
+    assert train("--timeout", "600", restarts=1)[0] == 0
+
+
+# Waits to be stopped, and then for the other one to be stopped as well.
+STOPPED = """
+import pathlib, signal, sys, time
+seed = int(sys.argv[1])
+def stop(*_):
+    pathlib.Path(f"stopping{seed}").touch()
+    while not pathlib.Path(f"stopping{1 - seed}").exists():
+        time.sleep(0.01)
+    pathlib.Path(f"met{seed}").touch()
+    sys.exit()
+signal.signal(signal.SIGTERM, stop)
+pathlib.Path(f"ready{seed}").touch()
+while True:
+    time.sleep(0.01)
+"""
+
+
+def test_programs_that_take_too_long_are_stopped_together(train, monkeypatch):
+    """The clock stands still until both are ready, so that it decides nothing."""
+    Path("stopped.py").write_text(STOPPED)
+    both = [Path("ready0"), Path("ready1")]
+    monkeypatch.setattr(attempt.Attempt, "seconds", property(lambda _: 100.0 if all(path.exists() for path in both) else 0.0))
+    status, err = train("--timeout", "7", "--quiet", program=f"{PYTHON} -S stopped.py {{seed}} {{latents}}", restarts=2)
+    assert status == 2
+    assert [line.count("its program was stopped after 7 s, the --timeout") for line in err] == [0, 1, 1]
+    assert Path("met0").exists()
+    assert Path("met1").exists()
+
+
+def test_latents_of_a_program_that_ended_are_taken_in_later(train, monkeypatch):
+    """The disk is full when they are to be saved; the program is not called again, as its log shows."""
+
+    def full(*_):
+        raise BadRun("cannot write: no space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "save_latents", full)
+        status, err = train("--workers", "1", restarts=2)
+    assert (status, err) == (2, ["stabaudit: error: cannot write: no space left on device"])
+    mood("0 status 1")
+    assert train(restarts=2)[0] == 0
+    run = Run.open(Path("run"))
+    assert run.done == [0, 1]
+    np.testing.assert_array_equal(run.latents(0).mean[:, 1], np.arange(8) ** 2)
+    assert set(run.restart(0).files) == {"latents/restart-000.parquet", "logs/restart-000.txt"}
     assert not Path("run/.programs").exists()
+    assert verify(run) == []
+
+
+def test_latents_that_could_not_be_used_are_taken_in_once_they_can(train, monkeypatch):
+    """What reads them was not installed; the programs are not called again, for they would fail."""
+
+    def absent(*_):
+        raise UsageError("not installed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(programs, "named_rows", absent)
+        assert "restart 0 failed: its latents cannot be used: not installed" in train("--quiet", restarts=2)[1][1]
+    mood("0 status 1", "1 status 1")
+    assert train(restarts=2)[0] == 0
+    assert not Path("run/.programs").exists()
+
+
+def test_latents_of_a_program_that_failed_are_neither_taken_nor_deleted(train):
+    program = f"{PYTHON} -S fit.py {{seed}} {{latents}} && test -e good"
+    for _ in range(2):
+        assert train("--shell", program=program, restarts=1)[0] == 2
+    Path("good").touch()
+    assert train("--shell", program=program, restarts=1)[0] == 0
+    assert len(list(Path("run/.programs").glob("restart-000-*/latents.csv"))) == 2
 
 
 def test_restarts_must_have_the_same_rows(train):
@@ -202,6 +290,8 @@ def test_a_shell_reads_the_command_only_when_asked(train):
     status, err = train(program=program)
     assert (status, err) == (2, ["stabaudit: error: --command: '|' is for a shell, and none reads the command; add --shell"])
     assert train("--shell", program=program, out="a b'c")[0] == 0
+    quoted = f'{PYTHON} -S fit.py {{seed}} "{{latents}}" && test -s \'{{latents}}\' && test -s "$(echo "{{latents}}")"'
+    assert train("--shell", program=quoted, out="a b'$c\"d")[0] == 0
     status, err = train(program=f"{PYTHON} -S fit.py {{seed}} {{latents}} $(touch hacked) `touch hacked`;touch")
     assert status == 0
     assert not Path("hacked").exists()
@@ -219,6 +309,11 @@ def test_a_shell_reads_the_command_only_when_asked(train):
         (["--command", "python fit.py {seed} {latents}", "--lr", "0.1"], "--lr goes with a model family; leave it out"),
         (["--command", "python fit.py {seed} {latents}", "--set", "k=1"], "--set goes with a model family; leave it out"),
         (["--command", f"{PYTHON} fit.py {{seed}} {{latents}}", "--id-column", "a", "--ids-by-position"], "give one of them"),
+        (["--command", f"{PYTHON} fit.py {{seed}} {{latents}}"], ".npy file cannot name its rows; add --ids-by-position if"),
+        (
+            ["--command", f"{PYTHON} fit.py {{seed}} {{latents}}", "--id-column", "cell"],
+            "say --latents-format parquet, csv or npz",
+        ),
         (["vae", "--timeout", "3"], "--timeout goes with --command; leave it out"),
         (["vae", "--family", "mine"], "--family goes with --command; leave it out"),
     ],
@@ -232,7 +327,7 @@ def test_what_cannot_be_called_is_refused_and_nothing_is_written(words, told, ca
 
 
 def test_a_command_needs_a_folder_and_without_a_seed_it_is_told(train, capfd):
-    assert _run(["train", "--command", f"{PYTHON} fit.py {{seed}} {{latents}}"]) == 2
+    assert _run(["train", "--command", f"{PYTHON} fit.py {{seed}} {{latents}}", "--ids-by-position"]) == 2
     assert "--command needs a run folder: --out runs/NAME" in capfd.readouterr().err
     status, err = train(program=f"{PYTHON} -S fit.py {{restart}} {{latents}}")
     assert status == 0
@@ -240,7 +335,18 @@ def test_a_command_needs_a_folder_and_without_a_seed_it_is_told(train, capfd):
 
 
 def test_a_dry_run_says_what_would_be_called(capfd):
-    words = ["--command", "cat {seed} '{latents}' {literal}", "--seed", "7", "-n", "2", "--out", "run", "--dry-run"]
+    words = [
+        "--command",
+        "cat {seed} '{latents}' {literal}",
+        "--seed",
+        "7",
+        "-n",
+        "2",
+        "--out",
+        "run",
+        "--ids-by-position",
+        "--dry-run",
+    ]
     assert _run(["train", *words]) == 0
     assert capfd.readouterr().out == "cat 7 latents.npy '{literal}'\ncat 8 latents.npy '{literal}'\n"
     assert not Path("run").exists()
@@ -266,14 +372,16 @@ def alive(process):
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stopped_command_leaves_no_process_and_goes_on(number, status, capfd):
+def test_a_stopped_command_leaves_no_process_and_goes_on(number, status):
     """Neither the programs nor what they started; one of them does not listen to SIGTERM."""
     Path("slow.py").write_text(SLOW)
-    words = ["train", "--command", f"{PYTHON} -S slow.py {{seed}} {{latents}}", "-n", "3", "--workers", "2", "--out", "run"]
+    words = ["train", "--command", f"{PYTHON} -S slow.py {{seed}} {{latents}}", "-n", "3", "--workers", "2", "--ids-by-position"]
+    words += ["--out", "run"]
     # In a process of its own, as a terminal has it, which does not wait five seconds for the one that does not listen.
     code = (
         f"import sys; sys.path.insert(0, ''); sys.argv = ['stabaudit'] + {words!r}\n"
-        "from stabaudit.training import programs\nprograms.PATIENCE = 0.3\n"
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a job in the background ignores it
+        "from stabaudit.training import attempt\nattempt.PATIENCE = 0.3\n"
         f"from stabaudit.cli.main import main\nmain({words!r})"
     )
     command = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, start_new_session=True)
@@ -294,11 +402,53 @@ def test_a_stopped_command_leaves_no_process_and_goes_on(number, status, capfd):
     assert [restart.state for restart in run.manifest.restarts] == ["pending"] * 3
     Path("slow.py").write_text("import sys\nopen(sys.argv[2], 'wb').write(open('z.npy', 'rb').read())")
     np.save("z.npy", np.arange(12.0).reshape(6, 2) ** 2)
-    assert _run([*words]) == 2
-    assert "names no rows" in Run.open(Path("run")).restart(0).detail
-    assert _run([*words, "--ids-by-position"]) == 2
-    assert "ids_by_position is False there, True here" in capfd.readouterr().err
-    assert _run([*words[:-1], "again", "--ids-by-position"]) == 0
+    assert not Path("run/.programs").exists()
+    assert _run([*words]) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_a_program_is_being_started_orphans_nobody(number, monkeypatch):
+    """It comes when the program runs and nobody knows of it yet."""
+    started = []
+    popen = subprocess.Popen
+
+    def interrupted(*arguments, **options):
+        started.append(process := popen(*arguments, **options))
+        signal.raise_signal(number)
+        return process
+
+    def terminate(*_):
+        raise SystemExit(143)
+
+    monkeypatch.setattr(attempt.subprocess, "Popen", interrupted)
+    monkeypatch.setattr(attempt, "PATIENCE", 0.3)
+    external = External(
+        ids_by_position=True, program=Program(command=f"{PYTHON} -S -c 'import time; time.sleep(60)' {{latents}}")
+    )
+    before = {signal.SIGTERM: terminate, signal.SIGINT: signal.default_int_handler}
+    before = {which: signal.signal(which, handler) for which, handler in before.items()}
+    try:
+        with pytest.raises((KeyboardInterrupt, SystemExit)):
+            run_program(Path("run"), external, 2, Call(2), command="")
+    finally:
+        for which, handler in before.items():
+            signal.signal(which, handler)
+    assert [process.returncode for process in started] == [-signal.SIGTERM]
+
+
+def test_only_the_end_of_a_log_is_read(tmp_path):
+    """A hole of 2 GB before the last line, which takes no space on the disk but would take it in memory."""
+    one = attempt.Attempt(SimpleNamespace(folder=tmp_path), Program(command="{latents}"), 0)
+    one.log.parent.mkdir()
+    with one.log.open("wb") as log:
+        log.seek(2 * 10**9)
+        log.write(b"\nepoch 1\rthe end\n\n")
+    tracemalloc.start()
+    try:
+        assert one.last_words() == "the end"
+        assert tracemalloc.get_traced_memory()[1] < 1e6
+    finally:
+        tracemalloc.stop()
 
 
 LOADED = """

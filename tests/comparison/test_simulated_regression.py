@@ -14,7 +14,7 @@ from scipy.stats import binom
 from stabaudit.comparison.baseline import as_baseline
 from stabaudit.comparison.compare import compare
 from stabaudit.comparison.gates import judge_against
-from stabaudit.comparison.groups import Group
+from stabaudit.comparison.joining import Group
 from stabaudit.comparison.records import RunSummary
 from stabaudit.comparison.settings import Settings
 from stabaudit.statistics.gate import worst

@@ -10,10 +10,11 @@ import pytest
 from matplotlib.cbook import boxplot_stats
 
 from stabaudit.comparison.compare import compare
+from stabaudit.comparison.details import PairTable
 from stabaudit.comparison.groups import read_groups
 from stabaudit.comparison.origins import read_origins
 from stabaudit.comparison.planes import read_planes
-from stabaudit.comparison.records import Comparison, Curve, PairTable, RunSummary
+from stabaudit.comparison.records import Comparison, Curve, RunSummary
 from stabaudit.comparison.settings import Settings
 from stabaudit.comparison.signals import signals
 from stabaudit.reports.figures import colors

@@ -71,7 +71,7 @@ def test_show_tells_configuration_environment_and_restarts(folder, manifest, cap
 
 
 def test_show_tells_of_imported_latents(tmp_path, manifest, capsys):
-    Run.create(tmp_path / "a", manifest().model_copy(update={"config": None, "shards": []})).close()
+    Run.prepare(tmp_path / "a", manifest().model_copy(update={"config": None, "shards": []})).close()
     assert _run(["show", str(tmp_path / "a"), "--format", "csv"]) == 0
     assert capsys.readouterr().out.startswith("restart,state,seed,steps,seconds,detail\n0,pending,0,")
     assert _run(["show", str(tmp_path / "a")]) == 0

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from stabaudit.errors import BadData
+from stabaudit.store.foreign import Naming
 from stabaudit.store.latents import read_latents
 
 VALUES = np.random.default_rng(0).normal(size=(6, 2))
@@ -59,6 +60,62 @@ def test_tables_of_numbers_are_latents_whose_rows_are_counted(tmp_path, name, co
     np.testing.assert_array_equal(latents.sample_id, np.arange(6))
     assert latents.ids_by_position
     assert latents.metadata.fingerprint is None
+
+
+R = "\n".join(['"","V1","V2"', *(f'"{row + 1}",{x!r},{y!r}' for row, (x, y) in enumerate(VALUES.tolist()))])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pd.DataFrame(VALUES).to_csv(index=False),
+        pd.DataFrame(VALUES).to_csv(),
+        pd.DataFrame(VALUES).to_csv(header=False),
+        pd.DataFrame(VALUES, columns=["x", "y"]).to_csv(),
+        pd.read_csv(io.StringIO(pd.DataFrame(VALUES).to_csv())).to_csv(index=False),
+        pd.read_csv(io.StringIO(pd.DataFrame(VALUES).to_csv())).to_csv(),
+        R,
+    ],
+    ids=["no index", "index", "index, no header", "names and index", "Unnamed: 0", "two of them", "R"],
+)
+def test_neither_names_nor_indices_that_pandas_and_r_add_become_latents(tmp_path, content):
+    latents = read_latents(written(tmp_path, "a.csv", content))
+    np.testing.assert_array_equal(latents.mean, VALUES.astype(np.float32))
+    assert latents.ids_by_position  # a count of the rows does not say which samples they are
+
+
+@pytest.mark.parametrize("index", [[5, 3, 1, 0, 2, 4], list("fedcba"), [0.5, 1, 2, 3, 4, 5], [1, 2, 3, 4, 5, None]])
+def test_an_index_that_could_name_the_rows_must_be_called_so(tmp_path, index):
+    path = written(tmp_path, "a.csv", pd.DataFrame(VALUES, index=index).to_csv())
+    with pytest.raises(BadData, match=r"a\.csv: column 1 has no name; call it sample_id if it names the rows") as refused:
+        read_latents(path)
+    assert "\n" not in str(refused.value)
+    np.testing.assert_array_equal(read_latents(path, Naming(ids_by_position=True)).mean, VALUES.astype(np.float32))
+    named = pd.DataFrame(VALUES, index=index).assign(sample_id=list("uvwxyz"), cell=list("klmnop"))
+    latents = read_latents(written(tmp_path, "b.csv", named.drop(columns="cell").to_csv()))
+    assert (latents.sample_id.tolist(), latents.mean.shape) == (list("uvwxyz"), (6, 2))
+    latents = read_latents(written(tmp_path, "c.csv", named.drop(columns="sample_id").to_csv()), Naming("cell"))
+    assert (latents.sample_id.tolist(), latents.mean.shape) == (list("klmnop"), (6, 2))
+
+
+def test_an_index_can_be_named_by_its_lack_of_a_name(tmp_path):
+    path = written(tmp_path, "a.csv", pd.DataFrame(VALUES, index=list("fedcba")).to_csv())
+    assert read_latents(path, Naming(id_column="")).sample_id.tolist() == list("fedcba")
+
+
+def test_other_columns_without_a_name_are_refused_whatever_names_the_rows(tmp_path):
+    path = written(tmp_path, "a.csv", "sample_id,x,\n1,2.5,3\n2,0.5,4\n")
+    with pytest.raises(BadData, match="column 3 has no name"):
+        read_latents(path)
+
+
+@pytest.mark.parametrize(
+    "content", ["1,0\n2,5\n4,3\n", "0.0,1.0\n2,5\n4,3\n", "0,1.5\n1,2.5\n", "0.0,0.5\n1,0.25\n2.0,3\n", "0.5\n1\n2\n"]
+)
+def test_lines_of_numbers_are_rows(tmp_path, content):
+    expected = np.loadtxt(io.StringIO(content), delimiter=",", ndmin=2)
+    latents = read_latents(written(tmp_path, "a.csv", content))
+    np.testing.assert_array_equal(latents.mean, expected)
 
 
 @pytest.mark.parametrize("ids", [[9, 8, 7, 6, 5, 4], list("fedcba")])

@@ -56,6 +56,37 @@ def test_what_anndata_wrote_is_read(cells):
     assert (latents.mean.dtype, latents.ids_by_position) == (np.float32, False)
 
 
+def test_names_are_not_paths(make, tmp_path):
+    """Along a path a name could leave the file: `elsewhere` is a link to another one."""
+    with h5py.File(tmp_path / "other.h5ad", "w") as file:
+        file["names"] = [f"r{i}" for i in range(5)]
+        file["z"] = np.zeros((5, 2))
+
+    def change(file):
+        file["obs/elsewhere"] = file["obsm/elsewhere"] = h5py.ExternalLink("other.h5ad", "/")
+        file["obs/inside/names"] = np.arange(5)
+
+    path = make(change)
+    for column in ("elsewhere/names", "inside/names", "/obs/_index"):
+        with pytest.raises(UsageError, match="unknown column of obs"):
+            read_h5ad(path, "z", column)
+        with h5py.File(path, "r+") as file:
+            file["obs"].attrs["_index"] = column
+        with pytest.raises(BadData, match=f"no '{column}' in /obs"):
+            read_h5ad(path, "z")
+    with pytest.raises(UsageError, match="unknown array in obsm"):
+        read_h5ad(path, "elsewhere/z")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_files_that_links_name_are_not_opened(make, tmp_path, there):
+    if there:
+        h5py.File(tmp_path / "other.h5ad", "w").close()
+    path = make(linked("obsm/z", h5py.ExternalLink("other.h5ad", "/")))
+    with pytest.raises(BadData, match="'z' is a link to elsewhere, which is not followed"):
+        read_h5ad(path, "z")
+
+
 def test_the_only_array_needs_no_key(make):
     np.testing.assert_array_equal(read_h5ad(make())[0], np.arange(10.0).reshape(5, 2))
     for options in ({"compression": "gzip"}, {"compression": "lzf", "chunks": (2, 2)}, {"chunks": (3, 1)}, {"shuffle": True}):

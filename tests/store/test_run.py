@@ -148,25 +148,30 @@ def test_another_configuration_is_refused_and_nothing_is_written(folder, manifes
 
 def test_imported_latents_are_not_taken_for_a_training(tmp_path, manifest):
     imported = manifest().model_copy(update={"config": None, "shards": []})
-    Run.create(tmp_path / "a", imported).close()
+    Run.prepare(tmp_path / "a", imported).close()
     Run.prepare(tmp_path / "a", imported).close()
     with pytest.raises(BadRun, match="origin is 'imported' there, 'trained' here"):
         Run.prepare(tmp_path / "a", manifest())
 
 
-def test_create_wants_a_folder_of_its_own(folder, tmp_path, manifest):
-    with pytest.raises(BadRun, match="holds a run already"):
-        Run.create(folder, manifest())
+def test_a_run_begins_in_a_folder_of_its_own(tmp_path, manifest):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.tex").touch()
-    for begin in (Run.create, Run.prepare):
-        with pytest.raises(BadRun, match=r"is not a run folder and not empty: it holds thesis\.tex"):
-            begin(tmp_path / "full", manifest())
-        with pytest.raises(BadRun, match="not a directory"):
-            begin(tmp_path / "full" / "thesis.tex", manifest())
+    with pytest.raises(BadRun, match=r"is not a run folder and not empty: it holds thesis\.tex"):
+        Run.prepare(tmp_path / "full", manifest())
+    with pytest.raises(BadRun, match="not a directory"):
+        Run.prepare(tmp_path / "full" / "thesis.tex", manifest())
     assert [path.name for path in (tmp_path / "full").iterdir()] == ["thesis.tex"]
     (tmp_path / "empty").mkdir()
-    Run.create(tmp_path / "empty", manifest()).close()
+    Run.prepare(tmp_path / "empty", manifest()).close()
+
+
+def test_a_manifest_that_cannot_be_followed_is_not_overwritten(tmp_path, manifest):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "run.json").symlink_to(tmp_path / "unmounted" / "run.json")
+    with pytest.raises(BadRun, match="holds a run already"):
+        Run.prepare(tmp_path / "a", manifest())
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["run.json"]
 
 
 @pytest.mark.parametrize("name", ["vade d=50", "größe-ß-日本語-🦜", "-x", "a#3", "'quoted\"", "a\u00a0b", "%s{}"])
@@ -188,10 +193,9 @@ def test_unusual_names_are_names(tmp_path, manifest, finish_restart, name):
     ],
 )
 def test_impossible_names_are_refused_in_one_line(tmp_path, manifest, name, message):
-    for begin in (Run.prepare, Run.create):
-        with pytest.raises(BadRun, match=message) as caught:
-            begin(tmp_path / name, manifest())
-        assert str(caught.value).isprintable()
+    with pytest.raises(BadRun, match=message) as caught:
+        Run.prepare(tmp_path / name, manifest())
+    assert str(caught.value).isprintable()
     assert list(tmp_path.iterdir()) == []
 
 

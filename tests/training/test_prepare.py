@@ -11,7 +11,8 @@ import torch
 from stabaudit.config import checked
 from stabaudit.data.dataset import Dataset, Split, one_hot
 from stabaudit.errors import UsageError
-from stabaudit.training.prepare import DEFAULT_STEPS, GROUP, Recipe, dataset_options, prepare
+from stabaudit.training.prepare import DEFAULT_STEPS, Recipe, dataset_options, prepare
+from stabaudit.training.prepared import GROUP
 
 ROWS = 96
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from stabaudit.comparison.records import Comparison, PairTable, RunSummary
+from stabaudit.comparison.details import PairTable
+from stabaudit.comparison.records import Comparison, RunSummary
 from stabaudit.reports.figures.arrange import Arrangement, arranged, find, surroundings
 from stabaudit.reports.figures.axes import named_axis, unit_axis
 from stabaudit.reports.figures.marks import INK, Array, Box, Figure, Key, Line, Mark, Panel

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from stabaudit.comparison.records import Comparison, PairTable
+from stabaudit.comparison.details import PairTable
+from stabaudit.comparison.records import Comparison
 from stabaudit.reports.figures.marks import Array, Axis, Cells, Figure, Panel
 from stabaudit.reports.words import number, score_name
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from stabaudit.comparison.records import Comparison, Match, MatchedDimension
+from stabaudit.comparison.details import Match, MatchedDimension
+from stabaudit.comparison.records import Comparison
 from stabaudit.reports.figures.axes import fitted_axis
 from stabaudit.reports.figures.marks import FAINT, Array, Axis, Figure, Key, Line, Mark, Panel, Points
 from stabaudit.reports.words import number
