@@ -9,10 +9,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from stabaudit.api import check, compare, compare_families, frame, load_run, report, train
+    from stabaudit.comparison.settings import Settings
     from stabaudit.errors import StabauditError
+    from stabaudit.store.foreign import Naming
 
 __version__ = "0.1.0"
-__all__ = ["StabauditError", "check", "compare", "compare_families", "frame", "load_run", "report", "train"]
+__all__ = ["Naming", "Settings", "StabauditError", "check", "compare", "compare_families", "frame", "load_run", "report", "train"]
+
+_ELSEWHERE = {
+    "Naming": "stabaudit.store.foreign",
+    "Settings": "stabaudit.comparison.settings",
+    "StabauditError": "stabaudit.errors",
+}
 
 
 def __getattr__(name: str) -> object:
@@ -20,7 +28,7 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         message = f"module 'stabaudit' has no attribute {name!r}"
         raise AttributeError(message)
-    return getattr(import_module("stabaudit.errors" if name == "StabauditError" else "stabaudit.api"), name)
+    return getattr(import_module(_ELSEWHERE.get(name, "stabaudit.api")), name)
 
 
 def __dir__() -> list[str]:

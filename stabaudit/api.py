@@ -6,10 +6,13 @@
     found = stabaudit.compare(run.folder)
     print(stabaudit.frame(found.scores))
 
-A command parses its options, calls one of these functions and renders what comes back. As on the command line, a score comes with
-its floors and a mean over pairs with its interval; what a user did wrong is a `StabauditError` that says so in one line.
+The commands `compare`, `report` and `check` parse their options, call these functions and render what comes back; `train` shows
+its progress besides. As on the command line, a score comes with its floors and a mean over pairs with its interval; what a user
+did wrong is a `StabauditError` that says so in one line.
 """
 
+import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from os import PathLike
@@ -59,6 +62,7 @@ def train(
     workers: int | None = None,
     data_dir: AnyPath | None = None,
     download: bool = False,
+    on_note: Callable[[str], None] = lambda note: warnings.warn(note, stacklevel=3),
     on_event: "Callable[[Event], None]" = lambda _: None,
     on_tick: Callable[[], None] = lambda: None,
     **recipe: object,
@@ -72,6 +76,7 @@ def train(
         workers: worker processes; one per core by default.
         data_dir: folder with published data files.
         download: fetch published data files that are missing.
+        on_note: is told what to know before training, one line each; by default as a Python warning.
         on_event: is told of progress and of shards that end (see `stabaudit.training.messages`).
         on_tick: is called several times a second.
         recipe: other fields of `stabaudit.training.prepare.Recipe`: latent_dim, restarts, seed, epochs or steps, batch_size, lr,
@@ -90,6 +95,8 @@ def train(
 
     asked = checked(Recipe, {"family": _named(family), "data": str(data)} | recipe, "train")
     prepared = prepare(asked, data_dir=None if data_dir is None else Path(data_dir), download=download)
+    for note in prepared.notes:
+        on_note(note)
     job = Job(prepared, Path("runs") / prepared.name if out is None else Path(out))
     (run,) = train_runs([job], workers or default_workers(), on_event, on_tick)
     return run
@@ -213,6 +220,8 @@ def check(
     file = None if baseline is None else Path(baseline)
     if not require and file is None:
         raise UsageError("nothing to check: give --require SCORE>=NUMBER, --baseline FILE, or both")
+    if not 0 <= margin < math.inf:
+        raise UsageError(f"--margin {margin:g}: expected a loss of score, a finite number from 0 on")
     if update_baseline and file is None:
         raise UsageError("--update-baseline needs --baseline FILE to write to")
     settings = _changed(settings, changed)
@@ -256,7 +265,7 @@ def frame(records: Sequence[object]) -> "DataFrame":
     """Typed results as a pandas frame, a row for each and a column for each field.
 
     Args:
-        records: dataclasses of one kind: `comparison.scores`, `comparison.differences`, `reported.tests.tests`, …
+        records: dataclasses of one kind: `comparison.scores`, `comparison.differences`, `reported.tests.comparisons`, …
 
     >>> from stabaudit.comparison.records import DimensionRecord
     >>> frame([DimensionRecord("vae", "vae#0", 0, variance=0.9, active=True, kl=None)]).loc[0, "variance"].item()

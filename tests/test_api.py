@@ -52,12 +52,48 @@ def test_one_restart_can_be_compared_and_settings_changed(make_run):
         stabaudit.compare(folder, flor_draws=3)
 
 
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"correlation": "kendall"}, "unknown correlation 'kendall'; known: pearson, spearman"),
+        ({"correlation": "Pearson"}, "unknown correlation 'Pearson'; did you mean 'pearson'"),
+        ({"floor_draws": 0}, "floor_draws=0: expected at least 1"),
+        ({"k": 0}, "k=0: expected at least 1"),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(changed, message):
+    with pytest.raises(stabaudit.StabauditError, match=message):
+        stabaudit.Settings(**changed)
+
+
+@pytest.mark.parametrize("margin", [-0.1, float("inf"), float("nan")])
+def test_a_margin_that_would_pass_or_fail_everything_is_refused(make_run, tmp_path, margin):
+    folder = make_run("vae")
+    stabaudit.check(folder, baseline=tmp_path / "b.json", update_baseline=True, floor_draws=1)
+    with pytest.raises(stabaudit.StabauditError, match=r"--margin .*: expected a loss of score, a finite number from 0 on"):
+        stabaudit.check(folder, baseline=tmp_path / "b.json", margin=margin, floor_draws=1)
+
+
+def test_what_should_be_known_before_training_is_a_warning(tmp_path):
+    x = np.random.default_rng(0).normal(size=(60, 4))
+    np.savez(tmp_path / "x.npz", x=x, u=np.arange(60) % 3)
+    with pytest.warns(UserWarning, match=r"u takes 3 values; identifiability of 3 dimensions needs 4"):
+        stabaudit.train(
+            "ivae", tmp_path / "x.npz", latent_dim=3, restarts=1, steps=1, batch_size=8, out=tmp_path / "run", workers=1
+        )
+
+
 def test_report_tests_families(make_run, capsys):
     make_run("vae", family="vae")
     folder = make_run("vade", family="vade").parent
     found = stabaudit.report(folder, floor_draws=2)
     assert found.tests is None
     assert [run.name for run in found.comparison.runs] == [run["name"] for run in printed(capsys, "report", folder)["runs"]]
+
+
+def test_an_unknown_way_with_zeros_is_refused():
+    with pytest.raises(stabaudit.StabauditError, match="unknown way with zeros 'bogus'; known: drop, pratt, split"):
+        stabaudit.compare_families(FIXTURES / "willetts2021-mcc.csv", zeros="bogus")
 
 
 def test_families_of_a_table_of_scores():

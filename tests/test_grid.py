@@ -203,7 +203,7 @@ def test_only_grids_of_one_shape_are_compared(grid_run, make_run, capfd):
 
 def test_unequal_dimensions_at_the_same_positions_can_be_allowed(grid_run):
     a, b = grid_run("a", noisy(3, NOISE)), grid_run("b", [z[..., :2] for z in noisy(3, NOISE)])
-    with pytest.raises(BadData, match="3 and 2 dimensions; allow unequal dimensions explicitly"):
+    with pytest.raises(BadData, match="3 and 2 dimensions; --allow-unequal"):
         compare(read_groups([a, b]))
     between = [s for s in compare(read_groups([a, b]), Settings(allow_unequal=True)).scores if s.relation == "between"]
     assert {s.metric for s in between} >= {"strong_mcc", "weak_mcc"}

@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parents[1] / "stabaudit"
 GROUND = {"", "errors", "registry", "config"}
 STORE = GROUND | {"store"}
 ALLOWED = {
-    "": {"api", "errors"},  # stabaudit/__init__.py, which loads them when they are asked for
+    "": {"api", "errors", "comparison", "store"},  # stabaudit/__init__.py, which loads them when they are asked for
     "errors": set(),
     "registry": {"errors"},
     "config": {"errors", "registry"},

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from stabaudit.cli.output import FormatOption, OutputOption, deliver
+from stabaudit.cli.output import FormatOption, OutputOption, deliver, message
 
 
 def verify(
@@ -29,4 +29,6 @@ def verify(
         problems += [{"run": folder, "file": p.file, "what": p.what, "remedy": p.remedy} for p in found]
     section = Section("integrity", ["run", "restarts done", "files"], rows, words, left=3)
     deliver(Report([section], {"runs": runs, "problems": problems}, main="problems"), form, output)
+    if problems:
+        message(f"{counted(len(problems), 'problem')}: these runs do not hold all that they promise")
     raise typer.Exit(2 if problems else 0)

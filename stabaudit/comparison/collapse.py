@@ -20,7 +20,7 @@ from stabaudit.store.latents import Latents
 Array = NDArray[Any]
 
 INFORMATION_ROWS = 2_000  # of the evaluation rows, for mutual information: it takes the square of as many densities
-_NAMED = 8  # dimensions or restarts that a warning names
+_NAMED = 4  # dimensions or restarts that a warning names
 _STORED = {  # what a restart's record calls them
     "kl": "evaluation_kl",
     "log_likelihood": "log_likelihood",

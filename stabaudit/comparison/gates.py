@@ -75,7 +75,7 @@ def survey_for_gates(path: Path, settings: Settings) -> Survey:
         if len(run.done) < 2:
             raise BadRun(
                 f"{shown(run.folder)}: {len(run.done)} of {len(run.manifest.restarts)} restarts are done, and a gate needs two; "
-                "run its train command again"
+                f"{'train more by --restarts' if len(run.done) == len(run.manifest.restarts) else 'run its train command again'}"
             )
     return survey([path], settings)
 
@@ -175,7 +175,11 @@ def _judge_families(found: Survey, requirement: FamilyRequirement) -> Gate:
             "p_block": (tested.p_block, tested.min_p_block),
         }[requirement.reading]
         verdict = requirement.judge_p(value, smallest)
-    runs = found.comparison.runs
+    runs = [
+        run
+        for run in found.comparison.runs
+        if run.family in {tested.family_a.partition("(")[0], tested.family_b.partition("(")[0]}
+    ]
     low, high = interval or (None, None)
     return Gate(
         run=None,

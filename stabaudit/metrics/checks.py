@@ -65,7 +65,7 @@ def require_equal_dimensions(d_a: int, d_b: int, what: str) -> None:
         BadData: naming both numbers.
     """
     if d_a != d_b:
-        raise BadData(f"{what} have {d_a} and {d_b} dimensions; allow unequal dimensions explicitly to match the smaller number")
+        raise BadData(f"{what} have {d_a} and {d_b} dimensions; --allow-unequal (allow_unequal=True) matches the smaller number")
 
 
 def _require_finite_table(z: Array, name: str) -> None:

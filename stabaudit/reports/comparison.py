@@ -12,7 +12,7 @@ from stabaudit.reports.collapse import collapse_section, collapse_summary
 from stabaudit.reports.densities import density_section
 from stabaudit.reports.positions import position_section
 from stabaudit.reports.report import Report, Section
-from stabaudit.reports.words import axes, counted, explain, explain_p, mean_with_interval, number, p_value, score_name
+from stabaudit.reports.words import axes, counted, explain, explain_p, mean_with_interval, number, p_value, score_name, shared_k
 
 MANY_RUNS = 6  # more than this and one sentence counts what each would say
 _CURVE_POINTS = 10  # rows of a printed curve; JSON has them all
@@ -60,7 +60,7 @@ def summary_report(comparison: Comparison) -> Report:
     if len(words) > MANY_RUNS:
         counts = ", ".join(f"{verdict} in {count}" for verdict, count in verdicts.most_common())
         words = [f"axes, by strong MCC against the rotation floor, over {counted(len(words), 'run')}: {counts}."]
-    k = next((score.k for score in comparison.scores if score.metric == "weak_mcc" and score.k), None)
+    k = shared_k(comparison)
     header = ["run", "N", "strong MCC [95%]", "floors", f"{score_name('weak_mcc', k)} [95%]", "floor"]
     sections = [Section("stability, out-of-sample", header, rows, words)]
     if comparison.collapse:

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 from stabaudit.comparison.records import Comparison, RunSummary, Score
 from stabaudit.reports.report import Section
-from stabaudit.reports.words import NONE, axes, mean_with_interval, number, score_name
+from stabaudit.reports.words import NONE, axes, mean_with_interval, number, score_name, shared_k
 
 _HEADER = ("run", "axes", "family", "architecture", "dataset", "d", "restarts")
 
 
 def overview_section(comparison: Comparison) -> Section:
     """Every run: what it is, and its scores out-of-sample with intervals and floors."""
-    k = next((score.k for score in comparison.scores if score.metric == "weak_mcc" and score.k), None)
+    k = shared_k(comparison)
     scores = ["strong MCC [95%]", "chance", "rotation", f"{score_name('weak_mcc', k)} [95%]", "chance"]
     scores += ["affine R² [95%]", "chance", "decorrelated [95%]", "rotation", "rows"]
     return Section("Configurations", [*_HEADER, *scores], [_row(comparison, run) for run in comparison.runs], left=5)

@@ -31,7 +31,7 @@ def references_report(found: Sequence[Held], deviations: Sequence[str], comparis
     restarts = sum(run.restarts for run in comparison.runs)
     words = [f"scale: {counted(len(comparison.runs), 'run')}, {counted(restarts, 'restart')}."]
     if found:
-        counts = ", ".join(f"{count} {verdict}" for verdict, count in held(found).items())
+        counts = ", ".join(f"{verdict}: {count}" for verdict, count in held(found).items())
         words.append(f"of {counted(len(found), 'reported number')}, by the measured interval: {counts}.")
     words += [f"deviation: {deviation}" for deviation in deviations]
     header = ["run", "score", "measured [95%]", "reported", "interval", "source"] if found else []

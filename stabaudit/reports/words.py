@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from stabaudit.comparison.records import Score
+from stabaudit.comparison.records import Comparison, Score
 
 NONE = "–"  # where there is no such number
 
@@ -28,6 +28,12 @@ def score_name(metric: str, k: int | None) -> str:
     """
     name = _METRICS.get(metric, metric)
     return f"{name}@{'all' if k is None else k}" if "weak" in metric else name
+
+
+def shared_k(comparison: Comparison) -> int | None:
+    """The k that heads a column of weak MCC: None where no run has more dimensions than that, so that it averages all of them."""
+    k = next((score.k for score in comparison.scores if score.metric == "weak_mcc" and score.k), None)
+    return k if k is not None and any(run.latent_dim > k for run in comparison.runs) else None
 
 
 def number(value: float | None, digits: int = 3) -> str:

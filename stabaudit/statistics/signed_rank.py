@@ -10,10 +10,12 @@ Configurations that share an architecture and a dataset are not independent; `bl
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+
+from stabaudit.registry import unknown
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -55,10 +57,15 @@ def signed_rank(differences: FloatArray, *, zeros: Zeros = "pratt", level: float
             their ranks to each side, and treats their signs as random too.
         level: of the interval.
 
+    Raises:
+        UsageError: an unknown way with zeros.
+
     Example:
         >>> signed_rank(np.array([0.3, 0.1, 0.2, 0.5, 0.4])).p
         0.0625
     """
+    if zeros not in get_args(Zeros):
+        raise unknown("way with zeros", str(zeros), get_args(Zeros))
     d = np.round(differences, DECIMALS)
     if zeros == "drop":
         d = d[d != 0]

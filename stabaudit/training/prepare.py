@@ -216,7 +216,8 @@ def _built(config: RunConfig, dataset: Dataset) -> Family:
         raise
     except Exception as error:  # a user's family or architecture can raise anything
         what = f"family {config.family.name!r} on architecture {config.architecture.name!r}"
-        raise UsageError(f"{what} cannot be built: {type(error).__name__}: {error}") from error
+        said = str(error).partition("Exception raised from")[0].partition("frame #0")[0]  # not torch's own stack
+        raise UsageError(f"{what} cannot be built: {type(error).__name__}: {said}") from error
 
 
 def _builder_for(config: RunConfig, dataset: Dataset) -> Callable[[], Family]:

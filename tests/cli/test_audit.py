@@ -148,7 +148,7 @@ def test_reported_numbers_stand_beside_measured_ones(audit):
     assert re.search(r"above it +Somebody 2021; read off a figure", table)
     assert re.search(r"below it +Somebody 2021", table)
     assert "scale: 2 runs, 6 restarts." in table
-    assert "of 2 reported numbers, by the measured interval: 1 above it, 1 below it." in table
+    assert "of 2 reported numbers, by the measured interval: above it: 1, below it: 1." in table
     records = strict(audit(*asked, "--format", "json")[1])["references"]
     assert [(r["run"], r["reference"], r["verdict"]) for r in records] == [
         ("family=vade,latent_dim=3", -1.5, "above it"),
