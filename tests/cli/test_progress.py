@@ -222,4 +222,4 @@ def test_bars_are_drawn_on_a_terminal_and_left_when_interrupted(terminal, monkey
     assert " 25/100" in drawn
     assert "loss 3.25" in drawn
     assert drawn.rstrip().endswith("\x1b[?25h")  # the cursor is shown again
-    assert "interrupted; to go on: stabaudit " in capsys.readouterr().err
+    assert "interrupted; to go on: stabaudit" in capsys.readouterr().err
