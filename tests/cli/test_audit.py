@@ -10,6 +10,8 @@ import pytest
 
 from stabaudit.audit.run import METRICS
 from stabaudit.cli.main import _run
+from stabaudit.comparison.records import CollapseScore, Comparison
+from stabaudit.comparison.references import Reference, hold
 
 PLAN = """
 summary = "Which of two?"
@@ -155,6 +157,14 @@ def test_reported_numbers_stand_beside_measured_ones(audit):
         ("family=vae,latent_dim=3", 1.5, "below it"),
     ]
     assert all(r["ci_low"] <= r["mean"] <= r["ci_high"] for r in records)
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict"), [(0.5, "holds it"), (0.4, "holds it"), (0.6, "holds it"), (0.39, "above it"), (0.61, "below it")]
+)
+def test_a_number_at_either_end_of_the_interval_is_held(value, verdict):
+    comparison = Comparison((), (), (), (), (), 1, collapse=(CollapseScore("a", "kl", 0.5, 0.1, 0.4, 0.6, 3, ""),))
+    assert hold(Reference("a", "kl", value, "somebody", ""), comparison).verdict == verdict
 
 
 def test_the_quick_form_is_trained_and_says_that_it_is_quick(audit):

@@ -107,6 +107,19 @@ def test_what_so_few_configurations_cannot_show_is_inconclusive(make_run):
     assert (blocks.smallest, blocks.verdict) == (1.0, "inconclusive")
 
 
+def test_of_three_families_holms_adjustment_decides_what_can_be_shown(make_run):
+    """Six configurations allow p = 1/32 at the least; three tests together three times that."""
+    folder = families(make_run, 6, worse=0.4)
+    rng = np.random.default_rng(6)
+    for i in range(6):
+        make_run(f"ae-{i}", latents=[rng.normal(size=(600, 3)) for _ in range(3)], d=3, family="ae", steps=10 + i)
+    (adjusted,) = gates(folder, "wilcoxon(vade,vae).p_holm<0.05")
+    assert (adjusted.value, adjusted.smallest, adjusted.verdict) == (3 / 32, 3 / 32, "inconclusive")
+    (alone,) = gates(folder, "wilcoxon(vade,vae).p<0.05")
+    assert (alone.value, alone.verdict) == (1 / 32, "pass")
+    assert (adjusted.restarts, adjusted.trained) == (36, 36)  # of the two families, not of the third
+
+
 def test_families_that_do_not_differ_fail(make_run):
     (gate,) = gates(families(make_run, 6), "wilcoxon(vade,vae).p_holm<0.05")
     assert gate.verdict == "fail"

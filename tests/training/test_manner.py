@@ -45,6 +45,7 @@ def test_a_loss_that_can_be_traced_is_stacked_and_nothing_is_said():
         ("Looks", "its loss looks at values, as .item() does"),
         ("Branches", "its loss looks at values, as .item() does"),
         ("Counts", "its loss changes from call to call; what should change with time can look at batch.progress"),
+        ("Swaps", "its loss changes from call to call; what should change with time can look at batch.progress"),
         ("Draws", "the loss of family 'Draws' draws random numbers of its own by aten.randn"),
         ("Differentiates", "autograd.Function"),
     ],

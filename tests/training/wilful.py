@@ -47,6 +47,16 @@ class Counts(Plain):
         return {"loss": self.error(batch) * min(1.0, self.calls / 1000)}
 
 
+class Swaps(Plain):
+    """The same operations on another tensor each time."""
+
+    calls = 0
+
+    def loss(self, batch):
+        self.calls += 1
+        return {"loss": self.error(batch) + (self.back.bias * torch.tensor([float(self.calls)])).mean()}
+
+
 class Draws(Plain):
     def loss(self, batch):
         return {"loss": self.error(batch) + (self.back.bias * torch.randn(self.back.bias.shape)).mean()}
