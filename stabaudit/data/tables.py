@@ -73,7 +73,23 @@ def _open(path: Path) -> tuple[pa.Table, set[str]]:
         raise BadData(f"{path} cannot be read as {kind}: {reason}") from error
     if kind == "csv" and all(_is_number(name) for name in names):
         raise BadData(f"{path}: the first line must name the columns, but it holds numbers")
-    return table, {name for name in pandas.get("index_columns", []) if isinstance(name, str)}
+    index = {name for name in pandas.get("index_columns", []) if isinstance(name, str)}
+    return table, index | (_nameless(table, path) if kind == "csv" else set())
+
+
+def _nameless(table: pa.Table, path: Path) -> set[str]:
+    """The first column of a CSV file that has no name and counts the rows, as pandas writes its index.
+
+    Raises:
+        BadData: another column without a name: nobody can say whether it is a feature.
+    """
+    if "" not in table.column_names:
+        return set()
+    first = table[0]
+    counts = pa.types.is_integer(first.type) and first.to_pylist() == list(range(len(first)))
+    if table.column_names.index("") > 0 or not counts:
+        raise BadData(f"{path}: column {table.column_names.index('') + 1} has no name; name it, or write the file without it")
+    return {""}
 
 
 def _is_number(text: str) -> bool:

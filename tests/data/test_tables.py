@@ -139,3 +139,16 @@ def test_damaged_parquet_files(tmp_path: Path) -> None:
         with pytest.raises(BadData, match="cannot be read as parquet: ") as error:
             read_table(path, Columns())
         assert "\n" not in str(error.value)
+
+
+def test_the_index_that_pandas_writes_is_no_feature(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    FRAME[["a", "b"]].to_csv(path)
+    assert np.array_equal(read_table(path, Columns())["x"], FRAME[["a", "b"]].to_numpy(np.float32))
+
+
+def test_a_column_without_a_name_that_is_no_count_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    FRAME[["a", "b"]].set_index(pd.Index([7, 9, 8])).to_csv(path)
+    with pytest.raises(BadData, match="column 1 has no name; name it, or write the file without it"):
+        read_table(path, Columns())
