@@ -176,7 +176,7 @@ def test_differences_name_the_keys():
     [
         ({"epochs": 0}, "train: epochs 0 — Input should be greater than 0"),
         ({"epoch": 1}, r"unknown key of train 'epoch'; did you mean 'epochs'\?"),
-        ({"epochs": 1, "schedule": "cosine"}, "train: schedule 'cosine' — Input should be 'plateau' or 'constant'"),
+        ({"epochs": 1, "schedule": "step"}, "train: schedule 'step' — Input should be 'plateau', 'cosine' or 'constant'"),
     ],
 )
 def test_a_mapping_that_is_no_model_is_refused_by_its_first_key(values, message):

@@ -87,3 +87,10 @@ def test_the_identifiable_models_lead_in_active_units_everywhere():
         units = {row["model"]: float(row["au"]) for row in rows}
         best = next(value for model, value in units.items() if model.startswith("LID"))
         assert best == max(units.values()), dataset
+
+
+def test_the_divergences_of_the_image_datasets_cannot_be_means_over_rows():
+    """KL(q(z|x) ‖ p(z)), averaged over rows, is the mutual information and KL(q(z) ‖ p(z)), which is not negative."""
+    rows = [row for row in table("wang2021-collapse.csv") if row["dataset"] in {"fashion-mnist", "omniglot"}]
+    assert len(rows) == 10
+    assert all(float(row["kl"]) < float(row["mi"]) for row in rows)
