@@ -8,7 +8,8 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from stabaudit.cli.output import command_line, message
 from stabaudit.training.messages import Event, Failed, Finished, Shard
@@ -39,6 +40,14 @@ def watch(jobs: Sequence[Job], *, quiet: bool) -> Iterator[Watch]:
         raise
 
 
+class _Rate(ProgressColumn):
+    """Steps a second of one restart, or of all that share a bar."""
+
+    def render(self, task: Task) -> Text:
+        """Nothing before it is known."""
+        return Text(f"{task.speed:,.0f}/s" if task.speed else "")
+
+
 class _Bars:
     """One bar per restart, or one per run where that would be too many."""
 
@@ -48,6 +57,7 @@ class _Bars:
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
             TextColumn("{task.fields[loss]}"),
+            _Rate(),
             TimeRemainingColumn(compact=True),
             console=Console(stderr=True),
         )
@@ -113,8 +123,8 @@ class _Lines:
         for key, advance in self._under_way.items():
             began, first = self._began[key]
             done = advance.step - first
-            left = (self._last - began) * (advance.total_steps - advance.step) / done if done else None
-            rest = f", about {left:.0f} s left" if left is not None else ""
+            rate = done / (self._last - began) if done else None
+            rest = f", {rate:.3g}/s, about {(advance.total_steps - advance.step) / rate:.0f} s left" if rate else ""
             message(f"{_name(advance.shard)}: step {advance.step} of {advance.total_steps}{rest}")
 
 

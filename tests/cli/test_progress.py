@@ -87,8 +87,8 @@ def test_every_half_minute_a_line_for_what_is_under_way(clock, told):
         on_tick()
         # 20 steps in 30 s and 70 to go; 5 steps in 10 s and 5 to go
         assert told() == [
-            "stabaudit: a restarts 0, 1: step 30 of 100, about 105 s left",
-            "stabaudit: a restart 2: step 95 of 100, about 10 s left",
+            "stabaudit: a restarts 0, 1: step 30 of 100, 0.667/s, about 105 s left",
+            "stabaudit: a restart 2: step 95 of 100, 0.5/s, about 10 s left",
         ]
         clock.now += 29
         on_tick()
@@ -98,7 +98,7 @@ def test_every_half_minute_a_line_for_what_is_under_way(clock, told):
         on_tick()
         assert told() == [
             "stabaudit: a restart 2 done after 59 s",
-            "stabaudit: a restarts 0, 1: step 30 of 100, about 210 s left",
+            "stabaudit: a restarts 0, 1: step 30 of 100, 0.333/s, about 210 s left",
         ]
 
 
