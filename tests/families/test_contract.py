@@ -17,7 +17,7 @@ from stabaudit.training.restarts import Restarts, Rows, encode
 
 U_DIM, ROWS = 3, 96
 OPTIONS = {  # sizes that suit the small data, and what deserves a contract of its own
-    "vae": [{}, {"prior": "laplace"}, {"posterior": "realnvp"}, {"posterior": "full"}],
+    "vae": [{}, {"prior": "laplace"}, {"posterior": "realnvp"}],
     "ivae": [
         {},
         {"prior_mean": "learned", "prior_network": "mlp", "encoder_u": "false"},
