@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from stabaudit.api import check, compare, compare_families, frame, load_run, report, train
     from stabaudit.comparison.settings import Settings
     from stabaudit.errors import StabauditError
-    from stabaudit.store.foreign import Naming
+    from stabaudit.store.imports.foreign_files import Naming
 
 __version__ = "0.1.0"
 __all__ = ["Naming", "Settings", "StabauditError", "check", "compare", "compare_families", "frame", "load_run", "report", "train"]
 
 _ELSEWHERE = {
-    "Naming": "stabaudit.store.foreign",
+    "Naming": "stabaudit.store.imports.foreign_files",
     "Settings": "stabaudit.comparison.settings",
     "StabauditError": "stabaudit.errors",
 }

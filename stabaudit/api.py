@@ -19,28 +19,28 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stabaudit.comparison.baseline import as_baseline, read_baseline, require_comparable, write_baseline
 from stabaudit.comparison.compare import compare as compare_groups
-from stabaudit.comparison.configurations import family_tests
-from stabaudit.comparison.gates import Gate, judge_against, judge_requirement, only_run, survey_for_gates
-from stabaudit.comparison.groups import read_groups
+from stabaudit.comparison.gating.baseline import as_baseline, read_baseline, require_comparable, write_baseline
+from stabaudit.comparison.gating.gates import Gate, judge_against, judge_requirement, only_run, survey_for_gates
+from stabaudit.comparison.reading.selectors import read_groups
 from stabaudit.comparison.records import Comparison
-from stabaudit.comparison.score_table import read_score_table
 from stabaudit.comparison.settings import DEFAULT_SETTINGS, Settings
-from stabaudit.comparison.survey import Survey, survey
+from stabaudit.comparison.surveys.configurations import family_tests
+from stabaudit.comparison.surveys.score_table import read_score_table
+from stabaudit.comparison.surveys.survey import Survey, survey
 from stabaudit.config import checked
 from stabaudit.errors import UsageError
 from stabaudit.statistics.families import FamilyTests
 from stabaudit.statistics.families import compare_families as statistics_of_families
 from stabaudit.statistics.gate import Verdict, parse_requirement, worst
 from stabaudit.statistics.signed_rank import Zeros
-from stabaudit.store.foreign import AS_IS, Naming
-from stabaudit.store.run import Run
+from stabaudit.store.imports.foreign_files import AS_IS, Naming
+from stabaudit.store.run.run_folder import Run
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from stabaudit.training.messages import Event
+    from stabaudit.training.workers.messages import Event
 
 AnyPath = str | PathLike[str]
 
@@ -77,7 +77,7 @@ def train(
         data_dir: folder with published data files.
         download: fetch published data files that are missing.
         on_note: is told what to know before training, one line each; by default as a Python warning.
-        on_event: is told of progress and of shards that end (see `stabaudit.training.messages`).
+        on_event: is told of progress and of shards that end (see `stabaudit.training.workers.messages`).
         on_tick: is called several times a second.
         recipe: other fields of `stabaudit.training.prepare.Recipe`: latent_dim, restarts, seed, epochs or steps, batch_size, lr,
             arch, likelihood, exact, settings, …
@@ -91,7 +91,7 @@ def train(
     from stabaudit.training.prepare import Recipe, prepare  # noqa: PLC0415 -- torch is not needed for the other functions
     from stabaudit.training.train import Job  # noqa: PLC0415
     from stabaudit.training.train import train as train_runs  # noqa: PLC0415
-    from stabaudit.training.workers import default_workers  # noqa: PLC0415
+    from stabaudit.training.workers.pool import default_workers  # noqa: PLC0415
 
     asked = checked(Recipe, {"family": _named(family), "data": str(data)} | recipe, "train")
     prepared = prepare(asked, data_dir=None if data_dir is None else Path(data_dir), download=download)

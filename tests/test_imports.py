@@ -26,6 +26,7 @@ ALLOWED = {
     "nets": STORE,
     "families": STORE | {"data", "nets"},
     "training": STORE | {"data", "nets", "families"},
+    "external": STORE,
     "metrics": STORE,
     "statistics": STORE,
     "comparison": STORE | {"metrics", "statistics"},
@@ -33,12 +34,19 @@ ALLOWED = {
     "plans": set(),
 }
 WINGS = set(ALLOWED)
-ALLOWED |= {"audit": WINGS, "api": WINGS | {"audit"}, "cli": WINGS | {"audit", "api"}, "__main__": {"cli"}}
+ALLOWED |= {
+    "likelihood": WINGS,
+    "json_schema": WINGS | {"likelihood"},
+    "audit": WINGS,
+    "api": WINGS | {"audit"},
+    "cli": WINGS | {"audit", "api", "likelihood", "json_schema"},
+    "__main__": {"cli"},
+}
 ALLOWED |= {"pytest_plugin": WINGS | {"api"}}
 
 
 def part_of(module):
-    """The part of the package that a module belongs to: stabaudit.store.run → store."""
+    """The part of the package that a module belongs to: stabaudit.store.run.run_folder → store."""
     return module.partition(".")[2].partition(".")[0]
 
 

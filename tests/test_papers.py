@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stabaudit.audit.plan import load_plan
-from stabaudit.comparison.score_table import read_score_table
+from stabaudit.comparison.surveys.score_table import read_score_table
 from stabaudit.metrics.mcc import strong_mcc, weak_mcc
 from stabaudit.statistics.families import compare_families
 

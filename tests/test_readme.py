@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stabaudit.store.run import Run
+from stabaudit.store.run.run_folder import Run
 
 README = Path(__file__).parents[1] / "README.md"
 LONGEST = 40  # lines that adding a family may take

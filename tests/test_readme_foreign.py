@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from stabaudit.cli.main import _run
-from stabaudit.store.run import Run
+from stabaudit.store.run.run_folder import Run
 
 README = Path(__file__).parents[1] / "README.md"
 SECTION = re.search(r"^## Any model, any latents\n(.*?)^## ", README.read_text("utf-8"), re.DOTALL | re.MULTILINE)[1]

@@ -35,12 +35,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from stabaudit.comparison.references import Reference
+from stabaudit.comparison.surveys.references import Reference
 from stabaudit.config import checked
 from stabaudit.errors import BadData, UsageError
 from stabaudit.registry import unknown
 from stabaudit.statistics.gate import parse_score
-from stabaudit.store.files import missing, reason, shown
+from stabaudit.store.files.atomic import missing, reason, shown
 from stabaudit.training.prepare import Recipe
 
 SUFFIX = ".toml"

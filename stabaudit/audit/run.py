@@ -5,20 +5,20 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from stabaudit.audit.plan import Plan
-from stabaudit.comparison.origins import read_origins
 from stabaudit.comparison.records import Comparison
-from stabaudit.comparison.references import Held, hold
 from stabaudit.comparison.settings import Settings
-from stabaudit.comparison.survey import Survey, survey
+from stabaudit.comparison.surveys.references import Held, hold
+from stabaudit.comparison.surveys.survey import Survey, survey
+from stabaudit.comparison.views.run_origins import read_origins
 from stabaudit.data.dataset import Dataset
 from stabaudit.registry import unknown
-from stabaudit.reports.render import as_csv
-from stabaudit.reports.restarts import restart_records
+from stabaudit.reports.formats.render import as_csv
+from stabaudit.reports.sections.restarts import restart_records
 from stabaudit.statistics.gate import parse_score
-from stabaudit.store.files import write_bytes
-from stabaudit.training.messages import Event
+from stabaudit.store.files.atomic import write_bytes
 from stabaudit.training.prepare import dataset_options, prepare
 from stabaudit.training.train import Job, train
+from stabaudit.training.workers.messages import Event
 
 METRICS = (  # scores of a run on its own
     "strong_mcc",

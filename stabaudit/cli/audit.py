@@ -37,19 +37,19 @@ def audit(
     output: OutputOption = None,
 ) -> None:
     """Train every run of a plan, then compare them."""
-    from stabaudit.training.workers import default_workers, warm_up
+    from stabaudit.training.workers.pool import default_workers, warm_up
 
     if not dry_run:
         warm_up()
     from stabaudit.audit.plan import load_plan
     from stabaudit.audit.run import check_score, hold_references, prepare_plan, run_plan, write_tables
     from stabaudit.cli.progress import watch
-    from stabaudit.comparison.configurations import family_tests
     from stabaudit.comparison.settings import Settings
-    from stabaudit.reports.references import references_report
+    from stabaudit.comparison.surveys.configurations import family_tests
     from stabaudit.reports.report import joined
-    from stabaudit.reports.survey import survey_report
-    from stabaudit.reports.words import counted
+    from stabaudit.reports.sections.references import references_report
+    from stabaudit.reports.sections.survey import survey_report
+    from stabaudit.reports.wording import counted
 
     check_score(score)
     chosen = load_plan(plan).only(parse_choices(only or []))
@@ -77,7 +77,7 @@ def audit(
     write_tables(folder, found.comparison)
     message(f"figures' data: {folder / 'scores.csv'}, {folder / 'restarts.csv'}")
     if form == "html":
-        from stabaudit.reports.pages import survey_page
+        from stabaudit.reports.html_pages import survey_page
 
         deliver_page(survey_page(found, tests, command_line(), beside), output)
         return

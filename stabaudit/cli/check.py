@@ -45,7 +45,7 @@ def check(
     """
     from stabaudit.api import check as check_runs
     from stabaudit.comparison.settings import Settings
-    from stabaudit.reports.gates import gates_report
+    from stabaudit.reports.sections.gates import gates_report
 
     settings = Settings(k=k, correlation=correlation, floor_draws=floor_draws, seed=seed, memory=memory)
     found = check_runs(

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from stabaudit.cli.importing import IdColumnOption, IdsByPositionOption, ObsmOption
+from stabaudit.cli.import_latents import IdColumnOption, IdsByPositionOption, ObsmOption
 from stabaudit.cli.output import OutputOption, PageFormatOption, command_line, deliver, deliver_page, message
 
 KOption = Annotated[int, typer.Option("--k", min=1, help="Canonical pairs that weak MCC averages, beside all of them.")]
@@ -53,8 +53,8 @@ def compare(
     """Compare restarts within runs and between runs."""
     from stabaudit.api import compare as compare_runs
     from stabaudit.comparison.settings import Settings
-    from stabaudit.reports.comparison import comparison_report
-    from stabaudit.store.foreign import Naming
+    from stabaudit.reports.sections.comparison import comparison_report
+    from stabaudit.store.imports.foreign_files import Naming
 
     settings = Settings(
         k=k,
@@ -69,7 +69,7 @@ def compare(
     for warning in comparison.warnings:
         message(warning)
     if form == "html":
-        from stabaudit.reports.pages import comparison_page
+        from stabaudit.reports.html_pages import comparison_page
 
         deliver_page(comparison_page(comparison, command_line()), output)
         return

@@ -17,7 +17,7 @@ def doctor(
     from dataclasses import asdict
 
     from stabaudit.reports.report import Report, Section
-    from stabaudit.training.machine import examine
+    from stabaudit.training.machine_check import examine
 
     findings = list(examine(folder))
     words = [f"{finding.topic}: {finding.advice}" for finding in findings if finding.advice]

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stabaudit.cli.drawing import require_kind, write_figure
+from stabaudit.cli.figure_file import require_kind, write_figure
 from stabaudit.cli.output import FormatOption, OutputOption, deliver, message
 from stabaudit.errors import UsageError
 
 if TYPE_CHECKING:
-    from stabaudit.comparison.likelihoods import Fit
+    from stabaudit.likelihood.results import Fit
 
 LINE_SECONDS = 30.0  # between lines of progress where there is no terminal
 
@@ -45,13 +45,13 @@ def likelihood(
     output: OutputOption = None,
 ) -> None:
     """Count the simulations in which the truth is the only minimiser of the likelihood (Kivva et al. 2022, Fig. 1)."""
-    from stabaudit.audit.likelihood import Design, remark, simulate
-    from stabaudit.reports.likelihood import likelihood_report
+    from stabaudit.likelihood.experiment import Design, remark, simulate
+    from stabaudit.likelihood.tables import likelihood_report
 
     design = Design(simulations, components, hidden, rows, noise, seed)
     found = list(_watched(simulate(design), simulations))
     if figure:
-        from stabaudit.reports.figures.likelihood import likelihood_figure
+        from stabaudit.likelihood.figure import likelihood_figure
 
         write_figure(likelihood_figure(found[0]), figure)
     deliver(likelihood_report([fit for fits in found for fit in fits], remark(noise), rows), form, output)

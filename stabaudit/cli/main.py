@@ -15,20 +15,20 @@ from typing import Annotated, NoReturn
 import typer
 
 from stabaudit import __version__
-from stabaudit.cli.encoding import be_legible
+from stabaudit.cli.terminal_encoding import be_legible
 from stabaudit.errors import StabauditError
-from stabaudit.reports.plain import plain
+from stabaudit.reports.formats.plain_text import plain
 
 _COMMANDS = {
     "train": "stabaudit.cli.train:train",
-    "import": "stabaudit.cli.importing:import_latents",
+    "import": "stabaudit.cli.import_latents:import_latents",
     "compare": "stabaudit.cli.compare:compare",
     "report": "stabaudit.cli.report:report",
     "plot": "stabaudit.cli.plot:plot",
     "likelihood": "stabaudit.cli.likelihood:likelihood",
     "check": "stabaudit.cli.check:check",
     "audit": "stabaudit.cli.audit:audit",
-    "list": "stabaudit.cli.listing:list_names",
+    "list": "stabaudit.cli.list:list_names",
     "show": "stabaudit.cli.show:show",
     "verify": "stabaudit.cli.verify:verify",
     "schema": "stabaudit.cli.schema:schema",

@@ -12,7 +12,7 @@ import typer
 from stabaudit.errors import BadRun, UsageError
 
 if TYPE_CHECKING:
-    from stabaudit.reports.page import Page
+    from stabaudit.reports.formats.html import Page
     from stabaudit.reports.report import Report
 
 Format = Literal["table", "json", "csv", "markdown"]
@@ -50,14 +50,14 @@ def deliver(report: "Report", form: "PageFormat | GateFormat", output: Path | No
     Raises:
         BadRun: where the file cannot be written.
     """
-    from stabaudit.reports.render import render
+    from stabaudit.reports.formats.render import render
 
     if form == "html":
         raise UsageError("these results have no page; use --format markdown")
     if form == "github":
         _add_to_job_summary(report)
     if output is not None:
-        from stabaudit.store.files import write_bytes
+        from stabaudit.store.files.atomic import write_bytes
 
         write_bytes(output, render(report, form).encode())
         return
@@ -72,12 +72,12 @@ def deliver_page(page: "Page", output: Path | None) -> None:
     Raises:
         BadRun: where the file cannot be written.
     """
-    from stabaudit.reports.page import as_html
+    from stabaudit.reports.formats.html import as_html
 
     if output is None:
         typer.echo(as_html(page), nl=False)
         return
-    from stabaudit.store.files import write_bytes
+    from stabaudit.store.files.atomic import write_bytes
 
     write_bytes(output, as_html(page).encode())
 
@@ -88,8 +88,8 @@ def _add_to_job_summary(report: "Report") -> None:
     Raises:
         BadRun: where it cannot be written.
     """
-    from stabaudit.reports.github import SUMMARY_BYTES, job_summary
-    from stabaudit.store.files import reason, shown
+    from stabaudit.reports.formats.github import SUMMARY_BYTES, job_summary
+    from stabaudit.store.files.atomic import reason, shown
 
     named = os.environ.get("GITHUB_STEP_SUMMARY")
     if not named:
@@ -108,7 +108,7 @@ def command_line() -> str:
 
 def message(text: str) -> None:
     """Tell the user something beside the result: one line on stderr."""
-    from stabaudit.reports.plain import plain
+    from stabaudit.reports.formats.plain_text import plain
 
     typer.echo(f"stabaudit: {plain(text)}", err=True)
 

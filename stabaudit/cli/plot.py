@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from stabaudit.cli.compare import FloorDrawsOption, KOption, MemoryOption, SeedOption
-from stabaudit.cli.drawing import require_kind, write_figure
+from stabaudit.cli.figure_file import require_kind, write_figure
 from stabaudit.cli.output import message
 from stabaudit.errors import UsageError
 
 if TYPE_CHECKING:
     from stabaudit.comparison.records import Comparison
-    from stabaudit.reports.figures.marks import Figure
+    from stabaudit.reports.figures.elements import Figure
 
 What = Literal["curves", "heatmap", "box", "elbo", "match", "latents", "sources"]
 
@@ -47,16 +47,16 @@ def plot(
     memory: MemoryOption = "1GB",  # type: ignore[assignment]  # parsed like what a user types
 ) -> None:
     """Draw one figure of runs into a file."""
-    from stabaudit.comparison.groups import read_groups
+    from stabaudit.comparison.reading.selectors import read_groups
 
     if what == "latents":
-        from stabaudit.comparison.planes import read_planes
+        from stabaudit.comparison.views.aligned_latents import read_planes
         from stabaudit.reports.figures.latents import latents_figure
 
         chosen = _two(dims)
         figure = latents_figure([read_planes(selector, align, chosen) for selector in selectors])
     elif what == "sources":
-        from stabaudit.comparison.signals import signals
+        from stabaudit.comparison.views.recovered_sources import signals
         from stabaudit.reports.figures.sources import sources_figure
 
         figure = sources_figure(signals(read_groups(selectors, memory)))
@@ -83,11 +83,11 @@ def _of_pairs(
     Raises:
         UsageError: where there is nothing to show.
     """
-    from stabaudit.comparison.origins import read_origins
+    from stabaudit.comparison.views.run_origins import read_origins
     from stabaudit.reports.figures.boxes import box_figure
     from stabaudit.reports.figures.curves import curves_figure
     from stabaudit.reports.figures.heatmaps import heatmap_figure
-    from stabaudit.reports.figures.match import match_figure
+    from stabaudit.reports.figures.matched_dimensions import match_figure
     from stabaudit.reports.figures.objective import objective_figure
 
     match what:

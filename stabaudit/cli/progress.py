@@ -12,9 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from stabaudit.cli.output import command_line, message
-from stabaudit.training.messages import Event, Failed, Finished, Shard
-from stabaudit.training.messages import Progress as Advance
 from stabaudit.training.train import Job
+from stabaudit.training.workers.messages import Event, Failed, Finished, Shard
+from stabaudit.training.workers.messages import Progress as Advance
 
 LINE_SECONDS = 30.0
 BARS = 16  # more restarts than this share one bar per run

@@ -49,18 +49,18 @@ def report(
     for warning in found.comparison.warnings:
         message(warning)
     if form == "html":
-        from stabaudit.reports.pages import survey_page
+        from stabaudit.reports.html_pages import survey_page
 
         deliver_page(survey_page(found.survey, found.tests, command_line()), output)
         return
-    from stabaudit.reports.survey import survey_report
+    from stabaudit.reports.sections.survey import survey_report
 
     deliver(survey_report(found.survey, found.tests), form, output)
 
 
 def _of_table(path: Path, score: str | None, zeros: Zeros) -> "Report":
-    from stabaudit.comparison.score_table import read_score_table
-    from stabaudit.reports.families import families_report
+    from stabaudit.comparison.surveys.score_table import read_score_table
+    from stabaudit.reports.sections.families import families_report
     from stabaudit.statistics.families import compare_families
 
     table, name = read_score_table(path, score)  # not by the library, which loads what runs need too

@@ -10,7 +10,7 @@ from stabaudit.cli.output import FormatOption, OutputOption, deliver
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stabaudit.store.manifest import Manifest
+    from stabaudit.store.run.manifest import Manifest
 
 
 def show(
@@ -20,9 +20,9 @@ def show(
 ) -> None:
     """Show one run: its configuration, its environment, and a row for each restart."""
     from stabaudit.reports.report import Report, Section
-    from stabaudit.reports.words import NONE
-    from stabaudit.store.files import shown
-    from stabaudit.store.run import Run
+    from stabaudit.reports.wording import NONE
+    from stabaudit.store.files.atomic import shown
+    from stabaudit.store.run.run_folder import Run
 
     manifest = Run.open(run).manifest
     scores = sorted({name for restart in manifest.restarts for name in restart.scores})

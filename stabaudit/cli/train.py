@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from stabaudit.cli.importing import ArchitectureLabel, DatasetLabel, FamilyLabel, IdColumnOption, IdsByPositionOption
+from stabaudit.cli.import_latents import ArchitectureLabel, DatasetLabel, FamilyLabel, IdColumnOption, IdsByPositionOption
 from stabaudit.cli.output import message
 
 if TYPE_CHECKING:
-    from stabaudit.store.run import Run
+    from stabaudit.store.run.run_folder import Run
 
 # Options that say how stabaudit trains, and those that say how a program is called.
 _OWN = (
@@ -86,8 +86,8 @@ def train(
     """Train N restarts of a model family, or have a program train them, and keep their latents."""
     _require_one(context, family, command)
     if command is not None:
-        from stabaudit.cli.program import Asked, train_by_program
-        from stabaudit.store.external import External, Program
+        from stabaudit.cli.train_command import Asked, train_by_program
+        from stabaudit.store.run.external_labels import External, Program
 
         external = External(
             family=family_label,
@@ -101,7 +101,7 @@ def train(
         if made is not None:
             _report(made)
         return
-    from stabaudit.training.workers import warm_up
+    from stabaudit.training.workers.pool import warm_up
 
     if not dry_run:
         warm_up()
@@ -110,7 +110,7 @@ def train(
     from stabaudit.training.prepare import Recipe, prepare
     from stabaudit.training.train import Job
     from stabaudit.training.train import train as train_runs
-    from stabaudit.training.workers import default_workers
+    from stabaudit.training.workers.pool import default_workers
 
     recipe = checked(
         Recipe,

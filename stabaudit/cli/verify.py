@@ -15,10 +15,10 @@ def verify(
 ) -> None:
     """Check the integrity of runs: exit 0 if all are whole, 2 if not."""
     from stabaudit.reports.report import Report, Section
-    from stabaudit.reports.words import counted
-    from stabaudit.store.files import shown
-    from stabaudit.store.find import find_runs
-    from stabaudit.store.verify import verify as problems_of
+    from stabaudit.reports.wording import counted
+    from stabaudit.store.files.atomic import shown
+    from stabaudit.store.run.find import find_runs
+    from stabaudit.store.run.verify import verify as problems_of
 
     rows, words, runs, problems = [], [], [], []
     for run in find_runs(paths):

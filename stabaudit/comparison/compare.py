@@ -6,22 +6,22 @@ from itertools import accumulate, combinations
 
 import numpy as np
 
-from stabaudit.comparison.collapse import Facts, collapse_scores, collapse_warnings, dimension_records
-from stabaudit.comparison.densities import density_scores
-from stabaudit.comparison.grid import evidence_at, position_scores, score_positions, shared_size, together
-from stabaudit.comparison.joining import Group
-from stabaudit.comparison.matches import typical_match
-from stabaudit.comparison.pairs import Member, Pairs, floor_pairs, independent
+from stabaudit.comparison.reading.join_rows import Group
+from stabaudit.comparison.reading.streaming import Stream, stream_moments
 from stabaudit.comparison.records import Comparison, Score
+from stabaudit.comparison.scoring.against_sources import AgainstSources, against_sources, in_batches, unequal_to_sources
+from stabaudit.comparison.scoring.collapse import Facts, collapse_scores, collapse_warnings, dimension_records
+from stabaudit.comparison.scoring.densities import density_scores
+from stabaudit.comparison.scoring.grid import evidence_at, position_scores, score_positions, shared_size, together
+from stabaudit.comparison.scoring.pairs import Member, Pairs, floor_pairs, independent
 from stabaudit.comparison.settings import DEFAULT_SETTINGS, Settings
-from stabaudit.comparison.sources import AgainstSources, against_sources, in_batches, unequal_to_sources
-from stabaudit.comparison.streaming import Stream, stream_moments
+from stabaudit.comparison.views.matched_dimensions import typical_match
 from stabaudit.errors import UsageError
 from stabaudit.metrics.evidence import Evidence
-from stabaudit.metrics.pairwise import score
-from stabaudit.metrics.results import Array, Pair, Scored
+from stabaudit.metrics.pair_scores import Array, Pair, Scored
+from stabaudit.metrics.score_pairs import score
 from stabaudit.metrics.split import split_halves
-from stabaudit.store.columns import names_of
+from stabaudit.store.files.columns import names_of
 
 
 def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> Comparison:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Literal
 
-from stabaudit.comparison.details import Match, PairTable
+from stabaudit.comparison.views.pair_values import Match, PairTable
 from stabaudit.statistics.jackknife import Estimate
 
 Sample = Literal["in", "out"]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import get_args
 
-from stabaudit.comparison.groups import DEFAULT_MEMORY
+from stabaudit.comparison.reading.selectors import DEFAULT_MEMORY
 from stabaudit.errors import UsageError
 from stabaudit.metrics.mcc import DEFAULT_K, Correlation
 from stabaudit.registry import unknown

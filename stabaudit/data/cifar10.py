@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-from stabaudit.data.archives import read_tar
 from stabaudit.data.dataset import Dataset, Split, one_hot
-from stabaudit.data.folder import DataFolder, Published
+from stabaudit.data.formats.archives import read_tar
+from stabaudit.data.published_files import DataFolder, Published
 from stabaudit.errors import BadData
-from stabaudit.store.files import reason
-from stabaudit.store.reading import read_at_most
+from stabaudit.store.files.atomic import reason
+from stabaudit.store.files.binary import read_at_most
 
 ARCHIVE = "cifar-10-binary.tar.gz"
 FOLDER = "cifar-10-batches-bin"

@@ -16,11 +16,11 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from stabaudit.data.archives import uncompressed
 from stabaudit.data.dataset import Dataset, Split, one_hot
-from stabaudit.data.folder import DataFolder, Published
+from stabaudit.data.formats.archives import uncompressed
+from stabaudit.data.published_files import DataFolder, Published
 from stabaudit.errors import BadData
-from stabaudit.store.reading import read_at_most
+from stabaudit.store.files.binary import read_at_most
 
 UNSIGNED_BYTE = 0x08
 IMAGE_SHAPE = (28, 28)

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from stabaudit.config import parse_options
-from stabaudit.data import files
+from stabaudit.data import own_files as files
 from stabaudit.data.dataset import Dataset
-from stabaudit.data.folder import DataFolder
+from stabaudit.data.published_files import DataFolder
 from stabaudit.registry import known, resolve
 
 

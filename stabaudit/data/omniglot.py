@@ -22,9 +22,9 @@ from PIL import Image
 from pydantic import Field
 
 from stabaudit.config import NonNegative
-from stabaudit.data.archives import read_zip
 from stabaudit.data.dataset import Dataset, FloatArray, Split, one_hot
-from stabaudit.data.folder import DataFolder, Published
+from stabaudit.data.formats.archives import read_zip
+from stabaudit.data.published_files import DataFolder, Published
 from stabaudit.data.splitting import hold_out, take
 from stabaudit.errors import BadData
 

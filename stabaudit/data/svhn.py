@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from stabaudit.data.dataset import Dataset, Split, one_hot
-from stabaudit.data.folder import DataFolder, Published
-from stabaudit.data.mat5 import read_mat
+from stabaudit.data.formats.mat5 import read_mat
+from stabaudit.data.published_files import DataFolder, Published
 from stabaudit.errors import BadData
 
 TRAIN, TEST = "train_32x32.mat", "test_32x32.mat"

@@ -16,7 +16,7 @@ import numpy as np
 
 from stabaudit.metrics.checks import require_scorable
 from stabaudit.metrics.halves import NEGLIGIBLE_VARIANCE, Cross, Halves, Marginal
-from stabaudit.metrics.results import Array
+from stabaudit.metrics.pair_scores import Array
 
 
 class AffineMap(NamedTuple):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from stabaudit.errors import BadData
-from stabaudit.metrics.results import Array
+from stabaudit.metrics.pair_scores import Array
 
 
 def require_scorable(latents: Sequence[Array], names: Sequence[str], fit: Array | None) -> list[str]:

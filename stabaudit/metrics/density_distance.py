@@ -24,7 +24,7 @@ from scipy.optimize import OptimizeResult, linear_sum_assignment, minimize
 
 from stabaudit.errors import BadData
 from stabaudit.metrics.mixtures import GaussianMixture
-from stabaudit.metrics.results import Array
+from stabaudit.metrics.pair_scores import Array
 
 MOST_DIMENSIONS = 10  # beyond, there are too many rotations to start from
 Pairing = tuple[Array, Array]  # indices of components of p, and of those of q that they are matched with

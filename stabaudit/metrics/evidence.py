@@ -15,7 +15,7 @@ from stabaudit.metrics.checks import require_scorable, warn_of_few_rows
 from stabaudit.metrics.floors import Roots, chance_cross, permuted_crosses, permuted_within_halves, roots
 from stabaudit.metrics.halves import Cross, Halves
 from stabaudit.metrics.mcc import Correlation, ranked
-from stabaudit.metrics.results import Array, Pair
+from stabaudit.metrics.pair_scores import Array, Pair
 from stabaudit.metrics.threads import in_parallel, single_threaded
 
 

@@ -32,7 +32,7 @@ import numpy as np
 
 from stabaudit.metrics.halves import Cross, Halves, Marginal
 from stabaudit.metrics.moments import Moments, chunk_rows
-from stabaudit.metrics.results import Array, Pair
+from stabaudit.metrics.pair_scores import Array, Pair
 from stabaudit.metrics.threads import in_parallel
 
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from stabaudit.errors import BadData
 from stabaudit.metrics.moments import Moments, moments_of
-from stabaudit.metrics.results import Array
+from stabaudit.metrics.pair_scores import Array
 from stabaudit.metrics.threads import in_parallel
 
 NEGLIGIBLE_VARIANCE = 1e-12

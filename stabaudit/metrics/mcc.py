@@ -29,7 +29,7 @@ from scipy.optimize import linear_sum_assignment
 from stabaudit.errors import BadData
 from stabaudit.metrics.checks import require_equal_dimensions, require_scorable
 from stabaudit.metrics.halves import Cross, Halves, Marginal, correlation
-from stabaudit.metrics.results import Array
+from stabaudit.metrics.pair_scores import Array
 
 Correlation = Literal["pearson", "spearman"]
 DEFAULT_K = 20  # both papers

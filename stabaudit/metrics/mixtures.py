@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 
 from stabaudit.errors import BadData
-from stabaudit.metrics.results import Array
+from stabaudit.metrics.pair_scores import Array
 from stabaudit.metrics.threads import single_threaded
 
 MOST_COMPONENTS = 8  # that a fit tries where no number is given

@@ -18,7 +18,7 @@ from itertools import accumulate, pairwise
 
 import numpy as np
 
-from stabaudit.metrics.results import Array
+from stabaudit.metrics.pair_scores import Array
 from stabaudit.metrics.threads import in_parallel
 
 _CHUNK = 2**21  # numbers in a chunk, 16 MB of float64

@@ -3,7 +3,7 @@
 import numpy as np
 
 from stabaudit.errors import BadData
-from stabaudit.metrics.results import Array
+from stabaudit.metrics.pair_scores import Array
 
 
 def split_halves(sample_id: Array, *, seed: int = 0) -> Array:

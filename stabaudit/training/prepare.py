@@ -18,11 +18,11 @@ from stabaudit.families.base import Family
 from stabaudit.nets.likelihoods import LIKELIHOODS
 from stabaudit.registry import Kind, contested, resolve, unknown
 from stabaudit.training.build import OWN, builder, choose, own
-from stabaudit.training.compiler import require_compiler
-from stabaudit.training.manner import manner_of
-from stabaudit.training.prepared import Prepared
-from stabaudit.training.restarts import SEEDS
-from stabaudit.training.share import rows_of
+from stabaudit.training.prepared_run import Prepared
+from stabaudit.training.step.execution_mode import manner_of
+from stabaudit.training.step.restarts import SEEDS
+from stabaudit.training.step.torch_compile import require_compiler
+from stabaudit.training.workers.shared_arrays import rows_of
 
 DEFAULT_ARCHITECTURE = "mlp"
 DEFAULT_LATENT_DIM = 10

@@ -6,14 +6,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from stabaudit.store.evaluation import Evaluation
-from stabaudit.store.manifest import Restart
-from stabaudit.store.resume import agree
-from stabaudit.store.run import Run
-from stabaudit.training.messages import Event, Failed, Finished, Shard
-from stabaudit.training.prepared import Prepared
-from stabaudit.training.share import share
-from stabaudit.training.workers import run_shards
+from stabaudit.store.run.evaluation import Evaluation
+from stabaudit.store.run.manifest import Restart
+from stabaudit.store.run.resume import agree
+from stabaudit.store.run.run_folder import Run
+from stabaudit.training.prepared_run import Prepared
+from stabaudit.training.workers.messages import Event, Failed, Finished, Shard
+from stabaudit.training.workers.pool import run_shards
+from stabaudit.training.workers.shared_arrays import share
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ from threadpoolctl import threadpool_info
 
 from stabaudit.metrics.halves import Halves
 from stabaudit.metrics.mcc import strong, weak
-from stabaudit.metrics.pairwise import score_pairs
+from stabaudit.metrics.score_pairs import score_pairs
 from stabaudit.metrics.split import split_halves
 
 COMPONENTS = 20

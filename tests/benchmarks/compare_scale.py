@@ -32,12 +32,12 @@ from compare_pairs import noisy_restarts, processor
 from threadpoolctl import threadpool_info
 
 from stabaudit.comparison.compare import compare
-from stabaudit.comparison.joining import Group
+from stabaudit.comparison.reading.join_rows import Group
 from stabaudit.comparison.records import RunSummary
 from stabaudit.comparison.settings import Settings
-from stabaudit.metrics.pairwise import score_pairs
+from stabaudit.metrics.score_pairs import score_pairs
 from stabaudit.metrics.split import split_halves
-from stabaudit.store.latents import Latents, write_latents
+from stabaudit.store.run.latents import Latents, write_latents
 
 # Linux counts what the process that started this one held into `getrusage`, but not into VmHWM.
 PEAK = """
@@ -50,7 +50,7 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 """
 IMPORTS = f"""{PEAK}
-import stabaudit.cli.main, stabaudit.comparison.compare, stabaudit.reports.comparison, stabaudit.reports.terminal
+import stabaudit.cli.main, stabaudit.comparison.compare, stabaudit.reports.sections.comparison, stabaudit.reports.formats.terminal
 print(peak(), file=sys.stderr)
 """
 COMMAND = f"""{PEAK}

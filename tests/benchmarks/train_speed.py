@@ -36,13 +36,13 @@ import numpy as np
 import torch
 from rivals import IVAE, Loop, conv_vae, mlp_vae
 
-from stabaudit.training import workers
 from stabaudit.training.build import builder
 from stabaudit.training.prepare import Recipe, prepare
-from stabaudit.training.prepared import environment
-from stabaudit.training.products import Products
-from stabaudit.training.restarts import Restarts
-from stabaudit.training.share import rows_of, share, shared
+from stabaudit.training.prepared_run import environment
+from stabaudit.training.step.matmul import Products
+from stabaudit.training.step.restarts import Restarts
+from stabaudit.training.workers import pool as workers
+from stabaudit.training.workers.shared_arrays import rows_of, share, shared
 
 RESTARTS = 10
 CHUNK_SECONDS = 0.2  # a worker looks at the clock about so often

@@ -11,7 +11,7 @@ import pytest
 from stabaudit.audit.run import METRICS
 from stabaudit.cli.main import _run
 from stabaudit.comparison.records import CollapseScore, Comparison
-from stabaudit.comparison.references import Reference, hold
+from stabaudit.comparison.surveys.references import Reference, hold
 
 PLAN = """
 summary = "Which of two?"
@@ -72,7 +72,7 @@ def first(workplace):
 
 
 def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(audit, monkeypatch):
-    monkeypatch.setattr("stabaudit.training.workers.warm_up", lambda: pytest.fail("no process is needed"))
+    monkeypatch.setattr("stabaudit.training.workers.pool.warm_up", lambda: pytest.fail("no process is needed"))
     status, out, err = audit("small.toml", "--dry-run", "--out", "dry")
     assert status == 0
     assert [line.split()[1] for line in out.splitlines() if line.startswith("folder")] == [f"dry/{cell}" for cell in CELLS]

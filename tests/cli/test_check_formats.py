@@ -8,8 +8,8 @@ from jsonschema import Draft202012Validator
 from junitparser import Error, Failure, JUnitXml, Skipped
 
 from stabaudit.cli.main import main
-from stabaudit.reports.github import SUMMARY_BYTES
-from stabaudit.reports.schema import json_schema
+from stabaudit.json_schema.schema import json_schema
+from stabaudit.reports.formats.github import SUMMARY_BYTES
 
 FEW = ("--floor-draws", "1")
 

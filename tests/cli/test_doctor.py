@@ -9,8 +9,8 @@ import pytest
 
 from stabaudit.cli.main import _run
 from stabaudit.errors import BadRun
-from stabaudit.training import machine
-from stabaudit.training.machine import examine
+from stabaudit.training import machine_check as machine
+from stabaudit.training.machine_check import examine
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from rich.console import Console
 from stabaudit.cli import progress
 from stabaudit.cli.progress import watch
 from stabaudit.config import Choice, RunConfig, Training
-from stabaudit.store.manifest import Restart
-from stabaudit.training.messages import Failed, Finished, Progress, Shard
+from stabaudit.store.run.manifest import Restart
+from stabaudit.training.workers.messages import Failed, Finished, Progress, Shard
 
 TOTAL = 100
 

@@ -10,11 +10,11 @@ import pytest
 
 from stabaudit.cli import main as cli
 from stabaudit.cli.main import _run
-from stabaudit.store.run import Run
+from stabaudit.store.run.run_folder import Run
 from stabaudit.training import prepare
-from stabaudit.training.workers import default_workers
+from stabaudit.training.workers.pool import default_workers
 
-MOODY = Path(__file__).parents[1] / "training"  # a family that misbehaves on demand
+MOODY = Path(__file__).parents[1] / "training" / "workers"  # a family that misbehaves on demand
 
 
 @pytest.fixture(autouse=True)
@@ -122,7 +122,7 @@ def test_one_restart_cannot_be_compared(train):
 
 
 def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(train, monkeypatch):
-    monkeypatch.setattr("stabaudit.training.workers.warm_up", lambda: pytest.fail("no process is needed"))
+    monkeypatch.setattr("stabaudit.training.workers.pool.warm_up", lambda: pytest.fail("no process is needed"))
     status, out, err = train("ivae", "--dry-run", "-d", "4", "--epochs", "3", data="../with_u.npz")
     assert status == 0
     assert err == ["stabaudit: u takes 4 values; identifiability of 4 dimensions needs 5 (k·d + 1)"]

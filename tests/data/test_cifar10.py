@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stabaudit.data import archives
 from stabaudit.data.cifar10 import ARCHIVE, FOLDER, RECORD, load
-from stabaudit.data.folder import DataFolder
+from stabaudit.data.formats import archives
 from stabaudit.data.load import load_dataset
+from stabaudit.data.published_files import DataFolder
 from stabaudit.errors import BadData
 
 ROWS = {**{f"data_batch_{i}.bin": i for i in range(1, 6)}, "test_batch.bin": 4}

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stabaudit.data import idx as idx_module
-from stabaudit.data.folder import DataFolder
 from stabaudit.data.idx import TRAIN_LABELS, load_fashion_mnist, load_mnist, read_idx
+from stabaudit.data.published_files import DataFolder
 from stabaudit.errors import BadData
 
 ToIdx = Callable[[np.ndarray], bytes]

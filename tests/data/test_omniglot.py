@@ -16,10 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from stabaudit.data.archives import read_zip
-from stabaudit.data.folder import DataFolder
+from stabaudit.data.formats.archives import read_zip
 from stabaudit.data.load import load_dataset
 from stabaudit.data.omniglot import BACKGROUND, EVALUATION, decode, load
+from stabaudit.data.published_files import DataFolder
 from stabaudit.errors import BadData, UsageError
 
 SIDE = 105

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.io import loadmat, savemat
 
-from stabaudit.data.folder import DataFolder
+from stabaudit.data.formats.mat5 import read_mat
 from stabaudit.data.load import load_dataset
-from stabaudit.data.mat5 import read_mat
+from stabaudit.data.published_files import DataFolder
 from stabaudit.data.svhn import TEST, TRAIN, load
 from stabaudit.errors import BadData
 

@@ -9,8 +9,8 @@ import torch
 from stabaudit.families.base import Batch, Problem
 from stabaudit.nets.likelihoods import Gaussian
 from stabaudit.nets.mlp import build as mlp
-from stabaudit.training.noise import Fresh
-from stabaudit.training.restarts import Rows
+from stabaudit.training.step.noise import Fresh
+from stabaudit.training.step.restarts import Rows
 
 
 class Small:

@@ -12,8 +12,8 @@ from stabaudit.families.base import Batch
 from stabaudit.nets.likelihoods import LIKELIHOODS
 from stabaudit.registry import known, resolve
 from stabaudit.training.build import OWN, builder, choose, own
-from stabaudit.training.noise import Fresh, Recorder
-from stabaudit.training.restarts import Restarts, Rows, encode
+from stabaudit.training.step.noise import Fresh, Recorder
+from stabaudit.training.step.restarts import Restarts, Rows, encode
 
 U_DIM, ROWS = 3, 96
 OPTIONS = {  # sizes that suit the small data, and what deserves a contract of its own

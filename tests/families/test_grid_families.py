@@ -13,7 +13,7 @@ from stabaudit.families.ae import AE
 from stabaudit.families.base import Batch, Problem
 from stabaudit.families.rvqvae import RVQVAE
 from stabaudit.nets.likelihoods import Bernoulli, Gaussian
-from stabaudit.training.noise import Fresh
+from stabaudit.training.step.noise import Fresh
 
 SHAPE = (1, 16, 24)  # a grid of 4×6 after two halvings
 

@@ -13,7 +13,7 @@ from stabaudit.families.lidvae import LIDVAE
 from stabaudit.families.vae import VAE
 from stabaudit.nets.base import bounded
 from stabaudit.nets.convex import ConvexGradient, InjectiveDecoder
-from stabaudit.training.restarts import Restarts, Rows, encode
+from stabaudit.training.step.restarts import Restarts, Rows, encode
 
 ALPHA = 0.1
 

@@ -13,7 +13,7 @@ from stabaudit.families.base import Batch, Problem
 from stabaudit.families.gmm import GMM
 from stabaudit.families.ppca import PPCA
 from stabaudit.nets.likelihoods import Bernoulli, Gaussian
-from stabaudit.training.restarts import Restarts, Rows
+from stabaudit.training.step.restarts import Restarts, Rows
 
 
 def problem_of(d=2, width=5, variance=0.3):

@@ -15,8 +15,8 @@ from stabaudit.families.vae import VAE
 from stabaudit.nets.base import Posterior
 from stabaudit.nets.likelihoods import Bernoulli, Gaussian
 from stabaudit.nets.mlp import build as mlp
-from stabaudit.training.noise import Fresh
-from stabaudit.training.restarts import Restarts, Rows, encode
+from stabaudit.training.step.noise import Fresh
+from stabaudit.training.step.restarts import Restarts, Rows, encode
 
 
 class LinearEncoder(nn.Module):

@@ -12,7 +12,7 @@ from stabaudit.families.ivae import IVAE
 from stabaudit.families.posteriors import Correlation, closed_kl, flow_of, moments, sample
 from stabaudit.families.vae import VAE
 from stabaudit.nets.base import Posterior
-from stabaudit.training.restarts import Restarts, Rows, encode
+from stabaudit.training.step.restarts import Restarts, Rows, encode
 
 
 def wild_flow(d, seed=0):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stabaudit.config import Choice, RunConfig, Training
-from stabaudit.store.manifest import DatasetRecord, Environment, Manifest, Restart
+from stabaudit.store.run.manifest import DatasetRecord, Environment, Manifest, Restart
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +27,7 @@ def manifest():
 
 @pytest.fixture(autouse=True)
 def _no_waiting_for_the_disk(monkeypatch):
-    """These files need not survive a power cut; `tests/store/test_files.py` holds that they would be flushed."""
+    """These files need not survive a power cut; `tests/store/files/test_atomic.py` holds that they would be flushed."""
     monkeypatch.setattr(os, "fsync", lambda _: None)
 
 

@@ -10,18 +10,18 @@ import pytest
 from scipy.io import savemat
 
 from stabaudit.audit.plan import load_plan
-from stabaudit.comparison.baseline import read_baseline
+from stabaudit.comparison.gating.baseline import read_baseline
+from stabaudit.data.formats.mat5 import read_mat
 from stabaudit.data.idx import read_idx
 from stabaudit.data.load import load_dataset
-from stabaudit.data.mat5 import read_mat
 from stabaudit.errors import StabauditError
-from stabaudit.store.evaluation import Evaluation, read_evaluation
-from stabaudit.store.history import read_history
-from stabaudit.store.latents import Latents, read_latents
-from stabaudit.store.manifest import read_manifest
-from stabaudit.store.run import Run
-from stabaudit.store.verify import verify
-from stabaudit.store.weights import read_weights
+from stabaudit.store.files.safetensors_file import read_weights
+from stabaudit.store.run.evaluation import Evaluation, read_evaluation
+from stabaudit.store.run.history import read_history
+from stabaudit.store.run.latents import Latents, read_latents
+from stabaudit.store.run.manifest import read_manifest
+from stabaudit.store.run.run_folder import Run
+from stabaudit.store.run.verify import verify
 
 FLIPS = 200
 MEMORY = 20e6  # bytes that reading a small file may take, whatever it promises

@@ -12,8 +12,8 @@ import pytest
 
 from stabaudit.cli.main import _run
 from stabaudit.errors import BadRun
-from stabaudit.store.run import Run
-from stabaudit.store.verify import verify
+from stabaudit.store.run.run_folder import Run
+from stabaudit.store.run.verify import verify
 
 
 @pytest.fixture

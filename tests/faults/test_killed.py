@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stabaudit.store.run import Run
-from stabaudit.store.verify import verify
+from stabaudit.store.run.run_folder import Run
+from stabaudit.store.run.verify import verify
 from stabaudit.training.prepare import Recipe, prepare
-from stabaudit.training.workers import warm_up
+from stabaudit.training.workers.pool import warm_up
 
 KILLED_WRITES, KILLED_TRAININGS = 70, 30
 

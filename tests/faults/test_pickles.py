@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from stabaudit.cli.main import _run
-from stabaudit.store.checkpoint import load_checkpoint
+from stabaudit.store.run.checkpoint import load_checkpoint
 
 pytestmark = pytest.mark.filterwarnings("ignore:pyarrow.PyExtensionType:FutureWarning")
 
@@ -87,7 +87,7 @@ def test_the_trap_works(sprung, kind):
 )
 def test_no_command_unpickles_a_file(tmp_path, sprung, monkeypatch, capfd, *, kind, suffix, command):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("stabaudit.training.workers.warm_up", lambda: None)
+    monkeypatch.setattr("stabaudit.training.workers.pool.warm_up", lambda: None)
     for name in (f"x.{suffix}", f"x.{suffix}2"):
         (tmp_path / name).write_bytes(KINDS[kind](Trap(sprung)))
     status = _run(command.format(path=f"x.{suffix}").split())

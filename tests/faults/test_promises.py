@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from stabaudit.cli.main import _run
-from stabaudit.store.evaluation import Evaluation
-from stabaudit.store.latents import Latents
-from stabaudit.store.manifest import write_manifest
-from stabaudit.store.run import Run
-from stabaudit.store.verify import verify
+from stabaudit.store.run.evaluation import Evaluation
+from stabaudit.store.run.latents import Latents
+from stabaudit.store.run.manifest import write_manifest
+from stabaudit.store.run.run_folder import Run
+from stabaudit.store.run.verify import verify
 
 ROWS = 40
 Z = np.random.default_rng(0).normal(size=(ROWS, 3)).astype(np.float32)

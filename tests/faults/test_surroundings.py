@@ -16,9 +16,9 @@ from stabaudit.audit.plan import load_plan
 from stabaudit.audit.run import prepare_plan
 from stabaudit.cli.main import _run
 from stabaudit.errors import StabauditError
-from stabaudit.store.manifest import read_manifest
-from stabaudit.store.run import Run
-from stabaudit.store.verify import verify
+from stabaudit.store.run.manifest import read_manifest
+from stabaudit.store.run.run_folder import Run
+from stabaudit.store.run.verify import verify
 
 TRAIN = ["train", "vae", *"-d 3 -n 1 --steps 4 --set widths=8 --workers 1 --quiet --exact --dry-run".split()]  # noqa: SIM905
 

@@ -9,11 +9,12 @@ from contextlib import suppress
 
 import numpy as np
 
-from stabaudit.store import files, lock
-from stabaudit.store.evaluation import Evaluation
-from stabaudit.store.latents import Latents
-from stabaudit.store.run import Run
-from stabaudit.store.verify import verify
+from stabaudit.store.files import atomic as files
+from stabaudit.store.run import lock
+from stabaudit.store.run.evaluation import Evaluation
+from stabaudit.store.run.latents import Latents
+from stabaudit.store.run.run_folder import Run
+from stabaudit.store.run.verify import verify
 
 ROWS = 40
 GRACE = 0.1  # seconds that what was killed has to be gone; where nobody buries orphans they are never gone
@@ -23,7 +24,7 @@ class Victim:
     """A process in a session of its own that runs `work(*arguments)`, from construction until it ends or is killed."""
 
     def __init__(self, work, *arguments):
-        from stabaudit.training import workers
+        from stabaudit.training.workers import pool as workers
 
         context = workers._context()
         self._ready, theirs = context.Pipe(duplex=False)
@@ -160,7 +161,9 @@ def train_run(folder, prepared):
 
 def trainings_killed(prepared, undisturbed, times):
     """Kill trainings that are forked from this process, after it has trained once itself: then nothing is slow any more."""
-    from stabaudit.training import shard, train, workers
+    from stabaudit.training import train
+    from stabaudit.training.workers import pool as workers
+    from stabaudit.training.workers import shard
 
     workers._context = lambda: multiprocessing.get_context("fork")
     workers.PATIENCE = 0.0  # such workers hold both ends of their connection, and so would never leave by themselves
@@ -176,8 +179,8 @@ def trainings_killed(prepared, undisturbed, times):
 
 
 def _in_this_process(shards, workers, on_event, on_tick):
-    from stabaudit.training.messages import Finished
-    from stabaudit.training.shard import train_shard
+    from stabaudit.training.workers.messages import Finished
+    from stabaudit.training.workers.shard import train_shard
 
     for shard in shards:
         on_event(Finished(shard, train_shard(shard, lambda _: None)))

@@ -23,8 +23,8 @@ from stabaudit.metrics.floors import (
 )
 from stabaudit.metrics.halves import Cross, Halves
 from stabaudit.metrics.mcc import mean_of_first, strong, strong_mcc, weak, weak_mcc
-from stabaudit.metrics.pairwise import score_pairs
-from stabaudit.metrics.results import ScoreName
+from stabaudit.metrics.pair_scores import ScoreName
+from stabaudit.metrics.score_pairs import score_pairs
 
 STRONG_IN, STRONG_OUT = ScoreName("strong_mcc", None, "in"), ScoreName("strong_mcc", None, "out")
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from stabaudit.metrics.affine import affine_map, affine_r2
 from stabaudit.metrics.floors import adjusted, p_value
 from stabaudit.metrics.mcc import strong_mcc, weak_mcc
-from stabaudit.metrics.pairwise import score_pairs
-from stabaudit.metrics.results import ScoreName
+from stabaudit.metrics.pair_scores import ScoreName
+from stabaudit.metrics.score_pairs import score_pairs
 
 few = settings(deadline=None, derandomize=True, max_examples=40)
 EXACT = 1e-9

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from stabaudit.config import Choice, RunConfig, Training
-from stabaudit.store.latents import Latents
-from stabaudit.store.manifest import DatasetRecord, Environment, Manifest, Restart
-from stabaudit.store.run import Run
+from stabaudit.store.run.latents import Latents
+from stabaudit.store.run.manifest import DatasetRecord, Environment, Manifest, Restart
+from stabaudit.store.run.run_folder import Run
 
 ROWS, DIMENSIONS = 30, 3
 

@@ -12,7 +12,7 @@ from stabaudit.config import checked
 from stabaudit.data.dataset import Dataset, Split, one_hot
 from stabaudit.errors import UsageError
 from stabaudit.training.prepare import DEFAULT_STEPS, Recipe, dataset_options, prepare
-from stabaudit.training.prepared import GROUP
+from stabaudit.training.prepared_run import GROUP
 
 ROWS = 96
 

@@ -2,7 +2,7 @@
 
 import math
 
-from stabaudit.reports.figures.marks import Array, Axis
+from stabaudit.reports.figures.elements import Array, Axis
 
 _UNIT_TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from stabaudit.comparison.details import PairTable
 from stabaudit.comparison.records import Comparison, RunSummary
-from stabaudit.reports.figures.arrange import Arrangement, arranged, find, surroundings
+from stabaudit.comparison.views.pair_values import PairTable
 from stabaudit.reports.figures.axes import named_axis, unit_axis
-from stabaudit.reports.figures.marks import INK, Array, Box, Figure, Key, Line, Mark, Panel
-from stabaudit.reports.words import NONE, number, score_name
+from stabaudit.reports.figures.elements import INK, Array, Box, Figure, Key, Line, Mark, Panel
+from stabaudit.reports.figures.panels import Arrangement, arranged, find, surroundings
+from stabaudit.reports.wording import NONE, number, score_name
 
 _ROW, _BESIDE = 30, 44  # pixels: of a box, and of what is beside the boxes
 

@@ -5,10 +5,10 @@ from typing import Literal
 import numpy as np
 
 from stabaudit.comparison.records import Comparison, Curve
-from stabaudit.reports.figures.arrange import Arrangement, arranged, find
 from stabaudit.reports.figures.axes import counting_axis, unit_axis
-from stabaudit.reports.figures.marks import INK, Array, Band, Figure, Key, Line, Mark, Panel
-from stabaudit.reports.words import number
+from stabaudit.reports.figures.elements import INK, Array, Band, Figure, Key, Line, Mark, Panel
+from stabaudit.reports.figures.panels import Arrangement, arranged, find
+from stabaudit.reports.wording import number
 
 Metric = Literal["strong_mcc", "weak_mcc"]
 SpreadBand = Literal["interval", "sd"]

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from stabaudit.comparison.details import PairTable
 from stabaudit.comparison.records import Comparison
-from stabaudit.reports.figures.marks import Array, Axis, Cells, Figure, Panel
-from stabaudit.reports.words import number, score_name
+from stabaudit.comparison.views.pair_values import PairTable
+from stabaudit.reports.figures.elements import Array, Axis, Cells, Figure, Panel
+from stabaudit.reports.wording import number, score_name
 
 MOST = 30  # restarts along a side; more could not be read
 _PRINTED = 10  # restarts along a side, up to which values are printed in the cells

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stabaudit.comparison.planes import Plane, Planes
+from stabaudit.comparison.views.aligned_latents import Plane, Planes
 from stabaudit.reports.figures import colors
 from stabaudit.reports.figures.axes import fitted_axis
-from stabaudit.reports.figures.marks import INK, RAMP_SERIES, Array, Figure, Key, Mark, Panel, Points
-from stabaudit.reports.words import number
+from stabaudit.reports.figures.elements import INK, RAMP_SERIES, Array, Figure, Key, Mark, Panel, Points
+from stabaudit.reports.wording import number
 
 _ALIGNED = {
     "none": "as they are",

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stabaudit.comparison.origins import Origin
 from stabaudit.comparison.records import Comparison
-from stabaudit.reports.figures.arrange import arranged
+from stabaudit.comparison.views.run_origins import Origin
 from stabaudit.reports.figures.axes import fitted_axis, unit_axis
-from stabaudit.reports.figures.marks import Array, Figure, Key, Mark, Panel, Points
-from stabaudit.reports.words import counted, number
+from stabaudit.reports.figures.elements import Array, Figure, Key, Mark, Panel, Points
+from stabaudit.reports.figures.panels import arranged
+from stabaudit.reports.wording import counted, number
 
 _FEWEST = 4  # points of a rank correlation
 _METRICS = {

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stabaudit.comparison.signals import Signal
+from stabaudit.comparison.views.recovered_sources import Signal
 from stabaudit.reports.figures.axes import fitted_axis
-from stabaudit.reports.figures.marks import INK, Figure, Key, Line, Mark, Panel
-from stabaudit.reports.words import number
+from stabaudit.reports.figures.elements import INK, Figure, Key, Line, Mark, Panel
+from stabaudit.reports.wording import number
 
 
 def sources_figure(signals: Sequence[Signal]) -> Figure:

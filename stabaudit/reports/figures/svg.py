@@ -11,7 +11,7 @@ from html import escape
 import numpy as np
 
 from stabaudit.reports.figures import colors
-from stabaudit.reports.figures.marks import (
+from stabaudit.reports.figures.elements import (
     FAINT,
     INK,
     RAMP_SERIES,
@@ -26,7 +26,7 @@ from stabaudit.reports.figures.marks import (
     Panel,
     Points,
 )
-from stabaudit.reports.plain import clean
+from stabaudit.reports.formats.plain_text import clean
 
 WIDTH = 360  # of a panel, pixels
 _TOP, _RIGHT, _BOTTOM = 8, 12, 36  # margins of a panel

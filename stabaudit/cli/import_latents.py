@@ -1,0 +1,54 @@
+"""`stabaudit import`: latents from anywhere become a run."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stabaudit.cli.output import command_line, message
+
+FamilyLabel = Annotated[
+    str | None, typer.Option("--family", help="What reports call the model family; tests of families need it.")
+]
+ArchitectureLabel = Annotated[str | None, typer.Option("--architecture", help="What reports call the networks.")]
+DatasetLabel = Annotated[str | None, typer.Option("--dataset", help="What reports call the dataset.")]
+IdColumnOption = Annotated[
+    str | None, typer.Option(help="Column or array that names the rows; sample_id by default, in .h5ad the index of obs.")
+]
+IdsByPositionOption = Annotated[
+    bool, typer.Option("--ids-by-position", help="Row i is the same sample in every file, whatever it is called.")
+]
+ObsmOption = Annotated[str | None, typer.Option(help="Key of the latents in .h5ad files; the only one by default.")]
+
+
+def import_latents(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH…", help="Files (.npy, .npz, .parquet, .csv, .h5ad), one a restart, or a folder.")
+    ],
+    out: Annotated[Path, typer.Option(help="Run folder.")],
+    family: FamilyLabel = None,
+    architecture: ArchitectureLabel = None,
+    dataset: DatasetLabel = None,
+    id_column: IdColumnOption = None,
+    ids_by_position: IdsByPositionOption = False,
+    obsm: ObsmOption = None,
+    sources: Annotated[Path | None, typer.Option(help="File of true sources, rows named like those of the latents.")] = None,
+) -> None:
+    """Make a run of latents that another program wrote, one file for each restart."""
+    from stabaudit.store.files.atomic import shown
+    from stabaudit.store.imports.import_run import import_run, latents_files
+    from stabaudit.store.run.external_labels import External
+
+    external = External(
+        family=family,
+        architecture=architecture,
+        dataset=dataset,
+        id_column=id_column,
+        ids_by_position=ids_by_position,
+        obsm=obsm,
+    )
+    run = import_run(latents_files(paths), out, external, command=command_line(), sources=sources)
+    n, count = run.manifest.dataset.evaluation_rows, len(run.done)
+    message(f"{count} restarts of {n} rows are imported to {shown(run.folder)}")
+    if count > 1:
+        message(f"next: stabaudit compare {shown(run.folder)}")

@@ -1,0 +1,150 @@
+"""Baselines: the stability of an earlier run, kept in a JSON file to hold later ones against.
+
+A baseline keeps every within-run score with its standard error, so that new − baseline has an interval. It can be held against
+runs on the same dataset (fingerprint) with as many dimensions, scored in the same way; other differences of configuration are
+what a regression test is there to judge.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, FiniteFloat, ValidationError
+
+from stabaudit.comparison.records import Comparison, Score
+from stabaudit.comparison.settings import Settings
+from stabaudit.config import Frozen, NonNegative, Positive, RunConfig
+from stabaudit.errors import UsageError
+from stabaudit.statistics.jackknife import Estimate, difference, standard_error
+from stabaudit.store.files.atomic import missing, reason, shown, write_bytes
+
+SCHEMA_VERSION = 1
+
+
+class BaselineScore(Frozen):
+    """One score within a run; `se` is None where two restarts gave no interval."""
+
+    metric: str
+    k: int | None
+    sample: str
+    mean: FiniteFloat
+    se: Annotated[FiniteFloat, Field(ge=0)] | None
+    ci_low: FiniteFloat | None
+    ci_high: FiniteFloat | None
+    restarts: Positive
+
+
+class Baseline(Frozen):
+    """What a run was like."""
+
+    schema_version: int = SCHEMA_VERSION
+    run: str
+    fingerprint: str | None
+    latent_dim: Positive
+    grid: tuple[Positive, Positive, Positive] | None = None
+    k: Positive
+    correlation: str
+    restarts: NonNegative
+    config: RunConfig | None
+    scores: list[BaselineScore]
+
+    def difference(self, score: Score) -> Estimate | None:
+        """Score − baseline, or None where the baseline has no such score."""
+        for old in self.scores:
+            if (old.metric, old.k, old.sample) == (score.metric, score.k, score.sample):
+                new = Estimate(score.mean, score.sd, _se(score), score.restarts - 1, score.pairs)
+                return difference(new, Estimate(old.mean, None, old.se, old.restarts - 1, 0))
+        return None
+
+
+def _se(score: Score) -> float | None:
+    return None if score.ci_high is None else standard_error(score.ci_high - score.mean, score.restarts - 1)
+
+
+def as_baseline(comparison: Comparison, settings: Settings, config: RunConfig | None) -> Baseline:
+    """The baseline that a comparison of one run makes."""
+    (run,) = comparison.runs
+    return Baseline(
+        run=run.name,
+        fingerprint=run.fingerprint,
+        latent_dim=run.latent_dim,
+        grid=run.grid,
+        k=settings.k,
+        correlation=settings.correlation,
+        restarts=run.restarts,
+        config=config,
+        scores=[
+            BaselineScore(
+                metric=score.metric,
+                k=score.k,
+                sample=score.sample,
+                mean=score.mean,
+                se=_se(score),
+                ci_low=score.ci_low,
+                ci_high=score.ci_high,
+                restarts=score.restarts,
+            )
+            for score in comparison.scores
+        ],
+    )
+
+
+def write_baseline(path: Path, baseline: Baseline) -> None:
+    """Write a baseline atomically.
+
+    Raises:
+        BadRun: where it cannot be written; the one before is as it was.
+    """
+    write_bytes(path, (baseline.model_dump_json(indent=2) + "\n").encode())
+
+
+def read_baseline(path: Path) -> Baseline:
+    """Read a baseline.
+
+    Raises:
+        UsageError: a missing, damaged or newer file: a gate without a baseline has nothing to say.
+    """
+    try:
+        content = path.read_bytes()
+        _require_known_version(content, path)
+        baseline = Baseline.model_validate_json(content)
+    except FileNotFoundError as error:
+        raise UsageError(f"{missing(path)}; make the baseline from a good run with --update-baseline") from error
+    except OSError as error:
+        raise UsageError(f"cannot read {shown(path)}: {reason(error)}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        what = " ".join(f"{'.'.join(map(str, first['loc']))} {first['msg']}".split())
+        raise UsageError(f"{shown(path)} is not a baseline ({what}); make one from a good run with --update-baseline") from error
+    return baseline
+
+
+def _require_known_version(content: bytes, path: Path) -> None:
+    """Tell a newer baseline, whatever its form is, from what is none."""
+    try:
+        version = json.loads(content)["schema_version"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise UsageError(
+            f"{shown(path)} has schema version {version}, this stabaudit reads up to {SCHEMA_VERSION}; upgrade it, or make a new "
+            "baseline with --update-baseline"
+        )
+
+
+def require_comparable(baseline: Baseline, new: Baseline, path: Path) -> None:
+    """Refuse a baseline that was measured on something else.
+
+    Raises:
+        UsageError: naming what differs.
+    """
+    for name in ("fingerprint", "latent_dim", "grid", "k", "correlation"):
+        old_value, new_value = getattr(baseline, name), getattr(new, name)
+        if old_value != new_value:
+            what = {"fingerprint": "dataset fingerprint", "latent_dim": "latent dimension", "grid": "grid of latents"}.get(
+                name, name
+            )
+            raise UsageError(
+                f"{shown(path)} cannot be held against {new.run}: its {what} is {old_value}, here {new_value}; "
+                "make a new baseline with --update-baseline"
+            )

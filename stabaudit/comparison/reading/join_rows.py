@@ -1,0 +1,191 @@
+"""Bringing the rows of everything that is compared into one order.
+
+Rows are joined on `sample_id`, never by position alone. Where a file names no rows they are matched by position, but only if both
+files say that they hold the same dataset (its fingerprint).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stabaudit.comparison.reading.streaming import Stream
+from stabaudit.comparison.records import RunSummary
+from stabaudit.comparison.scoring.collapse import Facts
+from stabaudit.errors import BadData
+from stabaudit.metrics.mixtures import GaussianMixture
+from stabaudit.store.run.latents import Latents
+
+Array = NDArray[Any]
+
+_SAMPLES = 41  # seeds the noise of posterior samples
+
+
+@dataclass(frozen=True)
+class Group:
+    """Restarts of one run, or one file of latents, that are compared with each other and with other groups.
+
+    Args:
+        summary: what it is.
+        labels: what each of its latents is called in messages: "vade#3".
+        seeds: what each was trained from; None for latents from elsewhere.
+        latents: encoder means, shape (n, d) each, rows in one order for all groups compared together; or, for all groups, files
+            to be streamed.
+        sample_id: names of the rows, shape (n,).
+        sources: true sources of the same rows, shape (n, d_s), or None.
+        facts: what is known of the collapse of each.
+        priors: the mixture prior that each learned; empty where they have none, or of more dimensions than are compared.
+        samples: where there are sources, one posterior sample of each row, shape (n, d) each; empty where they are not known.
+    """
+
+    summary: RunSummary
+    labels: tuple[str, ...]
+    seeds: tuple[int | None, ...]
+    latents: tuple[Array | Stream, ...]
+    sample_id: Array
+    sources: Array | Stream | None
+    samples: tuple[Array, ...]
+    facts: tuple[Facts, ...] = ()
+    priors: tuple[GaussianMixture, ...] = ()
+
+
+@dataclass(frozen=True)
+class Unjoined:
+    """What a selector names, each file with its rows in its own order.
+
+    Args:
+        summary, facts, priors: as of a `Group`.
+        restarts: the index of each; empty for a file of latents.
+        latents: of each restart, read or to be streamed.
+        sources: sample ids, shape (n,), and true sources, shape (n, d_s), of the evaluation rows; or None.
+    """
+
+    summary: RunSummary
+    restarts: tuple[int, ...]
+    latents: tuple[Latents | Stream, ...]
+    sources: tuple[Array, Array] | Stream | None
+    facts: tuple[Facts, ...]
+    priors: tuple[GaussianMixture, ...] = ()
+
+    def named(self, name: str) -> "Unjoined":
+        """The same under another name."""
+        return replace(self, summary=replace(self.summary, name=name))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What each of the latents is called in messages: "vade#3"."""
+        name = self.summary.name.partition("#")[0]
+        return tuple(f"{name}#{restart}" for restart in self.restarts) or (self.summary.name,)
+
+    @property
+    def seeds(self) -> tuple[int | None, ...]:
+        """What each was trained from; None for latents from elsewhere."""
+        return tuple(latents.metadata.seed for latents in self.latents)
+
+
+def join(groups: Sequence[Unjoined], *, by_position: bool = False) -> tuple[Group, ...]:
+    """Put the rows of all groups into one order, that of ascending sample ids.
+
+    Streams must hold theirs in one order already, which is seen when they are read.
+
+    Args:
+        groups: what was read.
+        by_position: the user says that rows without ids correspond.
+
+    Raises:
+        BadData: different sample ids, ids missing without a fingerprint, or grid latents that would have to be streamed.
+    """
+    first, first_label = groups[0].latents[0], groups[0].labels[0]
+    for group in groups:
+        for latents, label in zip(group.latents, group.labels, strict=True):
+            if latents is not first and not by_position:
+                _require_matchable(first, first_label, latents, label)
+    if isinstance(first, Stream):
+        return _in_step(groups, first.ids())
+    order = np.argsort(first.sample_id, kind="stable")
+    ids = first.sample_id[order]
+    joined = []
+    for group in groups:
+        rows = tuple(
+            latents.mean[rows_of(ids, first_label, latents.sample_id, label)]
+            for latents, label in zip(group.latents, group.labels, strict=True)
+            if isinstance(latents, Latents)
+        )
+        sources: Array | None = None
+        samples: tuple[Array, ...] = ()
+        if isinstance(group.sources, tuple):
+            named, values = group.sources
+            sources = values[rows_of(ids, first_label, named, f"{group.summary.name}: its evaluation rows")]
+            samples = _samples(group, ids, first_label)
+        joined.append(Group(group.summary, group.labels, group.seeds, rows, ids, sources, samples, group.facts, group.priors))
+    return tuple(joined)
+
+
+def _samples(group: Unjoined, ids: Array, first_label: str) -> tuple[Array, ...]:
+    """One posterior sample of every row of every restart; none where a restart has no variances."""
+    drawn = []
+    for position, (latents, label) in enumerate(zip(group.latents, group.labels, strict=True)):
+        if not isinstance(latents, Latents) or latents.log_var is None:
+            return ()
+        rows = rows_of(ids, first_label, latents.sample_id, label)
+        noise = np.random.default_rng([_SAMPLES, position]).standard_normal(latents.mean.shape, dtype=np.float32)
+        drawn.append(latents.mean[rows] + np.exp(0.5 * latents.log_var[rows]) * noise)
+    return tuple(drawn)
+
+
+def _in_step(groups: Sequence[Unjoined], ids: Array) -> tuple[Group, ...]:
+    """Groups to be streamed; that they hold these ids in this order is seen when their rows are.
+
+    Raises:
+        BadData: grid latents, whose positions are scored one by one.
+    """
+    for group in groups:
+        if any(latents.metadata.grid is not None for latents in group.latents):
+            raise BadData(f"{group.summary.name}: grid latents cannot be streamed, and these exceed --memory; raise it")
+    return tuple(
+        Group(
+            group.summary,
+            group.labels,
+            group.seeds,
+            tuple(latents for latents in group.latents if isinstance(latents, Stream)),
+            ids,
+            group.sources if isinstance(group.sources, Stream) else None,
+            (),
+            group.facts,
+            group.priors,
+        )
+        for group in groups
+    )
+
+
+def _require_matchable(a: Latents | Stream, name_a: str, b: Latents | Stream, name_b: str) -> None:
+    """Without ids, rows are matched by position only if both files say they hold the same dataset."""
+    fingerprints = {a.metadata.fingerprint, b.metadata.fingerprint}
+    if (a.ids_by_position or b.ids_by_position) and (len(fingerprints) > 1 or None in fingerprints):
+        raise BadData(
+            f"{name_b if b.ids_by_position else name_a} names no rows (sample_id), and nothing says that {name_a} and {name_b} "
+            "hold the same rows in one order; add a sample_id column to both (.npz: an array 'sample_id' beside 'z'), say "
+            "--ids-by-position of files, or import both by position with the same --dataset"
+        )
+
+
+def rows_of(ids: Array, name: str, sample_id: Array, other: str) -> Array:
+    """Where each id of `ids`, ascending, stands among `sample_id`.
+
+    Raises:
+        BadData: unless both hold the same ids.
+    """
+    if (ids.dtype.kind in "iu") != (sample_id.dtype.kind in "iu"):
+        raise BadData(
+            f"{name} and {other} name their rows differently: {ids[0]!r} and {sample_id[0]!r}; use one kind of sample_id"
+        )
+    order = np.argsort(sample_id, kind="stable")
+    if np.array_equal(sample_id[order], ids):
+        return order
+    shared = len(np.intersect1d(ids, sample_id))
+    raise BadData(
+        f"{name} and {other} hold different samples: {shared} sample ids are in both, {len(ids) - shared} only in {name}, "
+        f"{len(sample_id) - shared} only in {other}; compare latents of the same rows"
+    )

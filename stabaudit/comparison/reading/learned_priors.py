@@ -1,0 +1,40 @@
+"""Learned mixture priors of the restarts of a run, as they were stored with it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stabaudit.errors import BadData
+from stabaudit.metrics.mixtures import GaussianMixture
+from stabaudit.store.files.atomic import shown
+from stabaudit.store.run import layout
+from stabaudit.store.run.run_folder import Run
+
+Array = NDArray[Any]
+
+
+def read_priors(run: Run, restarts: Sequence[int]) -> tuple[GaussianMixture, ...]:
+    """The prior of each of some restarts; none at all unless all of them have one.
+
+    Raises:
+        BadData: a file that is damaged or holds no mixture.
+    """
+    found = [(index, columns) for index in restarts if (columns := run.prior(index)) is not None]
+    if len(found) < len(restarts):
+        return ()
+    return tuple(_mixture(columns, shown(run.folder / layout.prior(index))) for index, columns in found)
+
+
+def _mixture(columns: Mapping[str, Array], where: str) -> GaussianMixture:
+    """Columns `weight`, `mean0`, `mean1`, …, `log_var0`, …, a row per component."""
+    d = sum(name.startswith("mean") for name in columns)
+    expected = {"weight", *(f"{name}{k}" for name in ("mean", "log_var") for k in range(d))}
+    if not d or set(columns) != expected:
+        raise BadData(f"{where} has columns {', '.join(columns)}, expected weight, mean0…, log_var0…; train the restart again")
+    mean, log_var = (np.column_stack([columns[f"{name}{k}"] for k in range(d)]) for name in ("mean", "log_var"))
+    try:
+        return GaussianMixture.diagonal(columns["weight"], mean, log_var)
+    except BadData as error:
+        raise BadData(f"{where}: {error}") from error

@@ -1,0 +1,196 @@
+"""What is to be compared: runs (`runs/vade`), single restarts (`runs/vade#3`) and latents files, read and their rows joined.
+
+Latents that would take too much memory are not read here but opened, to be streamed (see `streaming`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from stabaudit.comparison.reading.join_rows import Group, Unjoined, join
+from stabaudit.comparison.reading.learned_priors import read_priors
+from stabaudit.comparison.reading.streaming import Stream
+from stabaudit.comparison.records import RunSummary
+from stabaudit.comparison.scoring.collapse import Facts, facts_of
+from stabaudit.errors import BadData, BadRun, UsageError
+from stabaudit.metrics.density_distance import MOST_DIMENSIONS
+from stabaudit.store.files.atomic import shown
+from stabaudit.store.imports.foreign_files import AS_IS, Naming
+from stabaudit.store.run.external_labels import External
+from stabaudit.store.run.find import parse_selector
+from stabaudit.store.run.latents import Latents, read_header, read_latents
+from stabaudit.store.run.run_folder import Run
+
+Array = NDArray[Any]
+
+DEFAULT_MEMORY = 10**9  # bytes: ten restarts of 50 dimensions up to 250,000 rows
+_BYTES_PER_NUMBER = 8  # of latents in memory: float32, as read and as joined
+
+
+def read_groups(selectors: Sequence[str], memory: int = DEFAULT_MEMORY, naming: Naming = AS_IS) -> tuple[Group, ...]:
+    """Read what the selectors name and join all rows, or prepare to stream them.
+
+    Args:
+        selectors: run folders, restarts `run#3`, or latents files; each once.
+        memory: bytes that latents may take; those that take more are streamed.
+        naming: what rows and latents are called in latents files.
+
+    Raises:
+        BadRun: a folder that is no run, or a restart it does not hold.
+        BadData: a file that cannot be read, different sample ids, ids missing without a fingerprint, or nothing to compare.
+        UsageError: the same thing named twice.
+    """
+    for (path, restart), (other, other_restart) in combinations(map(parse_selector, selectors), 2):
+        if path.resolve() == other.resolve() and (restart == other_restart or None in {restart, other_restart}):
+            raise UsageError(f"{path} is given twice; a restart is not compared with itself")
+    streamed = sum(map(_numbers, selectors)) * _BYTES_PER_NUMBER > memory
+    groups = [_read(selector, naming, streamed=streamed) for selector in selectors]
+    if sum(len(read.latents) for read in groups) < 2:
+        raise BadData(f"{selectors[0]}: one restart, nothing to compare it with; give a second run or latents file")
+    names = [read.summary.name for read in groups]
+    if len(set(names)) < len(names):  # two folders of one name: call them by their paths
+        names = list(selectors)
+    named = [read.named(name) for read, name in zip(groups, names, strict=True)]
+    return join(named, by_position=naming.ids_by_position)
+
+
+def _numbers(selector: str) -> int:
+    """How many numbers the latents of a selector are; of other files than Parquet, as many as their bytes could hold."""
+    path, restart = parse_selector(selector)
+    if path.is_file():
+        if path.suffix.lower() == ".h5ad":  # most of it is the count matrix
+            return 0
+        if path.suffix.lower() != ".parquet":
+            return path.stat().st_size // 4
+        header = read_header(path)
+        return header.rows * header.dimensions
+    run = Run.open(path)
+    return sum(_numbers_of(run, index) for index in (run.done if restart is None else [restart]))
+
+
+def _numbers_of(run: Run, index: int) -> int:
+    header = run.latents_header(index)
+    return header.rows * header.dimensions
+
+
+def _read(selector: str, naming: Naming, *, streamed: bool) -> Unjoined:
+    path, restart = parse_selector(selector)
+    return (
+        _read_file(path, naming, streamed=streamed) if path.is_file() else _read_run(Run.open(path), restart, streamed=streamed)
+    )
+
+
+def _read_file(path: Path, naming: Naming, *, streamed: bool) -> Unjoined:
+    if streamed and (path.suffix.lower() != ".parquet" or naming != AS_IS):
+        raise BadData(
+            f"{shown(path)}: these latents exceed --memory, and only Parquet files with sample ids can be streamed; "
+            "'stabaudit import' it or raise that"
+        )
+    latents, facts = _with_facts(Stream.of_latents(path, read_header(path)) if streamed else read_latents(path, naming), {}, None)
+    n, d = _shape(latents)
+    grid = latents.metadata.grid
+    summary = RunSummary(
+        name=path.stem,
+        path=str(path),
+        family=None,
+        architecture=None,
+        dataset=None,
+        fingerprint=latents.metadata.fingerprint,
+        precision=None,
+        latent_dim=grid[2] if grid else d,
+        sources=None,
+        rows=n,
+        restarts=1,
+        trained=1,
+        lost=(),
+        grid=grid,
+    )
+    return Unjoined(summary, (), (latents,), None, (facts,))
+
+
+def _read_run(run: Run, restart: int | None, *, streamed: bool) -> Unjoined:
+    manifest, where = run.manifest, shown(run.folder)
+    chosen = tuple(run.done) if restart is None else (restart,)
+    if not chosen:
+        raise BadRun(f"{where}: none of its {len(manifest.restarts)} restarts is trained; run its train command again")
+    sources = _sources(run, streamed=streamed) if manifest.grid is None else None  # positions are not scored against sources
+    latents, facts = zip(*(_restart(run, index, streamed=streamed, whole=sources is not None) for index in chosen), strict=True)
+    n, d = _shape(latents[0])
+    config, labels = manifest.config, manifest.external or External()
+    summary = RunSummary(
+        name=manifest.name if restart is None else f"{manifest.name}#{restart}",
+        path=str(run.folder),
+        family=config.family.name if config else labels.family,
+        architecture=config.architecture.name if config else labels.architecture,
+        dataset=manifest.dataset.name,
+        fingerprint=manifest.dataset.fingerprint,
+        precision=config.precision if config else None,
+        latent_dim=manifest.grid[2] if manifest.grid else d,
+        sources=_count(sources),
+        rows=n,
+        restarts=len(chosen),
+        trained=len(manifest.restarts) if restart is None else 1,
+        lost=() if restart is not None else lost_restarts(run),
+        grid=manifest.grid,
+    )
+    priors = read_priors(run, chosen) if summary.latent_dim <= MOST_DIMENSIONS else ()
+    return Unjoined(summary, chosen, latents, sources, facts, priors)
+
+
+def _restart(run: Run, index: int, *, streamed: bool, whole: bool) -> tuple[Latents | Stream, Facts]:
+    latents = Stream.of_latents(run.latents_path(index), run.latents_header(index)) if streamed else run.latents(index)
+    return _with_facts(latents, run.restart(index).scores, run.divergence(index), whole=whole)
+
+
+def _with_facts(
+    latents: Latents | Stream, stored: Mapping[str, float], divergence: Mapping[str, Array] | None, *, whole: bool = False
+) -> tuple[Latents | Stream, Facts]:
+    """Latents without what no score of pairs asks for, unless `whole`; and what is known of their collapse."""
+    kl = None if divergence is None else divergence["kl"]
+    if isinstance(latents, Stream):
+        return latents, facts_of(None, stored, kl)
+    facts = facts_of(latents, stored, kl)
+    return (latents if whole else replace(latents, log_var=None, label=None)), facts
+
+
+def _shape(latents: Latents | Stream) -> tuple[int, int]:
+    return (latents.rows, latents.dimensions) if isinstance(latents, Stream) else (len(latents.mean), latents.mean.shape[1])
+
+
+def _sources(run: Run, *, streamed: bool) -> tuple[Array, Array] | Stream | None:
+    if streamed:
+        return None if run.evaluation_path is None else Stream.of_sources(run.evaluation_path)
+    evaluation = run.evaluation()
+    return None if evaluation is None or evaluation.sources is None else (evaluation.sample_id, evaluation.sources)
+
+
+def _count(sources: tuple[Array, Array] | Stream | None) -> int | None:
+    if sources is None:
+        return None
+    return sources.dimensions if isinstance(sources, Stream) else sources[1].shape[1]
+
+
+def read_run(run: Run, *, name: str, memory: int = DEFAULT_MEMORY) -> Group:
+    """All restarts of one run that are done, under the name given; streamed where they would take more than `memory` bytes.
+
+    Raises:
+        BadRun: where none is done.
+        BadData: a file that cannot be read, or different sample ids.
+    """
+    streamed = sum(_numbers_of(run, index) for index in run.done) * _BYTES_PER_NUMBER > memory
+    (group,) = join([_read_run(run, None, streamed=streamed).named(name)])
+    return group
+
+
+def lost_restarts(run: Run) -> tuple[str, ...]:
+    """What became of the restarts that are not done: "restart 3 diverged (loss is NaN at step 120)"."""
+    return tuple(
+        f"restart {restart.index} {'is not trained yet' if restart.state == 'pending' else restart.state}"
+        + (f" ({restart.detail})" if restart.detail else "")
+        for restart in run.manifest.restarts
+        if restart.state != "done"
+    )

@@ -1,0 +1,1 @@
+"""From rows to scores with floors and intervals."""

@@ -1,0 +1,158 @@
+"""Collapse of the restarts of a run (Wang et al. 2021, §4), beside their stability: dimensions that say nothing are trivially so.
+
+Active units and mutual information come from the latents; divergence, log-likelihood, clusters and the rank of the prior's matrix
+L were measured when the restart had been trained. A restart is one value, so intervals of means are Student's.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stabaudit.comparison.records import CollapseScore, DimensionRecord, limits
+from stabaudit.metrics.collapse import active, mutual_information
+from stabaudit.statistics import jackknife
+from stabaudit.store.run.latents import Latents
+
+Array = NDArray[Any]
+
+INFORMATION_ROWS = 2_000  # of the evaluation rows, for mutual information: it takes the square of as many densities
+_NAMED = 4  # dimensions or restarts that a warning names
+_STORED = {  # what a restart's record calls them
+    "kl": "evaluation_kl",
+    "log_likelihood": "log_likelihood",
+    "cluster_accuracy": "cluster_accuracy",
+    "cluster_nmi": "cluster_nmi",
+    "prior_rank": "prior_rank",
+}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of the collapse of one restart.
+
+    Args:
+        stored: scores of its record; empty for latents from elsewhere.
+        variance: of the posterior means over the evaluation rows, shape (d,); None where they were streamed.
+        divergence: KL of each dimension, shape (d,), or None.
+        information: mutual information in nats, or None.
+        rows: how many it was computed from.
+    """
+
+    stored: Mapping[str, float]
+    variance: Array | None
+    divergence: Array | None
+    information: float | None
+    rows: int
+
+
+def facts_of(latents: Latents | None, stored: Mapping[str, float], divergence: Array | None) -> Facts:
+    """Gather what is known of a restart; `latents` None for those that are streamed."""
+    if latents is None:
+        return Facts(stored, None, divergence, None, 0)
+    variance = latents.mean.astype(np.float64).var(axis=0)
+    if latents.log_var is None:
+        return Facts(stored, variance, divergence, None, 0)
+    chosen = np.argsort(latents.sample_id, kind="stable")[:: max(1, math.ceil(len(latents.mean) / INFORMATION_ROWS))]
+    rng = np.random.default_rng(0)
+    information = mutual_information(latents.mean[chosen], latents.log_var[chosen], rng=rng)
+    return Facts(stored, variance, divergence, information, len(chosen))
+
+
+def collapse_scores(run: str, facts: Sequence[Facts]) -> list[CollapseScore]:
+    """Means over the restarts of a run of what all of them have."""
+    found: dict[str, tuple[list[float], str]] = {}
+    for name, key in _STORED.items():
+        if all(key in restart.stored for restart in facts):
+            found[name] = [restart.stored[key] for restart in facts], _note(name, facts)
+    variances = [restart.variance for restart in facts if restart.variance is not None]
+    if len(variances) == len(facts):
+        found["active_units"] = [float(active(v).mean()) for v in variances], f"of {len(variances[0])}"
+    information = [restart.information for restart in facts if restart.information is not None]
+    if len(information) == len(facts):
+        found["mutual_information"] = information, f"at most log n = {math.log(facts[0].rows):.2f}"
+    return [_score(run, name, *found[name]) for name in ORDER if name in found]
+
+
+ORDER = (
+    "active_units",
+    "kl",
+    "mutual_information",
+    "log_likelihood",
+    "cluster_accuracy",
+    "cluster_nmi",
+    "prior_rank",
+)
+
+
+def _score(run: str, name: str, values: Sequence[float], note: str) -> CollapseScore:
+    estimate = jackknife.over_restarts(np.array(values))
+    low, high = limits(estimate)
+    return CollapseScore(run, name, estimate.mean, estimate.sd, low, high, len(values), note)
+
+
+def _note(name: str, facts: Sequence[Facts]) -> str:
+    stored = facts[0].stored
+    if name == "log_likelihood":
+        samples, rows = int(stored["log_likelihood_samples"]), int(stored["log_likelihood_rows"])
+        return f"exact, {rows} rows" if samples == 0 else f"K = {samples}, {rows} rows"
+    if name == "prior_rank":
+        conditions = [restart.stored["prior_condition"] for restart in facts]
+        return f"of {int(stored['prior_full_rank'])}, condition {min(conditions):.3g} to {max(conditions):.3g}"
+    return f"of {int(stored['clusters'])}" if "cluster" in name else ""
+
+
+def dimension_records(run: str, labels: Sequence[str], facts: Sequence[Facts]) -> list[DimensionRecord]:
+    """Variance and divergence of every dimension of every restart, which are called by their labels."""
+    return [
+        DimensionRecord(
+            run=run,
+            restart=label,
+            dimension=k,
+            variance=float(variance),
+            active=bool(active(variance)),
+            kl=None if restart.divergence is None else float(restart.divergence[k]),
+        )
+        for label, restart in zip(labels, facts, strict=True)
+        if restart.variance is not None
+        for k, variance in enumerate(restart.variance)
+    ]
+
+
+def collapse_warnings(run: str, labels: Sequence[str], facts: Sequence[Facts]) -> list[str]:
+    """Dimensions that are inactive, clusters that are dead, priors that cannot identify anything."""
+    found = []
+    called = list(zip(labels, facts, strict=True))
+    inactive = {
+        label: np.flatnonzero(~active(restart.variance)).tolist() for label, restart in called if restart.variance is not None
+    }
+    named = [
+        f"{label} {_some(f'z{k}' for k in dimensions)} ({len(dimensions)})"
+        for label, dimensions in inactive.items()
+        if dimensions
+    ]
+    if named:
+        found.append(f"{run}: inactive dimensions, which say nothing of x and match like noise, yet count: {_some(named, '; ')}")
+    dead = [
+        f"{label} {int(restart.stored['dead_clusters'])} of {int(restart.stored['clusters'])}"
+        for label, restart in called
+        if restart.stored.get("dead_clusters")
+    ]
+    if dead:
+        found.append(f"{run}: dead clusters, which no evaluation row belongs to: {_some(dead)}")
+    short = [
+        f"{label} {int(restart.stored['prior_rank'])} of {int(restart.stored['prior_full_rank'])}"
+        for label, restart in called
+        if restart.stored.get("prior_rank", 0) < restart.stored.get("prior_full_rank", 0)
+    ]
+    if short:
+        found.append(f"{run}: the rank of the prior's matrix L is too small for identifiability: {_some(short)}")
+    return found
+
+
+def _some(items: Iterable[str], between: str = ", ") -> str:
+    every = list(items)
+    return between.join(every[:_NAMED]) + (f" and {len(every) - _NAMED} more" if len(every) > _NAMED else "")

@@ -1,0 +1,278 @@
+"""Scores of pairs → their mean, interval and floors, within a group of restarts and between two groups."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stabaudit.comparison.records import Curve, Difference, Sample, Score, above_floor, limits
+from stabaudit.comparison.views.pair_values import PairTable
+from stabaudit.metrics.pair_scores import PairScores, ScoreName
+from stabaudit.statistics import jackknife
+from stabaudit.statistics.jackknife import Estimate
+from stabaudit.statistics.permutation import permutation_p
+
+FloatArray = NDArray[np.float64]
+
+FLOOR_PAIRS = 200  # pairs within a run, or between two, over which the independence floor is averaged; its error is then small
+
+
+@dataclass(frozen=True)
+class Member:
+    """A group as the pairs see it: its name, the positions of its latents among all that were scored, and their seeds."""
+
+    run: str
+    positions: tuple[int, ...]
+    seeds: tuple[int | None, ...]
+
+
+def independent(a: Member, b: Member) -> list[tuple[int, int]]:
+    """Pairs of a restart of `a` and one of `b` that were trained from different seeds, or all of them where no two were.
+
+    Restarts of one seed start from the same random numbers, whatever they are trained to be, and are more alike for it.
+
+    >>> independent(Member("a", (0, 1), (0, 1)), Member("b", (2, 3), (0, 1)))
+    [(0, 3), (1, 2)]
+    """
+    every = [
+        ((i, j), seed is None or seed != other)
+        for i, seed in zip(a.positions, a.seeds, strict=True)
+        for j, other in zip(b.positions, b.seeds, strict=True)
+    ]
+    return [pair for pair, apart in every if apart] or [pair for pair, _ in every]
+
+
+def floor_pairs(members: Sequence[Member]) -> list[tuple[int, int]]:
+    """Pairs to draw the independence floor for: within each group and between each two all of them, or some 200.
+
+    Those some are spread evenly: every restart with its next, its next but one, and so on, in a circle.
+
+    >>> floor_pairs([Member("a", (0, 1, 2), (0, 1, 2)), Member("b", (3,), (None,))])
+    [(0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3)]
+    """
+    chosen: list[tuple[int, int]] = []
+    for a, b in (*((member, member) for member in members), *combinations(members, 2)):
+        steps = range(1, len(a.positions)) if a is b else range(max(len(a.positions), len(b.positions)))
+        found: set[tuple[int, int]] = set()
+        for step in steps:
+            if len(found) >= FLOOR_PAIRS:
+                break
+            found |= _circle(a.positions, b.positions, step)
+        chosen += sorted(found)
+    return chosen
+
+
+def _circle(a: Sequence[int], b: Sequence[int], step: int) -> set[tuple[int, int]]:
+    """Every position of the longer with the one `step` places on in the other, in ascending order within a pair."""
+    longest = max(len(a), len(b))
+    pairs = ((a[i % len(a)], b[(i + step) % len(b)]) for i in range(longest))
+    return {(min(pair), max(pair)) for pair in pairs}
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """All pairs that were scored.
+
+    Args:
+        scored: by positions (a, b), a < b.
+        dead: constant dimensions of each latents, by name.
+    """
+
+    scored: dict[tuple[int, int], PairScores]
+    dead: Sequence[tuple[str, ...]]
+
+    @property
+    def names(self) -> list[ScoreName]:
+        """Scores within a run: affine R² stands for both ways."""
+        return [name for name in next(iter(self.scored.values())).values if name.metric != "affine_r2_reverse"]
+
+    def within(self, member: Member) -> list[Score]:
+        """Mean over the pairs of one run; none for a single restart."""
+        if len(member.positions) < 2:
+            return []
+        chosen = [self.scored[pair] for pair in combinations(member.positions, 2)]
+        return [
+            as_score(
+                (member.run, member.run),
+                name,
+                jackknife.within(self._matrix(name, member.positions)),
+                restarts=len(member.positions),
+                floors=Floors.of(chosen, _both_ways(name)),
+                dead=self.dead_of(member),
+            )
+            for name in self.names
+        ]
+
+    def between(self, a: Member, b: Member) -> list[Score]:
+        """Mean over the pairs of a restart of `a` and one of `b` of different seeds."""
+        chosen = [self.scored[pair] for pair in independent(a, b)]
+        return [
+            as_score(
+                (a.run, b.run),
+                name,
+                jackknife.between(self._rectangle(name, a, b)),
+                restarts=len(a.positions) + len(b.positions),
+                floors=Floors.of(chosen, [name]),
+                dead=self.dead_of(a, b),
+            )
+            for name in chosen[0].values
+        ]
+
+    def differences(self, a: Member, b: Member, *, rng: np.random.Generator) -> list[Difference]:
+        """Out-of-sample scores within `a` minus those within `b`; both need two restarts or more."""
+        return [self._difference(name, a, b, rng) for name in self.names if name.sample == "out"]
+
+    def _difference(self, name: ScoreName, a: Member, b: Member, rng: np.random.Generator) -> Difference:
+        means = [jackknife.within(self._matrix(name, member.positions)) for member in (a, b)]
+        estimate = jackknife.difference(*means)
+        low, high = limits(estimate)
+        as_many = len(a.positions) == len(b.positions)
+        return Difference(
+            run_a=a.run,
+            run_b=b.run,
+            metric=name.metric,
+            k=name.k,
+            sample=name.sample,
+            difference=estimate.mean,
+            ci_low=low,
+            ci_high=high,
+            p_welch=jackknife.two_sided_p(estimate),
+            p_permutation=permutation_p(self._matrix(name, a.positions + b.positions), rng=rng) if as_many else None,
+        )
+
+    def curves(self, a: Member, b: Member) -> list[Curve]:
+        """Cumulative MCC curves, strong and weak, in- and out-of-sample, over the pairs within a run (a is b) or between two."""
+        chosen = list(combinations(a.positions, 2)) if a is b else independent(a, b)
+        pairs = [self.scored[pair] for pair in chosen]
+        cells = [(a.positions.index(i), b.positions.index(j)) for i, j in chosen]
+        samples: tuple[Sample, ...] = ("in", "out")
+        found = [_curve(a, b, "strong_mcc", sample, cells, [pair.curve(sample) for pair in pairs]) for sample in samples]
+        if all(len(pair.canonical_out) for pair in pairs):
+            found += [_curve(a, b, "weak_mcc", sample, cells, [pair.weak_curve(sample) for pair in pairs]) for sample in samples]
+        return found
+
+    def tables(self, a: Member, b: Member, labels: Sequence[str]) -> list[PairTable]:
+        """Every out-of-sample score within a run (a is b) or between two, pair by pair; `labels` name all latents."""
+        names = self.names if a is b else list(next(iter(self.scored.values())).values)
+        return [
+            PairTable(
+                run_a=a.run,
+                run_b=b.run,
+                metric=name.metric,
+                k=name.k,
+                restarts_a=tuple(labels[position] for position in a.positions),
+                restarts_b=tuple(labels[position] for position in b.positions),
+                values=_no_diagonal(self._matrix(name, a.positions)) if a is b else self._rectangle(name, a, b),
+            )
+            for name in names
+            if name.sample == "out"
+        ]
+
+    def _rectangle(self, name: ScoreName, a: Member, b: Member) -> FloatArray:
+        """Scores between two groups, shape (N_a, N_b), NaN for pairs of one seed."""
+        values = np.full((len(a.positions), len(b.positions)), np.nan)
+        for i, j in independent(a, b):
+            values[a.positions.index(i), b.positions.index(j)] = self.scored[i, j].values[name]
+        return values
+
+    def _matrix(self, name: ScoreName, positions: Sequence[int]) -> FloatArray:
+        """Symmetric scores, shape (N, N); affine R² is the mean of both ways."""
+        matrix = np.zeros((len(positions), len(positions)))
+        for i, j in combinations(range(len(positions)), 2):
+            values = self.scored[positions[i], positions[j]].values
+            matrix[i, j] = matrix[j, i] = np.mean([values[way] for way in _both_ways(name)])
+        return matrix
+
+    def dead_of(self, *members: Member) -> tuple[str, ...]:
+        """Constant dimensions of the restarts of some groups, by name."""
+        return tuple(dead for member in members for position in member.positions for dead in self.dead[position])
+
+
+def _curve(  # noqa: PLR0917 -- of what, then what from
+    a: Member,
+    b: Member,
+    metric: Literal["strong_mcc", "weak_mcc"],
+    sample: Sample,
+    cells: list[tuple[int, int]],
+    of_pairs: list[FloatArray],
+) -> Curve:
+    """The mean of the curves of pairs, which lie in the given cells of a table of restarts, with a band at each position."""
+    length = min(map(len, of_pairs))  # ranks can differ
+    curves = np.array([curve[:length] for curve in of_pairs])
+    rows, columns = np.array(cells).T
+    estimates = []
+    for values in curves.T:
+        table = np.full((len(a.positions), len(b.positions)), np.nan)
+        table[rows, columns] = values
+        if a is b:
+            table[columns, rows] = values
+        estimates.append(jackknife.within(table) if a is b else jackknife.between(table))
+    intervals = [found for estimate in estimates if (found := estimate.interval()) is not None]
+    low, high = zip(*intervals, strict=True) if intervals else ((), ())
+    sd = tuple(estimate.sd for estimate in estimates if estimate.sd is not None)
+    return Curve(a.run, b.run, metric, sample, tuple(curves.mean(axis=0).tolist()), sd, low, high)
+
+
+def _no_diagonal(matrix: FloatArray) -> FloatArray:
+    return np.where(np.eye(len(matrix), dtype=bool), np.nan, matrix)
+
+
+def _both_ways(name: ScoreName) -> list[ScoreName]:
+    return [name, name._replace(metric="affine_r2_reverse")] if name.metric == "affine_r2" else [name]
+
+
+@dataclass(frozen=True)
+class Floors:
+    """Draws of the mean over pairs by chance, shape (K,); None where a floor does not apply or was not drawn."""
+
+    independence: FloatArray | None
+    rotation: FloatArray | None
+
+    @classmethod
+    def of(cls, pairs: Iterable[PairScores], names: Sequence[ScoreName]) -> "Floors":
+        """Average each draw over the pairs (and over several names)."""
+        chosen = list(pairs)
+
+        def mean_of(draws: Callable[[PairScores], dict[ScoreName, FloatArray]]) -> FloatArray | None:
+            found = [draws(pair)[name] for pair in chosen for name in names if name in draws(pair)]
+            if not found or not len(found[0]):
+                return None
+            mean: FloatArray = np.mean(found, axis=0)
+            return mean
+
+        return cls(mean_of(lambda pair: pair.independence), mean_of(lambda pair: pair.rotation))
+
+
+def as_score(
+    runs: tuple[str, str], name: ScoreName, estimate: Estimate, *, restarts: int, floors: Floors, dead: tuple[str, ...]
+) -> Score:
+    """Put a mean, its interval and its floors into one record."""
+    low, high = limits(estimate)
+    independence = None if floors.independence is None else float(floors.independence.mean())
+    rotation = None if floors.rotation is None else float(floors.rotation.mean())
+    p_rotation = None
+    if floors.rotation is not None:
+        p_rotation = (1 + int((floors.rotation >= estimate.mean).sum())) / (1 + len(floors.rotation))
+    return Score(
+        run_a=runs[0],
+        run_b=runs[1],
+        relation="within" if runs[0] == runs[1] else "between",
+        metric=name.metric,
+        k=name.k,
+        sample=name.sample,
+        mean=estimate.mean,
+        sd=estimate.sd,
+        ci_low=low,
+        ci_high=high,
+        pairs=estimate.count,
+        restarts=restarts,
+        independence_floor=independence,
+        rotation_floor=rotation,
+        adjusted=above_floor(estimate.mean, independence),
+        axis_alignment=above_floor(estimate.mean, rotation),
+        p_rotation=p_rotation,
+        dead_dimensions=dead,
+    )

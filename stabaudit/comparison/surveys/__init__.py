@@ -1,0 +1,1 @@
+"""Many runs, families and reported numbers."""

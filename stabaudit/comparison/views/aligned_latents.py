@@ -1,0 +1,136 @@
+"""Two dimensions of every restart of a run, side by side, aligned to one reference (Kivva et al. 2022, Fig. 2).
+
+The alignment is estimated on *fit*; the rows shown are of *score*. The reference is the true sources where the run has them and
+as many dimensions (Khemakhem et al. 2020, Fig. 1), otherwise the first restart.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stabaudit.comparison.reading.join_rows import rows_of
+from stabaudit.errors import BadRun, UsageError
+from stabaudit.metrics.affine import affine_map
+from stabaudit.metrics.halves import Halves
+from stabaudit.metrics.mcc import strong
+from stabaudit.metrics.split import split_halves
+from stabaudit.store.files.atomic import shown
+from stabaudit.store.run.find import parse_selector
+from stabaudit.store.run.latents import Latents, read_latents
+from stabaudit.store.run.run_folder import Run
+
+Array = NDArray[Any]
+Align = Literal["none", "permutation", "affine"]
+
+SHOWN_ROWS = 1500  # of *score*, evenly over the sorted ids
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Two dimensions of one restart.
+
+    Args:
+        name: "vade#3", or "true sources".
+        points: shape (rows, 2), aligned.
+        r2: of the alignment on *score*, over all dimensions, in (−∞, 1]; None for the reference and without an alignment.
+    """
+
+    name: str
+    points: Array
+    r2: float | None
+
+
+@dataclass(frozen=True)
+class Planes:
+    """Every restart of a run, or of a file.
+
+    Args:
+        run: its name.
+        align: how the others were aligned.
+        reference: what to: "true sources" or the first restart.
+        dimensions: which two are shown, numbers of the reference's.
+        planes: the reference first.
+        label: class of each row that is shown, shape (rows,), or None.
+    """
+
+    run: str
+    align: Align
+    reference: str
+    dimensions: tuple[int, int]
+    planes: tuple[Plane, ...]
+    label: Array | None
+
+
+def read_planes(selector: str, align: Align = "affine", dimensions: tuple[int, int] = (0, 1)) -> Planes:
+    """Read a run, one restart of it or a file of latents, and align its restarts.
+
+    Raises:
+        UsageError: two dimensions that the latents have not, or twice the same.
+        BadRun: no run, or none of its restarts trained.
+        BadData: a damaged file, or restarts of different rows.
+    """
+    path, restart = parse_selector(selector)
+    if path.is_file():
+        latents = read_latents(path)
+        return _planes(path.stem, {path.stem: latents}, None, align, dimensions)
+    run = Run.open(path)
+    chosen = run.done if restart is None else [restart]
+    name = run.manifest.name
+    found = {f"{name}#{index}": run.latents(index) for index in chosen}
+    if not found:
+        raise BadRun(f"{shown(path)}: none of its restarts is trained; run its train command again")
+    evaluation = run.evaluation()
+    sources = None
+    if evaluation is not None and evaluation.sources is not None:
+        first = next(iter(found.values()))
+        ids, there = np.sort(first.sample_id), f"{name}: its evaluation rows"
+        sources = evaluation.sources[rows_of(ids, name, evaluation.sample_id, there)]
+    return _planes(name, found, sources, align, dimensions)
+
+
+def _planes(name: str, found: dict[str, Latents], sources: Array | None, align: Align, dimensions: tuple[int, int]) -> Planes:
+    """Align what was read; the true sources in ascending order of ids."""
+    first_name, first = next(iter(found.items()))
+    ids = np.sort(first.sample_id)
+    label = None if first.label is None else first.label[np.argsort(first.sample_id, kind="stable")]
+    d = first.mean.shape[1]
+    if len(set(dimensions)) < 2 or not all(0 <= k < d for k in dimensions):
+        raise UsageError(f"{name} has dimensions 0 to {d - 1}; --dims wants two of them, such as 0,1")
+    rows = {called: z.mean[rows_of(ids, first_name, z.sample_id, called)] for called, z in found.items()}
+    target_name, target = first_name, rows[first_name]
+    if sources is not None and sources.shape[1] == d:
+        target_name, target = "true sources", sources
+    fit = split_halves(ids)
+    on_score = np.flatnonzero(~fit)
+    seen = on_score[np.unique(np.linspace(0, len(on_score) - 1, SHOWN_ROWS).astype(int))]
+    planes = [Plane(target_name, target[np.ix_(seen, dimensions)], None)]
+    for called, z in rows.items():
+        if called != target_name:
+            moved = _aligned(z, target, fit, align)
+            r2 = None if align == "none" else _r2(moved[~fit], target[~fit])
+            planes.append(Plane(called, moved[np.ix_(seen, dimensions)], r2))
+    return Planes(name, align, target_name, dimensions, tuple(planes), None if label is None else label[seen])
+
+
+def _aligned(z: Array, target: Array, fit: Array, align: Align) -> Array:
+    """All rows of z moved onto the target, as far as the alignment can, by what *fit* says."""
+    if align == "none":
+        return z
+    if align == "affine":
+        matrix, offset = affine_map(z, target, fit)
+        moved: Array = z @ matrix + offset
+        return moved
+    halves = Halves.of_rows([z, target], fit)
+    a, b = halves.marginals
+    moved = np.empty_like(target, dtype=float)
+    for k, other in strong(halves.cross(0, 1), a.variance_on_score, b.variance_on_score).matching.tolist():
+        matrix, offset = affine_map(z[:, [k]], target[:, [other]], fit)
+        moved[:, other] = (z[:, [k]] @ matrix + offset)[:, 0]
+    return moved
+
+
+def _r2(moved: Array, target: Array) -> float:
+    spread = ((target - target.mean(axis=0)) ** 2).sum()
+    return float(1 - ((target - moved) ** 2).sum() / spread) if spread > 0 else 0.0

@@ -1,0 +1,125 @@
+"""`.parquet` and `.csv` files: one row a sample, one named column a dimension."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from stabaudit.data.dataset import Array
+from stabaudit.data.formats.arrays import to_float32
+from stabaudit.errors import BadData
+from stabaudit.registry import unknown
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Columns that are not x, by name: the auxiliary variable, the class and the name of a row."""
+
+    u: tuple[str, ...] = ()
+    label: str | None = None
+    sample_id: str | None = None
+
+    def named(self) -> set[str]:
+        """All of them."""
+        return {*self.u, *filter(None, [self.label, self.sample_id])}
+
+
+def read_table(path: Path, columns: Columns) -> dict[str, Array]:
+    """Read x and whatever `columns` names: arrays "x", "u", "labels", "sample_id".
+
+    A single column of u keeps its type, so that integers and text are recognised as categories; several become numbers.
+
+    Raises:
+        BadData: not a table, no rows, missing or non-numeric values (which column), columns of one name.
+        UsageError: a named column that the file lacks.
+    """
+    table, index = _open(path)
+    names = table.column_names
+    if len(set(names)) < len(names):
+        raise BadData(
+            f"{path}: columns must have different names, but {sorted({n for n in names if names.count(n) > 1})} are repeated"
+        )
+    if table.num_rows == 0:
+        raise BadData(f"{path}: no rows")
+    for name in sorted(columns.named()):
+        if name not in names:
+            raise unknown(f"column of {path}", name, names)
+    features = [name for name in names if name not in columns.named() | index]
+    if not features:
+        raise BadData(f"{path}: no columns are left for x")
+    arrays = {"x": _numbers(table, features, path)}
+    if columns.u:
+        arrays["u"] = _values(table, columns.u[0], path) if len(columns.u) == 1 else _numbers(table, list(columns.u), path)
+    if columns.label:
+        arrays["labels"] = _values(table, columns.label, path)
+    if columns.sample_id:
+        arrays["sample_id"] = _values(table, columns.sample_id, path)
+    return arrays
+
+
+def _open(path: Path) -> tuple[pa.Table, set[str]]:
+    """Return the table and the names of columns that pandas wrote as its index, which are no features."""
+    kind = path.suffix.lower()[1:]
+    try:
+        # Not parquet.read_table: it takes values from folder names like "year=2020".
+        table = pa.csv.read_csv(path) if kind == "csv" else pa.parquet.ParquetFile(path, page_checksum_verification=True).read()
+        table.validate(full=True)
+        names, pandas = table.column_names, table.schema.pandas_metadata or {}
+    except (pa.ArrowException, OSError, ValueError) as error:  # ValueError: damaged names or metadata
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise BadData(f"{path} cannot be read as {kind}: {reason}") from error
+    if kind == "csv" and all(_is_number(name) for name in names):
+        raise BadData(f"{path}: the first line must name the columns, but it holds numbers")
+    index = {name for name in pandas.get("index_columns", []) if isinstance(name, str)}
+    return table, index | (_nameless(table, path) if kind == "csv" else set())
+
+
+def _nameless(table: pa.Table, path: Path) -> set[str]:
+    """The first column of a CSV file that has no name and counts the rows, as pandas writes its index.
+
+    Raises:
+        BadData: another column without a name: nobody can say whether it is a feature.
+    """
+    if "" not in table.column_names:
+        return set()
+    first = table[0]
+    counts = pa.types.is_integer(first.type) and first.to_pylist() == list(range(len(first)))
+    if table.column_names.index("") > 0 or not counts:
+        raise BadData(f"{path}: column {table.column_names.index('') + 1} has no name; name it, or write the file without it")
+    return {""}
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _numbers(table: pa.Table, names: list[str], path: Path) -> Array:
+    values = {name: _values(table, name, path) for name in names}
+    text = [name for name, column in values.items() if column.dtype.kind == "U"]
+    if text:
+        raise BadData(
+            f"{path}: not numeric: {', '.join(map(repr, text))}; remove these columns, or name them with u_columns, label_column "
+            "or id_column"
+        )
+    return np.column_stack([to_float32(column, f"{path}: column {name!r}") for name, column in values.items()])
+
+
+def _values(table: pa.Table, name: str, path: Path) -> Array:
+    column = table[name]
+    if column.null_count:
+        raise BadData(f"{path}: column {name!r} holds {column.null_count} missing values")
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return np.array(column.to_pylist(), dtype=np.str_)
+    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_boolean(column.type):
+        values: Array = column.to_numpy()
+        return values
+    raise BadData(f"{path}: column {name!r} is of type {column.type}, expected numbers or text")

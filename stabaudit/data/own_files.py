@@ -1,0 +1,157 @@
+"""The user's own data: a `.npz`, `.npy`, `.parquet` or `.csv` file.
+
+- `.npz`: arrays `x` (n, …), and if wanted `u`, `labels`, `sources`, `sample_id`; rows to evaluate on as `evaluation_x`,
+  `evaluation_u` and so on.
+- `.npy`: x alone.
+- `.parquet`, `.csv`: every column is a dimension of x, but for those named as u, label or id.
+
+A u of one column of integers or text is a category and becomes one-hot; otherwise its numbers are used as they are. Without
+sample ids, rows are numbered from 0, evaluation rows after training rows.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from stabaudit.config import NonNegative
+from stabaudit.data.dataset import Array, Dataset, Split, require_finite
+from stabaudit.data.formats.arrays import NUMBERS, check_ids, encode_auxiliary, encode_labels, to_rows
+from stabaudit.data.formats.tables import Columns, read_table
+from stabaudit.data.splitting import hold_out, take
+from stabaudit.errors import BadData, UsageError
+from stabaudit.registry import unknown
+from stabaudit.store.files.numpy_files import load_npy, load_npz
+
+SUFFIXES = (".npz", ".npy", ".parquet", ".csv")
+FIELDS = ("x", "u", "labels", "sources", "sample_id")
+EVALUATION = "evaluation_"
+
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+
+def load(
+    path: Path,
+    *,
+    holdout: Fraction = 0.2,
+    split_seed: NonNegative = 0,
+    likelihood: Literal["auto", "bernoulli", "gaussian"] = "auto",
+    u_columns: tuple[str, ...] = (),
+    label_column: str | None = None,
+    id_column: str | None = None,
+) -> Dataset:
+    """Load a file.
+
+    Args:
+        path: the file; its ending says what it is.
+        holdout: fraction of the rows, drawn at random, to evaluate on; 0 evaluates on the training rows. Not used where a `.npz`
+            file brings its own evaluation rows.
+        split_seed: decides which rows are held out.
+        likelihood: "auto" is bernoulli where all of x lies in [0, 1], gaussian elsewhere.
+        u_columns: columns of the auxiliary variable (`.parquet`, `.csv`).
+        label_column: column of classes (`.parquet`, `.csv`).
+        id_column: column of unique sample ids (`.parquet`, `.csv`).
+
+    Raises:
+        BadData: a missing, damaged or foreign file, or arrays that do not fit together.
+        UsageError: columns that the file lacks.
+    """
+    arrays = _read(path, Columns(tuple(u_columns), label_column, id_column))
+    rows, training = assemble(arrays, str(path))
+    if training < len(rows):
+        train, evaluation = take(rows, np.arange(training)), take(rows, np.arange(training, len(rows)))
+    elif holdout == 0:
+        train = evaluation = rows
+    else:
+        remaining, held_out = hold_out(np.zeros(len(rows)), holdout, seed=split_seed)
+        if not (len(remaining) and len(held_out)):
+            raise BadData(
+                f"{path}: {len(rows)} rows are too few to hold out {holdout:.0%} of them; set holdout=0 to hold out none"
+            )
+        train, evaluation = take(rows, remaining), take(rows, held_out)
+    return Dataset(str(path), train, evaluation, _likelihood(rows, likelihood, str(path)))
+
+
+def _read(path: Path, columns: Columns) -> dict[str, Array]:
+    suffix = path.suffix.lower()
+    if not path.exists():
+        raise BadData(f"{path}: no such file")
+    if suffix not in SUFFIXES or not path.is_file():
+        raise BadData(f"{path}: expected a {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file")
+    try:
+        if suffix in {".parquet", ".csv"}:
+            return read_table(path, columns)
+        if columns.named():
+            raise UsageError(f"{path}: u_columns, label_column and id_column are for .parquet and .csv files")
+        return {"x": load_npy(path)} if suffix == ".npy" else load_npz(path)
+    except OSError as error:
+        raise BadData(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def assemble(arrays: Mapping[str, Array], where: str) -> tuple[Split, int]:
+    """Put raw arrays together.
+
+    Training and evaluation rows go through one encoding, so that a category has the same code in both.
+
+    Args:
+        arrays: by name: those in `FIELDS`, and the same with "evaluation_" before.
+        where: the file, for messages.
+
+    Returns:
+        All rows, training rows first, and the number of training rows.
+
+    Raises:
+        BadData: unknown or missing names, lengths or shapes that differ, NaN or infinity, repeated ids.
+    """
+    names = (*FIELDS, *(EVALUATION + field for field in FIELDS))
+    for name in arrays:
+        if name not in names:
+            raise BadData(f"{where}: {unknown('array', name, names)}")
+    if "x" not in arrays:
+        raise BadData(f"{where}: no array 'x'")
+    evaluated = any(name.startswith(EVALUATION) for name in arrays)
+    parts = ("", EVALUATION) if evaluated else ("",)
+    columns: dict[str, Array] = {}
+    for field in FIELDS:
+        present = [part + field in arrays for part in parts]
+        if any(present) and not all(present):
+            raise BadData(f"{where}: {field!r} and '{EVALUATION}{field}' must both be there, or neither")
+        if all(present):
+            columns[field] = _join([(part, arrays[part + field], arrays[part + "x"]) for part in parts], field, where)
+    x = to_rows(columns["x"], f"{where}: x")
+    rows = Split(
+        x=x,
+        sample_id=check_ids(columns.get("sample_id", np.arange(len(x))), f"{where}: sample_id"),
+        u=encode_auxiliary(columns["u"], f"{where}: u") if "u" in columns else None,
+        labels=encode_labels(columns["labels"], f"{where}: labels") if "labels" in columns else None,
+        sources=to_rows(columns["sources"], f"{where}: sources") if "sources" in columns else None,
+    )
+    rows.validate(where)
+    return rows, len(arrays["x"])
+
+
+def _join(parts: list[tuple[str, Array, Array]], field: str, where: str) -> Array:
+    """One field of training and evaluation rows, one below the other; each part must have as many rows as its x."""
+    first = parts[0][1]
+    for part, array, x in parts:
+        if array.dtype.kind not in NUMBERS + "U" or (array.dtype.kind == "U") != (first.dtype.kind == "U"):
+            raise BadData(f"{where}: {part}{field} holds {array.dtype}, expected numbers or text, and the same in both splits")
+        if len(array) != len(x):
+            raise BadData(f"{where}: {part}{field} has {len(array)} rows, {part}x has {len(x)}")
+        if array.shape[1:] != first.shape[1:]:
+            raise BadData(f"{where}: rows of {part}{field} have shape {array.shape[1:]}, those of {field} {first.shape[1:]}")
+        if len(array) == 0:
+            raise BadData(f"{where}: {part}{field} has no rows")
+        if array.dtype.kind == "f":
+            require_finite(array, f"{where}: {part}{field}")
+    return np.concatenate([array for _, array, _ in parts])
+
+
+def _likelihood(rows: Split, wanted: str, where: str) -> Literal["bernoulli", "gaussian"]:
+    low, high = float(rows.x.min()), float(rows.x.max())
+    within = low >= 0 and high <= 1
+    if wanted == "bernoulli" and not within:
+        raise BadData(f"{where}: x lies in [{low:g}, {high:g}], but the Bernoulli likelihood needs [0, 1]")
+    return "bernoulli" if within and wanted != "gaussian" else "gaussian"

@@ -1,0 +1,126 @@
+"""The data folder: where a dataset's published files are found, or downloaded to.
+
+A dataset's files lie in a subfolder that has its name, or directly in the data folder; `.gz` or plain, and an archive may be
+unpacked. Downloads are checked against pinned SHA-256 before they get their name.
+"""
+
+import hashlib
+import os
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from pathlib import Path
+from typing import Self
+
+from stabaudit.errors import BadData
+from stabaudit.store.files.binary import CHUNK
+
+ENVIRONMENT_VARIABLE = "STABAUDIT_DATA"
+TIMEOUT = 60  # seconds without an answer
+
+
+@dataclass(frozen=True)
+class Published:
+    """Files as their publisher offers them.
+
+    Args:
+        name: the dataset.
+        url: the address that a file name is appended to.
+        sha256: file name to the SHA-256 of the file.
+        unpacked: name of an archive to the folder it unpacks to, which does as well.
+        pickled: names of editions in Python pickles, which are never opened.
+    """
+
+    name: str
+    url: str
+    sha256: Mapping[str, str]
+    unpacked: Mapping[str, str] = field(default_factory=dict)
+    pickled: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DataFolder:
+    """A folder that holds datasets.
+
+    Args:
+        path: the folder.
+        download: whether missing files are downloaded.
+    """
+
+    path: Path
+    download: bool = False
+
+    @classmethod
+    def locate(cls, data_dir: Path | None, *, download: bool) -> Self:
+        """Choose the folder: the one given, else that of the environment variable STABAUDIT_DATA, else ./data."""
+        return cls(data_dir or Path(os.environ.get(ENVIRONMENT_VARIABLE) or "data"), download)
+
+    def find(self, published: Published) -> dict[str, Path]:
+        """Where each file of a dataset is, by its published name. All are taken from one folder.
+
+        Raises:
+            BadData: files are missing and not to be downloaded, or a download fails.
+        """
+        folders = [self.path / published.name, self.path]
+        places = {folder: {name: _present(folder, name, published) for name in published.sha256} for folder in folders}
+        folder = next((folder for folder in folders if any(places[folder].values())), folders[0])
+        found = places[folder]
+        missing = [name for name, path in found.items() if path is None]
+        if missing and not self.download:
+            where = f"say where they are with --data-dir or {ENVIRONMENT_VARIABLE}"
+            remedy = f"get them with --download or from {published.url}, or {where}"
+            for pickled in (place / name for place in folders for name in published.pickled):
+                if pickled.exists():
+                    raise BadData(
+                        f"dataset {published.name}: {pickled} holds Python pickles, which can run any program and are never "
+                        f"opened; it needs {', '.join(missing)}: {remedy}"
+                    )
+            looked = folder if len(missing) < len(found) else f"{folders[0]} or {folders[1]}"
+            raise BadData(f"dataset {published.name}: no {_described(missing, published)} in {looked}; {remedy}")
+        return {name: path or fetch(published, name, folder) for name, path in found.items()}
+
+
+def _present(folder: Path, name: str, published: Published) -> Path | None:
+    candidates = [folder / name, folder / name.removesuffix(".gz")]
+    found = next((path for path in candidates if path.is_file()), None)
+    if found is None and name in published.unpacked and (folder / published.unpacked[name]).is_dir():
+        return folder / published.unpacked[name]
+    return found
+
+
+def _described(missing: list[str], published: Published) -> str:
+    """The missing names, and what would do in their place."""
+    also = ["without .gz"] if any(name.endswith(".gz") for name in missing) else []
+    also += [f"unpacked as {published.unpacked[name]}" for name in missing if name in published.unpacked]
+    return ", ".join(missing) + (f" (or {', or '.join(also)})" if also else "")
+
+
+def fetch(published: Published, name: str, folder: Path) -> Path:
+    """Download one file into `folder`, verify it, and only then give it its name.
+
+    Raises:
+        BadData: no connection, no such file, a full disk, or other content than expected. Nothing is kept then.
+    """
+    target, url = folder / name, published.url + name
+    part = folder / f".{name}.{os.getpid()}.part"
+    digest = hashlib.sha256()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadData(f"{folder} cannot be made ({error.strerror}); choose another folder with --data-dir") from error
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT) as response, part.open("wb") as file:  # noqa: S310 -- pinned addresses
+            while chunk := response.read(CHUNK):
+                digest.update(chunk)
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        if digest.hexdigest() != published.sha256[name]:
+            raise BadData(f"{url}: SHA-256 is {digest.hexdigest()}, expected {published.sha256[name]}; nothing was kept")
+        part.replace(target)
+    except (OSError, HTTPException) as error:
+        raise BadData(f"{url}: cannot be downloaded to {folder} ({error}); nothing was kept") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return target

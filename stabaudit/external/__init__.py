@@ -1,0 +1,1 @@
+"""Restarts trained by a program of the user's; needs no torch."""

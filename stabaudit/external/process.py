@@ -1,0 +1,189 @@
+"""One program of the user's at work: started in a process group of its own, watched, stopped, its latents kept."""
+
+import os
+import secrets
+import shlex
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from stabaudit.external.command_line import arguments_of
+from stabaudit.store.files.atomic import make_folder, shown
+from stabaudit.store.run import layout
+from stabaudit.store.run.external_labels import Program
+from stabaudit.store.run.run_folder import Run
+
+PATIENCE = 5.0  # seconds that a program has to end after it was asked to
+LAST_WORDS = 200  # characters of a log that a message repeats
+SCRATCH = ".programs"  # folder of what programs are writing, within the run's
+_TAIL = 4000  # bytes of a log that are looked at for its last words
+_COMPLETE = "-complete"  # ends the names of folders of programs that ended well
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+class Attempt:
+    """A program at work on one restart.
+
+    Its latents go to a folder of their own, for a program that outlived a killed call must not write into this one's. Nothing
+    that a program which ended by itself wrote is ever deleted here: it may be hours of work.
+
+    Args:
+        run: that it is to be part of.
+        program: that is to be called.
+        index: of the restart.
+    """
+
+    def __init__(self, run: Run, program: Program, index: int) -> None:
+        self.index = index
+        self.folder = run.folder.resolve() / SCRATCH / f"restart-{index:03d}-{secrets.token_hex(4)}"
+        self.log = run.folder / layout.log(index)
+        self.timed_out = False
+        self._program = program
+        self._process: subprocess.Popen[bytes] | None = None
+        self._began = self._ended = 0.0
+
+    @property
+    def latents(self) -> Path:
+        """What it writes."""
+        return self.folder / f"latents.{self._program.latents_format}"
+
+    def start(self, threads: int) -> None:
+        """Call the program; where Ctrl-C or SIGTERM come in between, they take effect when it can be stopped.
+
+        Raises:
+            OSError: where it cannot be called.
+        """
+        make_folder(self.folder)
+        make_folder(self.log.parent)
+        self.log.unlink(missing_ok=True)
+        arguments = arguments_of(self._program, restart=self.index, latents=self.latents)
+        with self.log.open("xb") as log:
+            log.write(f"$ {shlex.join(arguments)}\n".encode(errors="backslashreplace"))
+            log.flush()
+            with _undisturbed():
+                self._began = time.monotonic()
+                self._process = subprocess.Popen(  # noqa: S603 -- the user's own command
+                    arguments,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env={name: str(threads) for name in _THREADS} | os.environ,
+                    start_new_session=True,
+                )
+
+    @property
+    def seconds(self) -> float:
+        """From its beginning to its end, or until now."""
+        return (self._ended or time.monotonic()) - self._began
+
+    @property
+    def status(self) -> int | None:
+        """Exit status, negative for a signal; None while it runs."""
+        return None if self._process is None else self._process.poll()
+
+    def has_ended(self, timeout: float | None) -> bool:
+        """Whether there is nothing more to wait for."""
+        running = self.status is None
+        self.timed_out = running and timeout is not None and self.seconds > timeout
+        if running and not self.timed_out:
+            return False
+        self._ended = time.monotonic()
+        return True
+
+    def keep(self) -> None:
+        """Mark its latents as those of a program that ended well, which need not run again: `kept` finds them."""
+        if not self.folder.name.endswith(_COMPLETE):
+            self.folder = self.folder.rename(self.folder.with_name(self.folder.name + _COMPLETE))
+
+    def discard(self) -> None:
+        """Delete what it wrote."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the program and to all that it started."""
+        if self._process is not None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, number)
+
+    def wait(self, seconds: float) -> None:
+        """Wait for it, but not longer than so many seconds."""
+        if self._process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(seconds)
+
+    def last_words(self) -> str:
+        """The last line of its log, on one line."""
+        with self.log.open("rb") as log:
+            log.seek(max(0, self.log.stat().st_size - _TAIL))
+            content = log.read(_TAIL).decode(errors="replace").split("\n", maxsplit=1)[-1]
+        lines = [" ".join(line.split()) for line in content.splitlines() if line.strip()]
+        return shown(lines[-1][-LAST_WORDS:]) if lines else ""
+
+
+@contextmanager
+def running() -> Iterator[list[Attempt]]:
+    """Programs that do not outlive the block, however it ends."""
+    attempts: list[Attempt] = []
+    try:
+        yield attempts
+    finally:
+        cut_off = [attempt for attempt in attempts if attempt.status is None]
+        stop(attempts)
+        for attempt in attempts:
+            if attempt in cut_off:
+                attempt.discard()
+            elif attempt.status == 0:
+                attempt.keep()
+
+
+def stop(attempts: Sequence[Attempt]) -> None:
+    """Ask programs to end, and after a while make them."""
+    try:
+        for attempt in attempts:
+            attempt.signal(signal.SIGTERM)
+        end = time.monotonic() + PATIENCE
+        for attempt in attempts:
+            attempt.wait(max(0.0, end - time.monotonic()))
+    finally:  # also when Ctrl-C is pressed once more
+        for attempt in attempts:
+            attempt.signal(signal.SIGKILL)
+            attempt.wait(PATIENCE)
+
+
+def kept(run: Run, program: Program, index: int) -> list[Path]:
+    """Latents for a restart whose program ended well and that were not taken in, the newest first.
+
+    The call was killed before, or they could not be used then. Folders without latents are deleted.
+    """
+    found = []
+    for folder in (run.folder / SCRATCH).glob(f"restart-{index:03d}-*"):
+        latents = folder / f"latents.{program.latents_format}"
+        if not latents.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+        elif folder.name.endswith(_COMPLETE):
+            found.append(latents)
+    return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ctrl-C and SIGTERM take effect at the end of the block, not within."""
+    caught: list[int] = []
+    # Only the main thread hears signals, and only what Python handles can wait.
+    ours = threading.current_thread() is threading.main_thread()
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)} if ours else {}
+    handlers = {number: handler for number, handler in handlers.items() if callable(handler)}
+    try:
+        for number in handlers:
+            signal.signal(number, lambda number, _: caught.append(number))
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for heard in caught:
+            signal.raise_signal(heard)

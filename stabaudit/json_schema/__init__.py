@@ -1,0 +1,1 @@
+"""The JSON that commands write: records, documents and their JSON Schema."""

@@ -1,0 +1,199 @@
+"""What each command writes with `--format json`: lists of records by name.
+
+Most records are what a comparison or a test returns; those that only a document holds are described here.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from stabaudit.comparison.gating.gates import Gate
+from stabaudit.comparison.records import (
+    CollapseScore,
+    Curve,
+    DensityScore,
+    Difference,
+    DimensionRecord,
+    PositionScore,
+    RunSummary,
+    Score,
+)
+from stabaudit.comparison.surveys.references import Held
+from stabaudit.likelihood.results import Remark, Tally
+from stabaudit.likelihood.tables import ProfileRow, SimulationRow
+from stabaudit.statistics.families import FamilyComparison, Friedman
+from stabaudit.statistics.gate import Verdict
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One out-of-sample score of one pair of restarts.
+
+    Args:
+        run_a, run_b: the runs; run_b is "sources" for scores against true sources.
+        restart_a, restart_b: the restarts, "vade#3".
+        metric, k, sample: as of a score.
+        value: the score.
+    """
+
+    run_a: str
+    run_b: str
+    restart_a: str
+    restart_b: str
+    metric: str
+    k: int | None
+    sample: Literal["out"]
+    value: float
+
+
+@dataclass(frozen=True)
+class Warned:
+    """Something that was noticed.
+
+    Args:
+        warning: one line.
+    """
+
+    warning: str
+
+
+@dataclass(frozen=True)
+class RunVerdict:
+    """The verdict over all gates.
+
+    Args:
+        run: of one run; None for all runs and families together.
+        verdict: one failure fails all, and one gate that is not sure leaves all unsure.
+    """
+
+    run: str | None
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Unmatched:
+    """A configuration that some families lack.
+
+    Args:
+        architecture, dataset, latent_dim, options: the configuration.
+        missing: the families without it.
+    """
+
+    architecture: str
+    dataset: str
+    latent_dim: int
+    options: str
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """How an audit differs from what was reported.
+
+    Args:
+        deviation: one line.
+    """
+
+    deviation: str
+
+
+@dataclass(frozen=True)
+class Named:
+    """A name that can be used.
+
+    Args:
+        kind: of what.
+        name: as it is typed.
+        summary: what it is, in one line.
+    """
+
+    kind: Literal["families", "datasets", "architectures", "plans"]
+    name: str
+    summary: str
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A run whose files were checked.
+
+    Args:
+        run: its folder.
+        restarts: how many it was to have.
+        done: how many are trained.
+        problems: how many were found.
+    """
+
+    run: str
+    restarts: int
+    done: int
+    problems: int
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A file that does not hold what its manifest says.
+
+    Args:
+        run: its folder.
+        file: within the folder.
+        what: is wrong.
+        remedy: what to do.
+    """
+
+    run: str
+    file: str
+    what: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class RestartRow:
+    """A restart of a run; further fields are the scores that were measured when it had been trained.
+
+    Args:
+        restart: its number.
+        state: what became of it.
+        seed: that decides it.
+        steps: of training.
+        seconds: that these took.
+        detail: why it failed or diverged, or None.
+    """
+
+    restart: int
+    state: str
+    seed: int
+    steps: int
+    seconds: float
+    detail: str | None
+
+
+class Document(NamedTuple):
+    """What a command writes: lists that are always there, and lists that may be."""
+
+    command: str
+    always: dict[str, type]
+    maybe: dict[str, type]
+
+
+_SURVEY: dict[str, type] = {
+    "runs": RunSummary,
+    "scores": Score,
+    "differences": Difference,
+    "curves": Curve,
+    "positions": PositionScore,
+    "collapse": CollapseScore,
+    "densities": DensityScore,
+    "warnings": Warned,
+}
+_FAMILIES: dict[str, type] = {"families": FamilyComparison, "friedman": Friedman, "unmatched": Unmatched}
+DOCUMENTS = {
+    "Comparison": Document("compare", _SURVEY | {"pairs": Pair, "dimensions": DimensionRecord}, {}),
+    "Survey": Document("report, audit", _SURVEY, _FAMILIES | {"references": Held, "deviations": Deviation}),
+    "Families": Document("report of a table of scores", _FAMILIES, {}),
+    "Gates": Document("check", {"gates": Gate, "verdicts": RunVerdict, "warnings": Warned}, {}),
+    "Likelihood": Document(
+        "likelihood", {"simulations": SimulationRow, "tallies": Tally, "profiles": ProfileRow, "remark": Remark}, {}
+    ),
+    "Run": Document("show", {"run": dict[str, str], "restarts": RestartRow}, {}),
+    "Names": Document("list", {"names": Named}, {}),
+    "Integrity": Document("verify", {"runs": Verified, "problems": Problem}, {}),
+}

@@ -1,0 +1,68 @@
+"""A whole figure as one SVG file that stands alone: title, legend, and panels in rows, on white."""
+
+from stabaudit.reports.figures import colors
+from stabaudit.reports.figures.elements import Figure
+from stabaudit.reports.figures.svg import STYLE, WIDTH, escaped, panel_svg, short, sign, wrapped
+
+_GAP = 24  # between panels, pixels
+_CHARACTERS = 52  # of a title that fits above a panel
+_PAPER = "--page:#fff;--ink:#1b1f24;--soft:#57606a;--grid:#e4e7eb;"
+_BOLD = ' style="font-weight:600;font-size:13px"'
+
+
+def figure_svg(figure: Figure, columns: int = 3) -> str:
+    """A figure as a file: title, legend, and panels in rows."""
+    columns = min(columns, len(figure.panels))
+    width = columns * WIDTH + (columns + 1) * _GAP
+    # A narrow figure breaks its title and caption into more lines.
+    head = [*wrapped(figure.title, width // 8), *wrapped(figure.caption, width // 6)]
+    parts, y = [], 30.0
+    for number, line in enumerate(head):
+        bold = number < len(wrapped(figure.title, width // 8))
+        parts.append(f'<text class="axis" x="{_GAP}" y="{short(y)}"{_BOLD if bold else ""}>{escaped(line)}</text>')
+        y += 18 if bold else 15
+    legend, y = _legend(figure, width, y + 4)
+    parts += legend
+    for start in range(0, len(figure.panels), columns):
+        row = figure.panels[start : start + columns]
+        titles = [wrapped(panel.title, _CHARACTERS) for panel in row]
+        y += 16 * max(map(len, titles)) + 6
+        for place, (panel, title) in enumerate(zip(row, titles, strict=True)):
+            x = _GAP + place * (WIDTH + _GAP)
+            parts += [
+                f'<text class="axis" x="{x}" y="{short(y - 8 - 15 * (len(title) - 1 - n))}"{_BOLD}>{escaped(line)}</text>'
+                for n, line in enumerate(title)
+            ]
+            parts.append(panel_svg(panel, f"p{start + place}", at=(x, y)))
+        y += max(panel.height for panel in row) + _GAP
+    said = f"{figure.title}. {figure.caption}"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="plot" role="img" aria-label="{escaped(said)}" width="{width}" '
+        f'height="{short(y)}" viewBox="0 0 {width} {short(y)}"><style>svg{{{_PAPER}{colors.css(dark=False)}}}{STYLE}</style>'
+        f'<rect width="100%" height="100%" fill="#fff"/>{"".join(parts)}</svg>\n'
+    )
+
+
+def _legend(figure: Figure, width: float, y: float) -> tuple[list[str], float]:
+    """The legend's elements, line by line, and where it ends."""
+    parts, x = [], float(_GAP)
+    room = int((width - 3 * _GAP) / 6.5) - 6  # characters of a label in a line of its own
+    for key in figure.legend:
+        label = key.label if len(key.label) <= room else key.label[: room - 1] + "…"
+        space = 40 + 6.5 * len(label)
+        if x + space > width - _GAP and x > _GAP:
+            x, y = float(_GAP), y + 18
+        parts.append(sign(key, x, y))
+        parts.append(f'<text class="axis" x="{short(x + 32)}" y="{short(y + 4)}">{escaped(label)}</text>')
+        x += space
+    y += 14 if figure.legend else 0
+    if figure.ramp:
+        name, low, high = figure.ramp
+        parts.append(f'<text class="axis" x="{_GAP}" y="{short(y + 4)}">{escaped(f"{name}: {low}")}</text>')
+        x = _GAP + 12 + 6.5 * len(f"{name}: {low}")
+        parts += [
+            f'<path class="r{step}" d="M{short(x + 7 * step)} {short(y - 6)}h7v12h-7z"/>' for step in range(len(colors.RAMP))
+        ]
+        parts.append(f'<text class="axis" x="{short(x + 7 * len(colors.RAMP) + 6)}" y="{short(y + 4)}">{escaped(high)}</text>')
+        y += 18
+    return parts, y

@@ -1,0 +1,136 @@
+"""Figures as PNG or PDF by matplotlib, from the description that is also drawn as SVG. No display is needed."""
+
+import io
+import textwrap
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure as Canvas
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from stabaudit.reports.figures import colors
+from stabaudit.reports.figures.elements import (
+    FAINT,
+    INK,
+    RAMP_SERIES,
+    Band,
+    Box,
+    Cells,
+    Dash,
+    Figure,
+    Key,
+    Line,
+    Mark,
+    Panel,
+    Points,
+)
+from stabaudit.reports.figures.svg import WIDTH
+from stabaudit.reports.formats.plain_text import clean
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+
+_INCH = 100  # pixels of a panel's description
+_INK, _FAINT = "#1b1f24", "#e4e7eb"
+_DASHES: dict[Dash, Literal["-", "--", ":"]] = {"solid": "-", "dashed": "--", "dotted": ":"}
+
+
+def figure_bytes(figure: Figure, form: Literal["png", "pdf"], columns: int = 3) -> bytes:
+    """Draw a figure; the same figure gives the same bytes."""
+    columns = min(columns, len(figure.panels))
+    rows = -(-len(figure.panels) // columns)
+    width = columns * (WIDTH + 40) / _INCH
+    height = rows * (max(panel.height for panel in figure.panels) + 60) / _INCH + 1.2
+    canvas = Canvas(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(canvas)
+    title = "\n".join(textwrap.wrap(clean(figure.title), int(width * 11)))
+    canvas.suptitle(_plain(title), fontsize=11, color=_INK)
+    grid = canvas.subplots(rows, columns, squeeze=False)
+    for position, axes in enumerate(grid.flat):
+        if position < len(figure.panels):
+            _draw_panel(axes, figure.panels[position])
+        else:
+            axes.set_axis_off()
+    handles = [_handle(key) for key in figure.legend]
+    if figure.ramp:
+        name, low, high = figure.ramp
+        handles += [Patch(color=colors.RAMP[0], label=_plain(f"{name}: {low}")), Patch(color=colors.RAMP[-1], label=_plain(high))]
+    if handles:
+        canvas.legend(handles=handles, loc="outside lower center", ncols=min(4, len(handles)), fontsize=8, frameon=False)
+    file = io.BytesIO()
+    # No date, so that the same figure is the same file.
+    canvas.savefig(file, format=form, dpi=150, metadata={"CreationDate": None} if form == "pdf" else {"Software": None})
+    return file.getvalue()
+
+
+def _draw_panel(axes: "Axes", panel: Panel) -> None:
+    for mark in panel.marks:
+        _draw(axes, mark)
+    axes.set_title("\n".join(textwrap.wrap(_plain(clean(panel.title)), 48)), fontsize=8.5, color=_INK)
+    axes.set_xlim(panel.x.low, panel.x.high)
+    axes.set_ylim(panel.y.low, panel.y.high)
+    axes.set_xticks([tick for tick, _ in panel.x.ticks], [_plain(name) for _, name in panel.x.ticks], fontsize=7.5)
+    names = ["\n".join(textwrap.wrap(_plain(clean(name)), 24)) for _, name in panel.y.ticks]
+    axes.set_yticks([tick for tick, _ in panel.y.ticks], names, fontsize=7.5)
+    axes.set_xlabel(_plain(panel.x.label), fontsize=8)
+    axes.set_ylabel(_plain(panel.y.label), fontsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+    if not any(isinstance(mark, Cells) for mark in panel.marks):
+        axes.grid(axis="y", color=_FAINT, linewidth=0.8)
+        axes.set_axisbelow(True)
+
+
+def _draw(axes: "Axes", mark: Mark) -> None:
+    match mark:
+        case Line(x, y, series, dash, width):
+            axes.plot(x, y, color=_color(series), linestyle=_DASHES[dash], linewidth=0.8 * width)
+        case Band(x, low, high, series):
+            axes.fill_between(x, low, high, color=_color(series), alpha=0.2, linewidth=0)
+        case Points(x, y, series, radius):
+            axes.scatter(x, y, s=(1.4 * radius) ** 2, color=_color(series), linewidths=0)
+        case Box(at, values, series):
+            own = {"color": _color(series)}
+            axes.boxplot(
+                [values],
+                positions=[at],
+                orientation="horizontal",
+                widths=0.5,
+                manage_ticks=False,
+                boxprops=own,
+                whiskerprops=own,
+                capprops=own,
+                medianprops=own | {"linewidth": 2},
+                flierprops={"marker": "o", "markersize": 2, "markeredgecolor": _color(series)},
+            )
+        case Cells(values):
+            shades = np.full((*values.shape, 3), 1.0)
+            for i, j in np.argwhere(np.isfinite(values)).tolist():
+                color = colors.RAMP[step := colors.step_of(float(values[i, j]))]
+                shades[i, j] = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+                if mark.is_printed(i, j):
+                    tone = "#111" if step >= colors.FIRST_LIGHT_STEP else "#fff"
+                    axes.text(j, i, f"{values[i, j]:.2f}", ha="center", va="center", fontsize=5.5, color=tone)
+            axes.imshow(shades, aspect="auto")
+
+
+def _handle(key: Key) -> "Artist":
+    color, label = _color(key.series), f"\u200a{_plain(clean(key.label))}"  # matplotlib leaves out labels that begin with "_"
+    if key.kind == "band":
+        return Patch(color=color, alpha=0.2, label=label)
+    if key.kind == "point":
+        return Line2D([], [], color=color, marker="o", linestyle="", markersize=4, label=label)
+    return Line2D([], [], color=color, linestyle=_DASHES["solid" if key.kind == "line" else key.kind], label=label)
+
+
+def _color(series: int) -> str:
+    if series >= RAMP_SERIES:
+        return colors.RAMP[series - RAMP_SERIES]
+    return {INK: _INK, FAINT: _FAINT}.get(series) or colors.LIGHT[series % colors.SERIES]
+
+
+def _plain(text: str) -> str:
+    """Text in which no dollar sign begins a formula."""
+    return text.replace("$", r"\$")

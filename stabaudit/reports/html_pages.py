@@ -1,0 +1,48 @@
+"""A comparison, or many, as a page."""
+
+from collections.abc import Iterable
+
+from stabaudit.comparison.records import Comparison
+from stabaudit.comparison.surveys.survey import Survey
+from stabaudit.comparison.views.run_origins import read_origins
+from stabaudit.reports.formats.html import Page, page_of
+from stabaudit.reports.report import Report, Section
+from stabaudit.reports.sections.collapse import collapse_summary
+from stabaudit.reports.sections.comparison import comparison_report
+from stabaudit.reports.sections.lead import lead
+from stabaudit.reports.sections.overview import overview_section
+from stabaudit.reports.sections.survey import details
+from stabaudit.statistics.families import FamilyTests
+
+
+def survey_page(survey: Survey, tests: FamilyTests | None, command: str, others: Iterable[Report] = ()) -> Page:
+    """Many runs: a row each, collapse, tests of families, and every figure.
+
+    Args:
+        survey: the runs and their scores.
+        tests: families against each other, or None.
+        command: that makes the page.
+        others: further reports, whose sections come last: numbers that others reported, and the like.
+    """
+    comparison = survey.comparison
+    sections = [section for report in (*details(tests), *others) for section in report.sections]
+    if comparison.collapse:
+        sections.insert(0, collapse_summary([run.name for run in comparison.runs], comparison.collapse))
+    return _page(comparison, "Stability of representations", lead(comparison, tests), sections, command)
+
+
+def comparison_page(comparison: Comparison, command: str) -> Page:
+    """Some runs against each other: every score within and between them, differences, and every figure."""
+    title = "Stability of " + " and ".join(run.name for run in comparison.runs)
+    return _page(comparison, title, lead(comparison), comparison_report(comparison).sections, command)
+
+
+def _page(comparison: Comparison, title: str, words: list[str], sections: Iterable[Section], command: str) -> Page:
+    return page_of(
+        comparison,
+        read_origins(comparison.runs),
+        title=title,
+        lead=words,
+        sections=[overview_section(comparison), *sections],
+        command=command,
+    )

@@ -1,0 +1,56 @@
+"""Collapse scores as tables: whether there is anything for stability to be about."""
+
+from collections.abc import Sequence
+
+from stabaudit.comparison.records import CollapseScore
+from stabaudit.reports.report import Section
+from stabaudit.reports.wording import counted, mean_with_interval, number
+
+NAMES = {
+    "active_units": "active units",
+    "kl": "KL",
+    "mutual_information": "mutual information",
+    "log_likelihood": "log-likelihood",
+    "cluster_accuracy": "cluster accuracy",
+    "cluster_nmi": "cluster NMI",
+    "prior_rank": "rank of L",
+}
+MANY_RUNS = 6  # more than this and one sentence counts what each would say
+_IN_SHORT = ("active_units", "kl", "mutual_information", "log_likelihood", "cluster_accuracy")
+
+
+def collapse_section(run: str, scores: Sequence[CollapseScore]) -> Section:
+    """A row for every collapse score of a run."""
+    rows = [[NAMES[score.score], mean_with_interval(score.mean, score.ci_low, score.ci_high), score.note] for score in scores]
+    return Section(
+        f"collapse of {run}: nats per row, mean over restarts", ["score", "mean [95%]", "remark"], rows, _words(scores)
+    )
+
+
+def collapse_summary(runs: Sequence[str], scores: Sequence[CollapseScore]) -> Section:
+    """A row for every run."""
+    found = {(score.run, score.score): score for score in scores}
+    shown = [name for name in _IN_SHORT if any((run, name) in found for run in runs)]
+    rows = [
+        [run, *(_cell(found.get((run, name))) for name in shown)] for run in runs if any((run, name) in found for name in shown)
+    ]
+    words = [line for run in runs for line in _words([score for score in scores if score.run == run])]
+    if len(words) > MANY_RUNS:
+        runs_said = counted(len(words), "run")
+        words = [f"in {runs_said} some dimensions are collapsed, not active: whatever their scores, they say nothing of x."]
+    return Section(
+        "collapse, nats per row, mean over restarts", ["run", *(f"{NAMES[name]} [95%]" for name in shown)], rows, words
+    )
+
+
+def _cell(score: CollapseScore | None) -> str:
+    return number(None) if score is None else mean_with_interval(score.mean, score.ci_low, score.ci_high, 2)
+
+
+def _words(scores: Sequence[CollapseScore]) -> list[str]:
+    """Said where not all dimensions are active."""
+    active = next((score for score in scores if score.score == "active_units"), None)
+    if active is None or active.mean == 1:
+        return []
+    share = f"{number(active.mean, 2)} of the dimensions"
+    return [f"{active.run}: {share} are active. The others are collapsed: whatever their scores, they say nothing of x."]

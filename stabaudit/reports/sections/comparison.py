@@ -1,0 +1,193 @@
+"""A comparison as tables: one per run, one per two runs, then the differences between runs."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from itertools import groupby
+
+import numpy as np
+
+from stabaudit.comparison.records import Comparison, Curve, Difference, PositionScore, RunSummary, Score
+from stabaudit.reports.report import Report, Section
+from stabaudit.reports.sections.collapse import collapse_section, collapse_summary
+from stabaudit.reports.sections.densities import density_section
+from stabaudit.reports.sections.grid_positions import position_section
+from stabaudit.reports.wording import axes, counted, explain, explain_p, mean_with_interval, number, p_value, score_name, shared_k
+
+MANY_RUNS = 6  # more than this and one sentence counts what each would say
+_CURVE_POINTS = 10  # rows of a printed curve; JSON has them all
+
+
+def comparison_report(comparison: Comparison, *, curves: bool = False) -> Report:
+    """Every score, with its floors, and what it means.
+
+    Args:
+        comparison: the results.
+        curves: also print the cumulative MCC curves.
+    """
+    sections = []
+    for runs, scores in groupby(comparison.scores, lambda s: (s.run_a, s.run_b)):
+        sections.append(_pair_section(comparison, list(scores)))
+        positions = [p for p in comparison.positions if (p.run_a, p.run_b) == runs and _says_more(comparison, p)]
+        sections += [position_section(" and ".join(dict.fromkeys(runs)), positions)] if positions else []
+        collapse = [score for score in comparison.collapse if runs == (score.run, score.run)]
+        sections += [collapse_section(runs[0], collapse)] if collapse else []
+        densities = [score for score in comparison.densities if runs == (score.run_a, score.run_b)]
+        sections += [density_section(densities)] if densities else []
+    sections += [
+        _difference_section(comparison, list(found)) for _, found in groupby(comparison.differences, lambda d: (d.run_a, d.run_b))
+    ]
+    if curves:
+        sections += [
+            _curve_section(curve) for curve in comparison.curves if (curve.metric, curve.sample) == ("strong_mcc", "out")
+        ]
+    dimensions = [asdict(dimension) for dimension in comparison.dimensions]
+    return Report(sections, _records(comparison) | {"pairs": _pair_records(comparison), "dimensions": dimensions})
+
+
+def summary_report(comparison: Comparison) -> Report:
+    """One row per run: strong and weak MCC, out-of-sample, with intervals and floors."""
+    rows, words = [], []
+    verdicts: Counter[str] = Counter()
+    for run in comparison.runs:
+        own = [score for score in comparison.scores if score.run_a == score.run_b == run.name and score.sample == "out"]
+        found = {score.metric: score for score in reversed(own)}  # of several k the first
+        strong, weak = found.get("strong_mcc"), found.get("weak_mcc")
+        rows.append([run.name, _restarts(run), *_with_floors(strong), *_with_floors(weak)])
+        if strong:
+            words.append(f"{run.name}: {explain(strong, found['decorrelated_strong_mcc'])}")
+            verdicts[axes(strong, found["decorrelated_strong_mcc"])] += 1
+    if len(words) > MANY_RUNS:
+        counts = ", ".join(f"{verdict} in {count}" for verdict, count in verdicts.most_common())
+        words = [f"axes, by strong MCC against the rotation floor, over {counted(len(words), 'run')}: {counts}."]
+    k = shared_k(comparison)
+    header = ["run", "N", "strong MCC [95%]", "floors", f"{score_name('weak_mcc', k)} [95%]", "floor"]
+    sections = [Section("stability, out-of-sample", header, rows, words)]
+    if comparison.collapse:
+        sections.append(collapse_summary([run.name for run in comparison.runs], comparison.collapse))
+    return Report(sections, _records(comparison))
+
+
+def _with_floors(score: Score | None) -> list[str]:
+    """A mean with its interval; then chance and, for strong MCC, the rotation floor."""
+    if score is None:
+        return [number(None)] * 2
+    floors = [floor for floor in (score.independence_floor, score.rotation_floor) if floor is not None]
+    return [mean_with_interval(score.mean, score.ci_low, score.ci_high, 2), "/".join(number(floor, 2) for floor in floors)]
+
+
+def _restarts(run: RunSummary) -> str:
+    return f"{run.restarts}/{run.trained}" if run.lost else str(run.restarts)
+
+
+def _records(comparison: Comparison) -> dict[str, list[dict[str, object]]]:
+    return {
+        "runs": [asdict(run) for run in comparison.runs],
+        "scores": [asdict(score) for score in comparison.scores],
+        "differences": [asdict(difference) for difference in comparison.differences],
+        "curves": [asdict(curve) for curve in comparison.curves],
+        "positions": [asdict(position) for position in comparison.positions],
+        "collapse": [asdict(score) for score in comparison.collapse],
+        "densities": [asdict(score) for score in comparison.densities],
+        "warnings": [{"warning": warning} for warning in comparison.warnings],
+    }
+
+
+def _pair_records(comparison: Comparison) -> list[dict[str, object]]:
+    """Every out-of-sample score of every pair; within a run each pair once."""
+    return [
+        {
+            "run_a": table.run_a,
+            "run_b": table.run_b,
+            "restart_a": a,
+            "restart_b": b,
+            "metric": table.metric,
+            "k": table.k,
+            "sample": "out",
+            "value": float(table.values[i, j]),
+        }
+        for table in comparison.pairs
+        for i, a in enumerate(table.restarts_a)
+        for j, b in enumerate(table.restarts_b)
+        if np.isfinite(table.values[i, j]) and (table.run_a != table.run_b or i < j)
+    ]
+
+
+def _pair_section(comparison: Comparison, scores: Sequence[Score]) -> Section:
+    """All scores within one run or between two: out-of-sample in full, in-sample beside it, or alone where there is no other."""
+    inside = {(score.metric, score.k): score for score in scores if score.sample == "in"}
+    outside = {(score.metric, score.k): score for score in scores if score.sample == "out"}
+    rows = [
+        [
+            score_name(score.metric, score.k),
+            mean_with_interval(score.mean, score.ci_low, score.ci_high) if score.sample == "out" else number(None),
+            number(inside[key].mean, 2)
+            if score.sample == "out"
+            else mean_with_interval(score.mean, score.ci_low, score.ci_high, 2),
+            number(score.independence_floor, 2),
+            number(score.rotation_floor, 2),
+            number(score.adjusted, 2),
+            number(score.axis_alignment, 2),
+        ]
+        for key, score in (inside | outside).items()
+        if _says_more(comparison, score)
+    ]
+    header = ["score", "out-of-sample [95%]", "in", "chance", "rotation", "adj.", "axes"]
+    found = {score.metric: score for score in outside.values()}
+    words = [explain(found["strong_mcc"], found["decorrelated_strong_mcc"])] if "strong_mcc" in found else []
+    if words:
+        words[0] += explain_p(found["strong_mcc"], comparison.floor_draws)
+    return Section(_title(comparison, scores[0]), header, rows, words)
+
+
+def _says_more(comparison: Comparison, score: Score | PositionScore | Difference) -> bool:
+    """Whether a score says more than the one over all dimensions: the first 20 of 8 canonical correlations are all of them."""
+    runs = [run for run in comparison.runs if run.name in {score.run_a, score.run_b}]
+    most = [run.latent_dim for run in runs] + [run.sources for run in runs if run.sources and "source" in score.metric]
+    return score.k is None or score.k < min(most)
+
+
+def _title(comparison: Comparison, score: Score) -> str:
+    runs = {run.name: run for run in comparison.runs}
+    sizes = f"{counted(score.restarts, 'restart')}, {counted(score.pairs, 'pair')}, {counted(runs[score.run_a].rows, 'row')}"
+    grid = runs[score.run_a].grid
+    at = f" at each of {grid[0]}×{grid[1]} positions" if grid else ""
+    if score.relation == "within":
+        return f"within {score.run_a}: {sizes}, d = {runs[score.run_a].latent_dim}{at}"
+    a, b = runs[score.run_a].latent_dim, runs[score.run_b].latent_dim
+    matched = f"d = {a}" if a == b else f"{min(a, b)} of {max(a, b)} dimensions matched"
+    return f"between {score.run_a} and {score.run_b}: {sizes}, {matched}{at}"
+
+
+def _difference_section(comparison: Comparison, differences: Sequence[Difference]) -> Section:
+    """Every score within one run minus the same within another."""
+    header = ["score", "difference [95%]", "p (Welch)", "p (permuted)"]
+    rows = [
+        [
+            score_name(d.metric, d.k),
+            mean_with_interval(d.difference, d.ci_low, d.ci_high),
+            p_value(d.p_welch),
+            p_value(d.p_permutation),
+        ]
+        for d in differences
+        if _says_more(comparison, d)
+    ]
+    words = [_explain_difference(d) for d in differences if d.metric == "strong_mcc"]
+    return Section(f"within {differences[0].run_a} − within {differences[0].run_b}, out-of-sample", header, rows, words)
+
+
+def _explain_difference(d: Difference) -> str:
+    if d.ci_low is None or d.ci_high is None:
+        return "too few restarts to say which is more stable."
+    if d.ci_low > 0 or d.ci_high < 0:
+        return f"the strong MCC of {d.run_a if d.ci_low > 0 else d.run_b} is higher."
+    return "the interval of the strong MCC holds 0: neither run is shown to be more stable."
+
+
+def _curve_section(curve: Curve) -> Section:
+    """The curve at up to ten places, the last of which is the score itself."""
+    d = len(curve.values)
+    points = sorted({max(1, round(d * i / _CURVE_POINTS)) for i in range(1, _CURVE_POINTS + 1)})
+    where = f"within {curve.run_a}" if curve.run_a == curve.run_b else f"between {curve.run_a} and {curve.run_b}"
+    rows = [[str(point), number(curve.values[point - 1])] for point in points]
+    return Section(f"cumulative MCC, out-of-sample, {where}", ["best matched dimensions", "mean |correlation|"], rows, left=0)

@@ -1,0 +1,110 @@
+"""What gates say: value, bound and verdict in one row each."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Literal
+
+from stabaudit.comparison.gating.gates import Gate
+from stabaudit.comparison.records import Comparison
+from stabaudit.reports.report import Outcome, Report, Section
+from stabaudit.reports.wording import counted, mean_with_interval, number, p_value
+from stabaudit.statistics.gate import Verdict, worst
+
+_FAMILIES = "families"  # what a test of them is said to be on
+_MANY = 6  # more gates than this, and those that pass are only counted
+
+
+def gates_report(
+    gates: Sequence[Gate], comparison: Comparison, inconclusive: Literal["pass", "fail", "inconclusive"] = "inconclusive"
+) -> Report:
+    """Every gate on the runs of a comparison, and the verdict over all of them.
+
+    Args:
+        gates: what was tested.
+        comparison: the runs.
+        inconclusive: what an inconclusive gate counts as.
+    """
+    several = len(comparison.runs) > 1
+    rows = [([gate.run or _FAMILIES] if several else []) + _row(gate) for gate in gates]
+    header = (["run"] if several else []) + ["gate", "value [95%]", "chance", "verdict"]
+    by_run = {run.name: [gate.verdict for gate in gates if gate.run == run.name] for run in comparison.runs}
+    overall = worst([gate.verdict for gate in gates])
+    verdicts: list[dict[str, object]] = [{"run": run, "verdict": worst(found)} for run, found in by_run.items() if found]
+    if several or not verdicts:
+        verdicts.append({"run": None, "verdict": overall})
+    records: dict[str, list[dict[str, object]]] = {
+        "gates": [asdict(gate) for gate in gates],
+        "verdicts": verdicts,
+        "warnings": [{"warning": warning} for warning in comparison.warnings],
+    }
+    what = f"{len(by_run)} runs" if several else comparison.runs[0].name
+    done, trained = sum(run.restarts for run in comparison.runs), sum(run.trained for run in comparison.runs)
+    said = [_explain(gate) for gate in gates]
+    told = [
+        f"{gate.run}: {text}" if several and gate.run else text
+        for gate, text in zip(gates, said, strict=True)
+        if gate.verdict != "pass" or len(gates) <= _MANY
+    ]
+    words = [f"{what}: {overall}.", *told]
+    if len(told) < len(gates):
+        words.append(f"{len(gates) - len(told)} of {counted(len(gates), 'gate')} pass.")
+    title = f"gates on {what}: {done} of {counted(trained, 'restart')}"
+    outcomes = [
+        Outcome(
+            _bounded(gate),
+            gate.run or _FAMILIES,
+            gate.verdict,
+            inconclusive if gate.verdict == "inconclusive" else gate.verdict,
+            text,
+        )
+        for gate, text in zip(gates, said, strict=True)
+    ]
+    return Report([Section(title, header, rows, words, left=2 if several else 1)], records, main="gates", outcomes=outcomes)
+
+
+def _bounded(gate: Gate) -> str:
+    """What is required, in a line."""
+    if gate.kind == "regression":
+        return f"change of {gate.score} {gate.operator} {gate.bound + 0.0:g}"  # a margin of zero is no "-0"
+    return f"{gate.score} {gate.operator} {gate.bound:g}"
+
+
+def _row(gate: Gate) -> list[str]:
+    if gate.kind == "regression" and gate.change is not None:
+        value = mean_with_interval(gate.change, gate.change_low, gate.change_high)
+    else:
+        value = _value(gate)
+    return [_bounded(gate), value, number(gate.floor), gate.verdict]
+
+
+def _value(gate: Gate) -> str:
+    """The value with its interval, or a p-value, which has none."""
+    return p_value(gate.value) if gate.smallest is not None else mean_with_interval(gate.value, gate.ci_low, gate.ci_high)
+
+
+def _explain(gate: Gate) -> str:
+    said = f"{gate.score} is {_value(gate)}"
+    if gate.kind == "regression":
+        said += f", was {number(gate.baseline)}"
+    if gate.configurations is not None:
+        said += f" over {counted(gate.configurations, 'configuration')}"
+    return f"{said}: {gate.verdict}, {_reason(gate)}."
+
+
+def _reason(gate: Gate) -> str:
+    if gate.smallest is not None:
+        reasons: dict[Verdict, str] = {
+            "pass": "it keeps the bound",
+            "fail": f"it does not keep the bound; {p_value(gate.smallest)} was within reach",
+            "inconclusive": f"so few cannot give less than {gate.smallest:.4g}; add configurations",
+        }
+        return reasons[gate.verdict]
+    low = gate.change_low if gate.kind == "regression" else gate.ci_low
+    more, some = "train more restarts", "train three restarts or more"
+    if gate.kind == "families":
+        more = some = "add configurations"
+    return {
+        "pass": "all of the interval keeps the bound",
+        "fail": "none of the interval keeps the bound",
+        "inconclusive": f"the interval holds the bound; {more}" if low is not None else f"there is no interval; {some}",
+    }[gate.verdict]

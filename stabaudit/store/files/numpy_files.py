@@ -1,0 +1,78 @@
+"""Arrays in `.npy` and `.npz` files from anywhere: never unpickled, and nothing allocated that the file does not hold."""
+
+import math
+import tokenize
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from stabaudit.errors import BadData
+from stabaudit.store.files.atomic import reason, shown
+from stabaudit.store.files.binary import read_at_most
+
+Array = NDArray[Any]
+
+# What a header that is not numpy's can make its parser (a Python literal) raise.
+_HEADER_ERRORS = (ValueError, TypeError, SyntaxError, tokenize.TokenError, EOFError, MemoryError, RecursionError)
+_ARCHIVE_ERRORS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, UnicodeDecodeError)
+
+
+def load_npy(path: Path) -> Array:
+    """The array in a `.npy` file.
+
+    Raises:
+        BadData: a missing file, one that is not `.npy`, is cut short, or holds Python objects.
+    """
+    try:
+        with path.open("rb") as file:
+            return _read(file, path.stat().st_size, shown(path))
+    except OSError as error:
+        raise BadData(f"cannot read {shown(path)}: {reason(error)}") from error
+
+
+def load_npz(path: Path) -> dict[str, Array]:
+    """The arrays in a `.npz` file by name.
+
+    Raises:
+        BadData: a missing file, one that is not `.npz`, is cut short or damaged, or holds Python objects.
+    """
+    arrays = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                with archive.open(member) as file:
+                    array = _read(cast("BinaryIO", file), member.file_size, f"{shown(path)}: {shown(member.filename)}")
+                arrays[member.filename.removesuffix(".npy")] = array
+    except OSError as error:
+        raise BadData(f"cannot read {shown(path)}: {reason(error)}") from error
+    except _ARCHIVE_ERRORS as error:
+        raise BadData(f"{shown(path)} is damaged, cut short or not .npz ({error}); restore it or write it anew") from error
+    return arrays
+
+
+def _read(file: BinaryIO, size: int, where: str) -> Array:
+    """One array in `.npy` format from a file of `size` bytes."""
+    try:
+        version = npy.read_magic(file)
+        header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, fortran_order, dtype = header(file)
+    except _HEADER_ERRORS as error:
+        raise BadData(f"{where} is not a numpy array in .npy format; save it with numpy.save") from error
+    if dtype.hasobject:
+        raise BadData(f"{where} holds Python objects, which are never unpickled; save numbers or text instead")
+    if dtype.names is not None:
+        raise BadData(f"{where} holds records; save one plain array of shape (n, d)")
+    if not shape or min(shape) < 0:
+        raise BadData(f"{where} has shape {shape}, expected at least one row")
+    needed, found = math.prod(shape) * dtype.itemsize, size - file.tell()
+    if needed != found:
+        raise BadData(f"{where}: shape {shape} of {dtype} takes {needed:,} bytes, the file holds {found:,}; save it again")
+    content = read_at_most(file, needed)
+    if len(content) < needed:
+        raise BadData(f"{where} ends after {len(content):,} of {needed:,} bytes; save it again")
+    return np.ndarray(shape, dtype, content, order="F" if fortran_order else "C")

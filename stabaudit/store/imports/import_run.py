@@ -1,0 +1,191 @@
+"""Latents from anywhere become a run: every file is read and held against the others before anything is written."""
+
+import hashlib
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stabaudit.errors import BadData, UsageError
+from stabaudit.store.files.atomic import missing, reason, sha256, shown
+from stabaudit.store.imports.foreign_files import SUFFIXES
+from stabaudit.store.run.environment import environment
+from stabaudit.store.run.evaluation import Evaluation
+from stabaudit.store.run.external_labels import UNNAMED, External
+from stabaudit.store.run.latents import Latents, read_latents
+from stabaudit.store.run.manifest import DatasetRecord, Manifest, Restart
+from stabaudit.store.run.run_folder import Run
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What all restarts of a run must have in common.
+
+    Args:
+        where: the file that is held up to the others.
+        sample_id: names of its rows, ascending, shape (n,).
+        shape: (n, d).
+        grid: as in `LatentsMetadata`.
+    """
+
+    where: str
+    sample_id: NDArray[np.generic]
+    shape: tuple[int, ...]
+    grid: tuple[int, int, int] | None
+
+    @classmethod
+    def of(cls, latents: Latents, where: str) -> "Rows":
+        """The rows of some latents."""
+        return cls(where, np.sort(latents.sample_id), latents.mean.shape, latents.metadata.grid)
+
+    def require(self, latents: Latents, where: str) -> None:
+        """Refuse latents of other rows or of another shape.
+
+        Raises:
+            BadData: saying what differs.
+        """
+        other = Rows.of(latents, where)
+        if (other.shape, other.grid) != (self.shape, self.grid):
+            raise BadData(f"{where} has shape {other.shape}, {self.where} {self.shape}; restarts of one run have the same")
+        if not np.array_equal(other.sample_id, self.sample_id):
+            shared = len(np.intersect1d(other.sample_id, self.sample_id))
+            raise BadData(f"{where} names other rows than {self.where}: {shared} of {len(self.sample_id)} ids are in both")
+
+    def describe(self, external: External, content: str = "") -> DatasetRecord:
+        """The dataset that they are of. Rows matched by position are of the same dataset only where its name says so.
+
+        Args:
+            external: what is known of the run.
+            content: tells unnamed datasets apart whose rows have no names.
+        """
+        name = external.dataset or UNNAMED
+        if external.ids_by_position:
+            said = f"{len(self.sample_id)} rows by position of {name}" + ("" if external.dataset else f" {content}")
+        else:
+            said = f"{name}\0" + "\0".join(map(str, self.sample_id.tolist()))
+        fingerprint = hashlib.sha256(said.encode()).hexdigest()[:16]
+        return DatasetRecord(name=name, fingerprint=fingerprint, train_rows=0, evaluation_rows=self.shape[0], shape=[])
+
+
+def latents_files(paths: Sequence[Path]) -> list[Path]:
+    """The files that are meant, one a restart: those given, and all of one kind in a folder, in the order of their numbers.
+
+    Raises:
+        UsageError: a path that is not there, a folder with no such files or with several kinds, or a file named twice.
+    """
+    files: list[Path] = []
+    for path in paths:
+        try:
+            found = _in_folder(path) if path.is_dir() else [path]
+            if not path.exists():
+                raise UsageError(missing(path))
+        except OSError as error:
+            raise UsageError(f"cannot read {shown(path)}: {reason(error)}") from error
+        files += found
+    seen: set[Path] = set()
+    for file in files:
+        if file.resolve() in seen:
+            raise UsageError(f"{shown(file)} is named twice; a restart is one file")
+        seen.add(file.resolve())
+    return files
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    files = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")]
+    kinds = sorted({path.suffix.lower() for path in files})
+    if not files:
+        raise UsageError(f"{shown(folder)} holds no files of latents ({', '.join(SUFFIXES)})")
+    if len(kinds) > 1:
+        raise UsageError(
+            f"{shown(folder)} holds {' and '.join(kinds)} files; name those that are restarts, as {shown(folder)}/*.npy"
+        )
+    return sorted(files, key=lambda path: natural(path.name))
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """A key that sorts numbers by their size.
+
+    >>> sorted(["seed10.npy", "seed9.npy"], key=natural)
+    ['seed9.npy', 'seed10.npy']
+    """
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
+
+
+def named_rows(path: Path, external: External) -> Latents:
+    """The latents in a file, whose rows are named by it or, where the user says so, by their position.
+
+    Raises:
+        BadData: a file that cannot be read, or that names no rows.
+    """
+    latents = read_latents(path, external.naming)
+    if latents.ids_by_position and not external.ids_by_position:
+        raise BadData(
+            f"{shown(path)} names no rows: give the column that does with --id-column, or, where row i is the same sample in "
+            "every file, --ids-by-position"
+        )
+    return latents
+
+
+def import_run(files: Sequence[Path], folder: Path, external: External, *, command: str, sources: Path | None = None) -> Run:
+    """Make a run of latents that lie in files; what an interrupted call has begun is finished.
+
+    Args:
+        files: one a restart, in order.
+        folder: the run folder.
+        external: what is known of them; `files` and `sources` of it are filled in.
+        command: that made the run, for its manifest.
+        sources: a file of true sources, shape (n, d_s), whose rows are named like the latents.
+
+    Raises:
+        BadData: a file that cannot be read, or that does not fit the others.
+        BadRun: where the folder holds something else or cannot be written.
+    """
+    rows: Rows | None = None
+    for file in files:
+        latents = named_rows(file, external)
+        if rows is None:
+            rows = Rows.of(latents, shown(file))
+        rows.require(latents, shown(file))
+    assert rows is not None  # noqa: S101 -- there is a file
+    digests = {str(file): sha256(file) for file in files}
+    evaluation = None if sources is None else _evaluation(sources, external, rows)
+    external = external.model_copy(update={"files": _short(digests), "sources": None if sources is None else sha256(sources)})
+    manifest = Manifest(
+        name=folder.name,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=command,
+        config=None,
+        external=external,
+        dataset=rows.describe(external, next(iter(digests.values()))),
+        environment=environment(),
+        grid=rows.grid,
+        shards=[[index] for index in range(len(files))],
+        restarts=[Restart(index=index, seed=index) for index in range(len(files))],
+    )
+    with Run.prepare(folder, manifest) as run:
+        if evaluation is not None:
+            run.save_evaluation(evaluation)
+        for index in run.unfinished:
+            latents = named_rows(files[index], external)
+            rows.require(latents, shown(files[index]))
+            run.save_latents(index, latents)
+            run.record(Restart(index=index, seed=index, state="done"))
+    return run
+
+
+def _evaluation(path: Path, external: External, rows: Rows) -> Evaluation:
+    sources = named_rows(path, external)
+    if not np.array_equal(np.sort(sources.sample_id), rows.sample_id):
+        raise BadData(f"{shown(path)} names other rows than {rows.where}; sources are those of the same samples")
+    return Evaluation(sources.sample_id, sources=sources.mean)
+
+
+def _short(digests: dict[str, str]) -> dict[str, str]:
+    """Digests by path below the deepest folder that all have in common, so that they do not tell where this machine keeps it."""
+    folder = os.path.commonpath([Path(path).parent for path in map(os.path.abspath, digests)])
+    return {os.path.relpath(path, folder): digest for path, digest in digests.items()}

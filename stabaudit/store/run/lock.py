@@ -1,0 +1,68 @@
+"""One writer at a time in a run folder: a lock of the operating system, which ends with the process that holds it.
+
+A lock file that a killed process left behind is therefore not a lock. Who holds it is told by a note beside it.
+"""
+
+import os
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from pydantic import ValidationError
+
+from stabaudit.config import Frozen
+from stabaudit.errors import BadRun
+from stabaudit.store.files.atomic import make_folder, reason, shown
+
+LOCK = ".lock"
+NOTE = ".writer.json"
+
+
+class Writer(Frozen):
+    """The process that writes a run. Hosts and times are told for people; nothing is decided by them."""
+
+    process: int
+    host: str
+    since: str  # ISO 8601, UTC
+
+
+class WriteLock:
+    """The right to write one run folder, from construction until `release` or the end of the process."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take the lock, or say who has it.
+
+        Args:
+            folder: a run folder; made where it is missing.
+
+        Raises:
+            BadRun: where another process writes the run, or the folder cannot be written.
+        """
+        self._note = folder / NOTE
+        # Any thread of this process may release what another took.
+        self._lock = FileLock(folder / LOCK, thread_local=False)
+        try:
+            make_folder(folder)
+            self._lock.acquire(blocking=False)
+            me = Writer(process=os.getpid(), host=socket.gethostname(), since=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
+            self._note.write_text(me.model_dump_json(), encoding="utf-8")
+        except Timeout as error:
+            raise BadRun(f"{shown(folder)} is being written by {_writer(self._note)}; wait for it or stop it") from error
+        except OSError as error:
+            self._lock.release()
+            raise BadRun(f"cannot write in {shown(folder)}: {reason(error)}") from error
+
+    def release(self) -> None:
+        """Give the lock back. Releasing twice does nothing."""
+        if self._lock.is_locked:
+            self._note.unlink(missing_ok=True)
+            self._lock.release()
+
+
+def _writer(note: Path) -> str:
+    try:
+        writer = Writer.model_validate_json(note.read_bytes())
+    except (OSError, ValidationError):  # it has just begun, or just ended
+        return "another process"
+    return f"process {writer.process} on {writer.host} since {writer.since}"

@@ -1,0 +1,124 @@
+"""What a command asks of a folder that already holds a run: nothing new, more restarts, or something that is refused."""
+
+import os
+import unicodedata
+from pathlib import Path
+
+from stabaudit.errors import BadRun
+from stabaudit.store.files.atomic import TEMPORARY, reason, shown
+from stabaudit.store.run.external_labels import UNKNOWN
+from stabaudit.store.run.layout import MANIFEST
+from stabaudit.store.run.lock import LOCK, NOTE
+from stabaudit.store.run.manifest import Manifest, Restart, read_manifest
+
+_UNREADABLE = {"Cc", "Cs", "Zl", "Zp"}  # Unicode categories that break lines or cannot be printed: no folder is made with them
+
+
+def agree(folder: Path, wanted: Manifest) -> Manifest:
+    """The manifest to go on with: `wanted` in a folder that is missing or empty, else what `reconcile` makes of the two.
+
+    A restart that was done but has lost a file is pending again. Nothing is written.
+
+    Raises:
+        BadRun: where the folder holds something else, or has a name that cannot be.
+    """
+    try:
+        holds_run = (folder / MANIFEST).exists()
+    except OSError as error:
+        raise BadRun(f"cannot read {shown(folder)}: {reason(error)}") from error
+    if not holds_run:
+        _require_fresh(folder)
+        return wanted
+    manifest = reconcile(read_manifest(folder), wanted, folder)
+    return manifest.model_copy(update={"restarts": [_pending_if_lost(restart, folder) for restart in manifest.restarts]})
+
+
+def _require_fresh(folder: Path) -> None:
+    """Refuse a folder that holds anything, or whose name should not be made.
+
+    Raises:
+        BadRun: saying which.
+    """
+    made = [folder, *(parent for parent in folder.parents if not os.path.lexists(parent))]
+    for name in (path.name for path in made):
+        if any(unicodedata.category(character) in _UNREADABLE for character in name):
+            raise BadRun(f"a run folder cannot be called {name!r}: it holds control characters; name another folder")
+    try:
+        held = sorted(entry.name for entry in folder.iterdir() if entry.name not in {LOCK, NOTE} and not entry.match(TEMPORARY))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise BadRun(f"cannot use {shown(folder)} as a run folder: {reason(error)}") from error
+    if MANIFEST in held:
+        raise BadRun(f"{shown(folder)} holds a run already; name another folder")
+    if held:
+        raise BadRun(f"{shown(folder)} is not a run folder and not empty: it holds {shown(held[0])}; name another folder")
+
+
+def reconcile(recorded: Manifest, wanted: Manifest, folder: Path) -> Manifest:
+    """The recorded run, extended where more restarts are wanted.
+
+    Shards that were recorded stay as they are, since what is trained together decides the bits; the restarts that are new are
+    grouped as in `wanted`. Environment and creation time stay those of the first training.
+
+    Raises:
+        BadRun: another configuration or dataset (naming each key with both values), or fewer restarts than recorded.
+    """
+    more = len(wanted.restarts) > len(recorded.restarts)
+    differences = _differences(recorded, wanted)
+    if more:
+        differences.pop("restarts", None)
+        differences = {key: values for key, values in differences.items() if key not in _more_files(recorded, wanted)}
+    if differences:
+        listed = "; ".join(f"{key} is {there!r} there, {here!r} here" for key, (there, here) in differences.items())
+        raise BadRun(f"{shown(folder)} holds another run: {listed}. Name another folder, or ask for what it holds")
+    if not more:
+        return recorded
+    known = len(recorded.restarts)
+    fresh = [[index for index in shard if index >= known] for shard in wanted.shards]
+    return recorded.model_copy(
+        update={
+            "command": wanted.command,
+            "config": wanted.config,
+            "external": wanted.external,
+            "shards": recorded.shards + [shard for shard in fresh if shard],
+            "restarts": recorded.restarts + wanted.restarts[known:],
+        }
+    )
+
+
+def _more_files(recorded: Manifest, wanted: Manifest) -> set[str]:
+    """Keys of the files of an import that come after those that are recorded."""
+    if recorded.external is None or wanted.external is None:
+        return set()
+    known, files = list(recorded.external.files), list(wanted.external.files)
+    return {f"files.{file}" for file in files[len(known) :]} if files[: len(known)] == known else set()
+
+
+def _differences(recorded: Manifest, wanted: Manifest) -> dict[str, tuple[object, object]]:
+    """Keys that differ, with the recorded and the wanted value."""
+    if recorded.config is not None and wanted.config is not None:
+        differences = recorded.config.differences(wanted.config)
+    else:
+        differences = {}
+        if _origin(recorded) != _origin(wanted):
+            differences["origin"] = (_origin(recorded), _origin(wanted))
+        elif recorded.external is not None and wanted.external is not None:
+            differences = recorded.external.differences(wanted.external)
+        if len(recorded.restarts) != len(wanted.restarts):
+            differences["restarts"] = (len(recorded.restarts), len(wanted.restarts))
+    # A program's rows are known only when it has run.
+    if wanted.dataset.fingerprint not in {UNKNOWN, recorded.dataset.fingerprint}:
+        differences["dataset fingerprint"] = (recorded.dataset.fingerprint, wanted.dataset.fingerprint)
+    return differences
+
+
+def _origin(manifest: Manifest) -> str:
+    if manifest.config is not None:
+        return "trained"
+    return "made by a program" if manifest.made_from_seeds else "imported"
+
+
+def _pending_if_lost(restart: Restart, folder: Path) -> Restart:
+    lost = restart.state == "done" and not all((folder / path).exists() for path in restart.files)
+    return Restart(index=restart.index, seed=restart.seed) if lost else restart

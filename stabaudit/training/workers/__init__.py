@@ -1,0 +1,1 @@
+"""Worker processes, and the shards of restarts that they train."""

@@ -1,0 +1,40 @@
+"""A dataset as plain array files that every worker maps into memory: loaded once, whatever its loader is."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from stabaudit.data.dataset import Dataset, Split
+from stabaudit.training.step.restarts import Rows
+
+
+def share(dataset: Dataset, folder: Path) -> None:
+    """Write all arrays of a dataset below a folder."""
+    for part in ("train", "evaluation"):
+        if part == "evaluation" and dataset.evaluation is dataset.train:
+            continue
+        (folder / part).mkdir(parents=True)
+        split = getattr(dataset, part)
+        for field in fields(Split):
+            array = getattr(split, field.name)
+            if array is not None:
+                np.save(folder / part / f"{field.name}.npy", array, allow_pickle=False)
+
+
+def shared(folder: Path) -> tuple[Split, Split]:
+    """Map the training and evaluation rows of a shared dataset."""
+    train = _mapped(folder / "train")
+    return train, _mapped(folder / "evaluation") if (folder / "evaluation").exists() else train
+
+
+def rows_of(split: Split) -> Rows:
+    """The observations and auxiliary variables of a split as tensors over the same memory."""
+    u = np.empty((len(split), 0), np.float32) if split.u is None else split.u
+    return Rows(torch.from_numpy(split.x), torch.from_numpy(u))
+
+
+def _mapped(folder: Path) -> Split:
+    # Copy-on-write: nothing writes, but torch warns about arrays that nobody may write to.
+    return Split(**{path.stem: np.load(path, mmap_mode="c", allow_pickle=False) for path in folder.glob("*.npy")})

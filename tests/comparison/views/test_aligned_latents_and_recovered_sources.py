@@ -1,0 +1,87 @@
+"""Latents side by side, aligned, and recovered sources beside the true ones."""
+
+import numpy as np
+import pytest
+
+from stabaudit.comparison.reading.selectors import read_groups
+from stabaudit.comparison.views.aligned_latents import read_planes
+from stabaudit.comparison.views.recovered_sources import SHOWN_ROWS, signals
+from stabaudit.errors import BadRun, UsageError
+from stabaudit.metrics.split import split_halves
+
+ROWS = 600
+
+
+@pytest.fixture
+def base():
+    return np.random.default_rng(1).normal(size=(ROWS, 2))
+
+
+def test_an_affine_copy_lands_on_the_first(make_run, base):
+    copy = base @ np.array([[1.0, 2.0], [0.5, -1.0]]) + 3.0
+    planes = read_planes(str(make_run("a", latents=[base, copy], d=2)))
+    first, second = planes.planes
+    assert (planes.reference, first.name, second.name) == ("a#0", "a#0", "a#1")
+    np.testing.assert_allclose(second.points, first.points, atol=1e-4)
+    assert second.r2 == pytest.approx(1.0)
+
+
+def test_a_permutation_mends_order_sign_and_scale_and_no_rotation(make_run, base):
+    swapped = base[:, ::-1] * [-3.0, 0.1] + 7.0
+    turned = base @ np.array([[1.0, -1.0], [1.0, 1.0]]) / np.sqrt(2)
+    folder = str(make_run("a", latents=[base, swapped, turned], d=2))
+    _, second, third = read_planes(folder, "permutation").planes
+    assert second.r2 == pytest.approx(1.0)
+    assert third.r2 == pytest.approx(0.5, abs=0.1)  # each dimension explains half of the other
+    as_they_are = read_planes(folder, "none").planes
+    np.testing.assert_allclose(as_they_are[1].points[:, 0].mean(), 7.0, atol=0.5)
+    assert as_they_are[1].r2 is None
+
+
+def test_true_sources_are_the_reference_where_there_are_as_many(make_run, base):
+    planes = read_planes(str(make_run("a", latents=[base * 2, base * 3], d=2, sources=base)))
+    assert planes.reference == "true sources"
+    assert [plane.name for plane in planes.planes] == ["true sources", "a#0", "a#1"]
+    np.testing.assert_allclose(planes.planes[1].points, planes.planes[0].points, atol=1e-4)
+
+
+def test_labels_and_rows_stay_together_in_any_order(make_run, base):
+    ids = np.random.default_rng(2).permutation(ROWS)
+    labels = (base[:, 0] > 0).astype(int)
+    planes = read_planes(str(make_run("a", latents=[base, base], d=2, ids=ids, labels=labels)))
+    assert ((planes.planes[0].points[:, 0] > 0) == planes.label.astype(bool)).all()
+    seen = set(planes.planes[0].points[:, 0].tolist())
+    assert not seen & set(np.float32(base[split_halves(ids), 0]).tolist())  # what the alignment was estimated on is not shown
+
+
+@pytest.mark.parametrize("dimensions", [(0, 2), (1, 1), (-1, 0)])
+def test_dimensions_that_are_not_there_are_refused(make_run, dimensions):
+    with pytest.raises(UsageError, match="has dimensions 0 to 1"):
+        read_planes(str(make_run("a", d=2)), "affine", dimensions)
+
+
+def test_a_run_without_restarts_has_no_planes(make_run):
+    with pytest.raises(BadRun, match="none of its restarts is trained"):
+        read_planes(str(make_run("a", latents=[], lost=("NaN",))))
+
+
+def test_sources_are_recovered_from_a_permuted_rescaled_copy(make_run, base):
+    good = make_run("good", latents=[base[:, ::-1] * [-2.0, 5.0] + 1.0], d=2, sources=base)
+    bad = make_run("bad", "unrelated", 1, d=2, sources=base)
+    found = signals(read_groups([str(good), str(bad)]))
+    assert [signal.source for signal in found] == [0, 1]
+    for signal in found:
+        right, wrong = signal.recovered
+        assert (right.restart, wrong.restart) == ("good#0", "bad#0")
+        assert right.dimension == 1 - signal.source
+        np.testing.assert_allclose(right.values, np.float32(base[:SHOWN_ROWS, signal.source]), atol=1e-4)
+        assert right.correlation == pytest.approx(1.0)
+        assert wrong.correlation < 0.3
+
+
+def test_signals_need_true_sources_that_agree(make_run, base):
+    with pytest.raises(UsageError, match="no true sources"):
+        signals(read_groups([str(make_run("a"))]))
+    one, other = make_run("one", d=2, sources=base), make_run("other", d=2, sources=base + 1)
+    with pytest.raises(UsageError, match="different true sources"):
+        signals(read_groups([str(one), str(other)]))

@@ -1,0 +1,142 @@
+"""Where files are looked for, and that nothing but the right bytes gets a file's name. The server is on loopback."""
+
+import functools
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from hashlib import sha256
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from stabaudit.data import idx as idx_module
+from stabaudit.data.load import load_dataset
+from stabaudit.data.published_files import DataFolder, Published
+from stabaudit.errors import BadData
+
+CONTENT = {"one.gz": b"first", "two.gz": b"second" * 500_000}
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A server's address and the folder that it serves."""
+    (root := tmp_path / "server").mkdir()
+    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=root)) as http:
+        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{http.server_port}/", root
+        http.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def published(server: tuple[str, Path]) -> Published:
+    url, root = server
+    for name, content in CONTENT.items():
+        (root / name).write_bytes(content)
+    return Published("toy", url, {name: sha256(content).hexdigest() for name, content in CONTENT.items()})
+
+
+NOWHERE = Published("toy", "http://127.0.0.1:9/", dict.fromkeys(CONTENT, "0" * 64))
+
+
+def touch(folder: Path, *names: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / name).touch()
+
+
+def test_a_subfolder_wins_over_the_folder_itself(tmp_path: Path) -> None:
+    touch(tmp_path, "one.gz", "two")
+    assert DataFolder(tmp_path).find(NOWHERE) == {"one.gz": tmp_path / "one.gz", "two.gz": tmp_path / "two"}
+    touch(tmp_path / "toy", "one", "two.gz")
+    assert DataFolder(tmp_path).find(NOWHERE) == {"one.gz": tmp_path / "toy/one", "two.gz": tmp_path / "toy/two.gz"}
+
+
+def test_missing_files_are_named_with_every_remedy(tmp_path: Path) -> None:
+    with pytest.raises(BadData) as error:
+        DataFolder(tmp_path).find(NOWHERE)
+    message = str(error.value)
+    assert "\n" not in message
+    for part in (
+        "one.gz, two.gz",
+        f"{tmp_path / 'toy'} or {tmp_path}",
+        "--download",
+        "http://127.0.0.1:9/",
+        "STABAUDIT_DATA",
+        "--data-dir",
+    ):
+        assert part in message
+
+
+def test_files_are_never_mixed_from_two_folders(tmp_path: Path) -> None:
+    touch(tmp_path, "one.gz")
+    touch(tmp_path / "toy", "two.gz")
+    with pytest.raises(BadData, match=rf"no one\.gz \(or without \.gz\) in {tmp_path / 'toy'};"):
+        DataFolder(tmp_path).find(NOWHERE)
+
+
+def test_the_argument_wins_over_the_environment_over_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STABAUDIT_DATA", str(tmp_path))
+    assert DataFolder.locate(Path("given"), download=False).path == Path("given")
+    assert DataFolder.locate(None, download=False).path == tmp_path
+    monkeypatch.setenv("STABAUDIT_DATA", "")
+    assert DataFolder.locate(None, download=False).path == Path("data")
+
+
+def test_download_fetches_what_is_missing_and_only_that(tmp_path: Path, published: Published, server: tuple[str, Path]) -> None:
+    (server[1] / "one.gz").unlink()
+    touch(tmp_path / "data/toy", "one.gz")
+    found = DataFolder(tmp_path / "data", download=True).find(published)
+    assert found["one.gz"].read_bytes() == b""
+    assert found["two.gz"].read_bytes() == CONTENT["two.gz"]
+    assert sorted(path.name for path in (tmp_path / "data/toy").iterdir()) == ["one.gz", "two.gz"]
+    assert DataFolder(tmp_path / "data").find(NOWHERE) == found  # there now, without the network
+
+
+def test_other_bytes_than_pinned_are_not_kept(tmp_path: Path, published: Published, server: tuple[str, Path]) -> None:
+    (server[1] / "one.gz").write_bytes(b"First")
+    with pytest.raises(BadData, match=r"one\.gz: SHA-256 is [0-9a-f]{64}, expected [0-9a-f]{64}; nothing was kept"):
+        DataFolder(tmp_path / "data", download=True).find(published)
+    assert list((tmp_path / "data/toy").iterdir()) == []
+
+
+def test_a_server_without_the_file_or_no_server(tmp_path: Path, published: Published, server: tuple[str, Path]) -> None:
+    (server[1] / "two.gz").unlink()
+    with pytest.raises(BadData, match=r"two\.gz: cannot be downloaded to .* \(HTTP Error 404: File not found\)"):
+        DataFolder(tmp_path / "data", download=True).find(published)
+    assert [path.name for path in (tmp_path / "data/toy").iterdir()] == ["one.gz"]
+    with pytest.raises(BadData, match="Connection refused"):
+        DataFolder(tmp_path / "elsewhere", download=True).find(NOWHERE)
+
+
+def test_a_connection_that_breaks_off(tmp_path: Path, published: Published, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server announces more than it sends."""
+    monkeypatch.setattr(Quiet, "copyfile", lambda _, source, output: output.write(source.read(100)))
+    with pytest.raises(BadData, match=r"SHA-256|IncompleteRead"):
+        DataFolder(tmp_path / "data", download=True).find(replace(published, sha256={"two.gz": published.sha256["two.gz"]}))
+    assert list((tmp_path / "data/toy").iterdir()) == []
+
+
+def test_a_data_folder_that_is_a_file(tmp_path: Path, published: Published) -> None:
+    (tmp_path / "data").write_text("not a folder")
+    with pytest.raises(BadData, match="cannot be made"):
+        DataFolder(tmp_path / "data", download=True).find(published)
+
+
+def test_a_dataset_downloads_end_to_end(
+    tmp_path: Path, server: tuple[str, Path], write_mnist: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, root = server
+    write_mnist(root)
+    digests = {name: sha256((root / name).read_bytes()).hexdigest() for name in idx_module.MNIST.sha256}
+    monkeypatch.setattr(idx_module, "MNIST", Published("mnist", url, digests))
+    dataset = load_dataset("mnist", {}, data_dir=tmp_path / "data", download=True)
+    assert len(dataset.train) == 12
+    assert load_dataset("mnist", {}, data_dir=tmp_path / "data").fingerprint == dataset.fingerprint

@@ -1,0 +1,86 @@
+"""Reports in every format: exact text, strict JSON, CSV that no spreadsheet runs, and text that no format takes for markup."""
+
+import csv
+import io
+import json
+import math
+import re
+
+import pytest
+
+from stabaudit.reports.formats.render import render
+from stabaudit.reports.report import Report, Section, joined
+
+REPORT = Report(
+    [Section("[bold]runs[/bold]", ["run", "score"], [["a|b", "0.5"], ["[red]x", "–"]], ["a_b is *fine*."])],
+    {
+        "scores": [
+            {"run": "=1+1", "score": 0.5, "dead": ("z1", "z2")},
+            {"run": "[red]x", "score": math.nan, "dead": ()},
+        ]
+    },
+)
+
+
+def test_a_table_shows_text_as_it_is():
+    assert render(REPORT, "table") == (
+        "[bold]runs[/bold]\nrun     score\n─────────────\na|b       0.5\n[red]x      –\n  a_b is *fine*.\n"
+    )
+
+
+def test_json_is_strict():
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    document = json.loads(render(REPORT, "json"), parse_constant=refuse)
+    assert document == {
+        "schema_version": 1,
+        "scores": [
+            {"run": "=1+1", "score": 0.5, "dead": ["z1", "z2"]},
+            {"run": "[red]x", "score": None, "dead": []},
+        ],
+    }
+
+
+def test_csv_holds_no_formulas():
+    rows = list(csv.DictReader(io.StringIO(render(REPORT, "csv"))))
+    assert rows == [{"run": "'=1+1", "score": "0.5", "dead": "z1 z2"}, {"run": "[red]x", "score": "", "dead": ""}]
+
+
+def test_markdown_escapes_what_it_would_interpret():
+    assert render(REPORT, "markdown") == (
+        "## \\[bold\\]runs\\[/bold\\]\n\n"
+        "a\\_b is \\*fine\\*.\n\n"
+        "| run | score |\n"
+        "| :-- | --: |\n"
+        "| a\\|b | 0.5 |\n"
+        "| \\[red\\]x | – |\n"
+    )
+
+
+@pytest.mark.parametrize("width", [20, 40, 80])
+def test_a_narrow_terminal_folds_and_cuts_nothing(width):
+    name = "a-run-with-a-very-long-name-that-does-not-fit"
+    text = render(Report([Section("title", ["run", "score"], [[name, "0.123"]], ["many words " * 9])]), "table", width=width)
+    assert max(map(len, text.splitlines())) <= width
+    assert name in "".join(line[: width - 7].strip() for line in text.splitlines()) or name in text
+    assert "0.123" in text
+    assert "…" not in text
+
+
+def test_without_a_terminal_no_line_is_broken():
+    text = render(Report([Section("t" * 300, ["run"], [["r" * 300]], ["w" * 300])]), "table")
+    assert {"t" * 300, "r" * 300, "  " + "w" * 300} <= set(text.splitlines())
+
+
+def test_colour_only_when_asked_for():
+    report = Report([Section("gates", ["gate", "verdict"], [["a", "fail"]])])
+    assert "\x1b[" not in render(report, "table")
+    assert re.search(r"\x1b\[31m *fail", render(report, "table", color=True))
+
+
+def test_joined_reports_keep_every_record():
+    other = Report([], {"scores": [{"run": "c"}], "families": [{"n": 1}]}, main="families")
+    both = joined([REPORT, other])
+    assert [len(found) for found in both.records.values()] == [3, 1]
+    assert render(both, "csv") == "n\n1\n"
