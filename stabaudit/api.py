@@ -30,9 +30,10 @@ from stabaudit.comparison.surveys.score_table import read_score_table
 from stabaudit.comparison.surveys.survey import Survey, survey
 from stabaudit.config import checked
 from stabaudit.errors import UsageError
+from stabaudit.metrics.scores import headlines
 from stabaudit.statistics.families import FamilyTests
 from stabaudit.statistics.families import compare_families as statistics_of_families
-from stabaudit.statistics.gate import Verdict, parse_requirement, worst
+from stabaudit.statistics.gate import Verdict, parse_requirement, parse_score, worst
 from stabaudit.statistics.signed_rank import Zeros
 from stabaudit.store.imports.foreign_files import AS_IS, Naming
 from stabaudit.store.run.run_folder import Run
@@ -115,7 +116,7 @@ def compare(
         settings: how pairs are scored.
         naming: what rows and latents are called in latents files.
         changed: fields of `Settings` that are to differ: k, correlation, floor_draws, seed,
-            allow_unequal, memory, densities.
+            allow_unequal, memory, densities, scores.
 
     Raises:
         BadRun: a folder that is no run, or a restart that it does not hold.
@@ -147,7 +148,7 @@ class Reported:
 def report(
     *paths: AnyPath,
     wilcoxon: bool = False,
-    score: str = "strong_mcc",
+    score: str | None = None,
     zeros: Zeros = "pratt",
     settings: Settings = DEFAULT_SETTINGS,
     **changed: Any,  # noqa: ANN401 -- fields of Settings
@@ -157,7 +158,7 @@ def report(
     Args:
         paths: run folders, or folders above them; "runs" by default.
         wilcoxon: whether to test families.
-        score: on which score, as on the command line: "strong_mcc", "weak_mcc@all.in", "strong_mcc.adjusted".
+        score: on which score, as on the command line: "strong_mcc" (the default), "weak_mcc@all.in", "strong_mcc.adjusted".
         zeros: what the signed-rank test does with differences of zero.
         settings: how pairs are scored.
         changed: fields of `Settings` that are to differ.
@@ -167,8 +168,10 @@ def report(
         BadRun: no runs, or a damaged one.
         BadData: latents that cannot be scored.
     """
-    found = survey([Path(path) for path in paths or ("runs",)], _changed(settings, changed))
-    return Reported(found, family_tests(found, score, zeros) if wilcoxon else None)
+    tested = score or headlines()[0].name
+    settings = _changed(settings, changed).including([parse_score(tested).metric] if wilcoxon else ())
+    found = survey([Path(path) for path in paths or ("runs",)], settings)
+    return Reported(found, family_tests(found, tested, zeros) if wilcoxon else None)
 
 
 @dataclass(frozen=True)
@@ -206,7 +209,7 @@ def check(
         path: the run folder, or one with runs below it.
         require: bounds that every run must keep: "strong_mcc>=0.6"; or tests of families: "wilcoxon(vade,vae).p_holm<0.05".
         baseline: its file.
-        margin: loss of strong and weak MCC that the baseline allows.
+        margin: loss of the headline scores that the baseline allows.
         update_baseline: write the baseline instead of testing against it, unless the run fails its bounds.
         settings: how pairs are scored.
         changed: fields of `Settings` that are to differ.
@@ -225,7 +228,8 @@ def check(
     if update_baseline and file is None:
         raise UsageError("--update-baseline needs --baseline FILE to write to")
     settings = _changed(settings, changed)
-    requirements = [parse_requirement(text) for text in require]
+    requirements = [parse_requirement(text, default=headlines()[0].name) for text in require]
+    settings = settings.including(requirement.score.metric for requirement in requirements)
     old = None if file is None or update_baseline else read_baseline(file)
     found = survey_for_gates(Path(path), settings)
     gates = [gate for requirement in requirements for gate in judge_requirement(found, requirement)]

@@ -128,41 +128,24 @@ class RunScores:
     `comparison` holds all results.
     """
 
-    strong_mcc: PairScores
-    decorrelated_strong_mcc: PairScores
-    weak_mcc: PairScores
-    affine_r2: PairScores
-    source_strong_mcc: PairScores
-    source_weak_mcc: PairScores
-    sampled_source_strong_mcc: PairScores
-    sampled_source_weak_mcc: PairScores
-    batched_source_strong_mcc: PairScores
-    active_units: Value
-    kl: Value
-    mutual_information: Value
-    log_likelihood: Value
-    cluster_accuracy: Value
-    cluster_nmi: Value
-    prior_rank: Value
-    density_distance: Value
-    relative_density_distance: Value
-
     def __init__(self, comparison: "Comparison") -> None:
         self.comparison = comparison
 
-    if not TYPE_CHECKING:  # a type checker knows the names above and no others
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 -- PairScores or Value, by the kind of score
+        """Look a score up."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        comparison = self.comparison
+        pairs = [score for score in comparison.scores if score.metric == name]
+        if pairs:
+            return PairScores(pairs, name)
+        others: dict[str, CollapseScore | DensityScore] = {score.score: score for score in comparison.collapse}
+        others |= {score.metric: score for score in comparison.densities}
+        if name in others:
+            return Value(others[name], name)
+        known = dict.fromkeys([*(score.metric for score in comparison.scores), *others])
+        raise AttributeError(f"{comparison.runs[0].name} has no score {name!r}; known: {', '.join(known)}")
 
-        def __getattr__(self, name: str) -> "PairScores | Value":
-            """Look a score up."""
-            if name.startswith("_"):
-                raise AttributeError(name)
-            comparison = self.comparison
-            pairs = [score for score in comparison.scores if score.metric == name]
-            if pairs:
-                return PairScores(pairs, name)
-            others: dict[str, CollapseScore | DensityScore] = {score.score: score for score in comparison.collapse}
-            others |= {score.metric: score for score in comparison.densities}
-            if name in others:
-                return Value(others[name], name)
-            known = dict.fromkeys([*(score.metric for score in comparison.scores), *others])
-            raise AttributeError(f"{comparison.runs[0].name} has no score {name!r}; known: {', '.join(known)}")
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401
+        """The same for names that are no identifiers: `scores["my_scores:overlap"].out`."""
+        return getattr(self, name)

@@ -1,7 +1,7 @@
 """Names that users type, and where the thing behind each name is defined.
 
 A name is resolved to `package.module:attribute` and imported only then. Outside packages add names by entry points in the groups
-`stabaudit.families`, `stabaudit.datasets` and `stabaudit.architectures`.
+`stabaudit.families`, `stabaudit.datasets`, `stabaudit.architectures` and `stabaudit.scores`.
 """
 
 import difflib
@@ -13,16 +13,21 @@ from typing import Any, Literal
 
 from stabaudit.errors import UsageError
 
-Kind = Literal["family", "dataset", "architecture"]
-_PLURAL: dict[Kind, str] = {"family": "families", "dataset": "datasets", "architecture": "architectures"}
+Kind = Literal["family", "dataset", "architecture", "score"]
+_PLURAL: dict[Kind, str] = {
+    "family": "families",
+    "dataset": "datasets",
+    "architecture": "architectures",
+    "score": "scores",
+}
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Where a named thing is defined, and what it is in one line."""
+    """Where a named thing is defined, and what it is in one line; a score says that itself."""
 
     target: str
-    summary: str
+    summary: str = ""
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,8 @@ class Outside:
     target: str
     package: str
 
+
+_EXPECTED: dict[Kind, str] = {"score": "a function of two arrays or a stabaudit.metrics.scores.Measure"}
 
 _BUILT_IN: dict[Kind, dict[str, Entry]] = {
     "family": {
@@ -72,6 +79,23 @@ _BUILT_IN: dict[Kind, dict[str, Entry]] = {
         "mlp": Entry("stabaudit.nets.mlp:build", "fully connected, 512-384-256-256 with dropout 0.1 by default"),
         "conv": Entry("stabaudit.nets.conv:build", "convolutions with batch normalisation, for images"),
         "resnet": Entry("stabaudit.nets.resnet:build", "weight-normalised residual blocks, for images"),
+    },
+    "score": {  # in the order of tables
+        "strong_mcc": Entry("stabaudit.metrics.mcc_strong:SCORE"),
+        "decorrelated_strong_mcc": Entry("stabaudit.metrics.mcc_decorrelated:SCORE"),
+        "weak_mcc": Entry("stabaudit.metrics.mcc_weak:SCORE"),
+        "affine_r2": Entry("stabaudit.metrics.affine:SCORE"),
+        "cka": Entry("stabaudit.metrics.linear_cka:SCORE"),
+        "batched_source_strong_mcc": Entry("stabaudit.metrics.mcc_batched:SCORE"),
+        "active_units": Entry("stabaudit.metrics.collapse:ACTIVE_UNITS"),
+        "kl": Entry("stabaudit.metrics.collapse:KL"),
+        "mutual_information": Entry("stabaudit.metrics.collapse:MUTUAL_INFORMATION"),
+        "log_likelihood": Entry("stabaudit.metrics.collapse:LOG_LIKELIHOOD"),
+        "cluster_accuracy": Entry("stabaudit.metrics.collapse:CLUSTER_ACCURACY"),
+        "cluster_nmi": Entry("stabaudit.metrics.collapse:CLUSTER_NMI"),
+        "prior_rank": Entry("stabaudit.metrics.collapse:PRIOR_RANK"),
+        "density_distance": Entry("stabaudit.metrics.density_distance:DISTANCE"),
+        "relative_density_distance": Entry("stabaudit.metrics.density_distance:RELATIVE_DISTANCE"),
     },
 }
 
@@ -174,8 +198,8 @@ def _imported(kind: Kind, name: str, target: str) -> Any:  # noqa: ANN401
         found = getattr(importlib.import_module(module), attribute)
     except (Exception, SystemExit) as error:  # a user's module can raise anything
         raise UsageError(f"{kind} {name!r}: cannot import {target!r} ({type(error).__name__}: {error})") from error
-    if not callable(found):
-        raise UsageError(f"{kind} {name!r}: {target!r} is {found!r}, expected a class or a function")
+    if not callable(found) and not (kind == "score" and callable(getattr(type(found), "of_rows", None))):
+        raise UsageError(f"{kind} {name!r}: {target!r} is {found!r}, expected {_EXPECTED.get(kind, 'a class or a function')}")
     if kind == "family" and not isinstance(found, type):
         raise UsageError(f"family {name!r} is not a subclass of stabaudit.families.base.Family")
     return found

@@ -79,7 +79,11 @@ def make_run(tmp_path):
             command="stabaudit train",
             config=RunConfig(**choices, latent_dim=d, restarts=total, training=Training(steps=config.get("steps", 10))),
             dataset=DatasetRecord(
-                name=config.get("dataset", "synthetic"), fingerprint=fingerprint, train_rows=ROWS, evaluation_rows=ROWS, shape=[d]
+                name=config.get("dataset", "synthetic"),
+                fingerprint=fingerprint,
+                train_rows=ROWS,
+                evaluation_rows=len(ids),
+                shape=[d],
             ),
             environment=Environment(stabaudit="0", python="3", torch=None, numpy="2", platform="x", processor="x", cores=1),
             shards=[list(range(total))],

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from stabaudit.audit.plan import load_plan
 from stabaudit.comparison.surveys.score_table import read_score_table
-from stabaudit.metrics.mcc import strong_mcc, weak_mcc
+from stabaudit.metrics.mcc_strong import strong_mcc
+from stabaudit.metrics.mcc_weak import weak_mcc
 from stabaudit.statistics.families import compare_families
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"

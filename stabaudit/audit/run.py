@@ -11,7 +11,7 @@ from stabaudit.comparison.surveys.references import Held, hold
 from stabaudit.comparison.surveys.survey import Survey, survey
 from stabaudit.comparison.views.run_origins import read_origins
 from stabaudit.data.dataset import Dataset
-from stabaudit.registry import unknown
+from stabaudit.metrics.scores import measure
 from stabaudit.reports.formats.render import as_csv
 from stabaudit.reports.sections.restarts import restart_records
 from stabaudit.statistics.gate import parse_score
@@ -19,18 +19,6 @@ from stabaudit.store.files.atomic import write_bytes
 from stabaudit.training.prepare import dataset_options, prepare
 from stabaudit.training.train import Job, train
 from stabaudit.training.workers.messages import Event
-
-METRICS = (  # scores of a run on its own
-    "strong_mcc",
-    "decorrelated_strong_mcc",
-    "weak_mcc",
-    "affine_r2",
-    "source_strong_mcc",
-    "source_weak_mcc",
-    "sampled_source_strong_mcc",
-    "sampled_source_weak_mcc",
-    "batched_source_strong_mcc",
-)
 
 
 def prepare_plan(plan: Plan, folder: Path, *, data_dir: Path | None = None, download: bool = False) -> list[Job]:
@@ -61,9 +49,7 @@ def check_score(score: str) -> None:
     Raises:
         UsageError: unless it is the name of a score.
     """
-    metric = parse_score(score).metric
-    if metric not in METRICS:
-        raise unknown("score", metric, METRICS)
+    measure(parse_score(score).metric)
 
 
 def run_plan(

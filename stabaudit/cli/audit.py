@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from stabaudit.cli.compare import FloorDrawsOption, KOption, SeedOption
+from stabaudit.cli.compare import FloorDrawsOption, KOption, ScoresOption, SeedOption, named_scores
 from stabaudit.cli.output import OutputOption, PageFormatOption, command_line, deliver, deliver_page, message
 from stabaudit.cli.train import DataDirOption, DownloadOption, QuietOption, WorkersOption, parse_settings
 
@@ -13,7 +13,8 @@ from stabaudit.cli.train import DataDirOption, DownloadOption, QuietOption, Work
 def audit(
     plan: Annotated[str, typer.Argument(help="A TOML plan, or a built-in one; see 'stabaudit list plans'.")],
     out: Annotated[Path | None, typer.Option(help="Folder for the runs; audits/PLAN by default.")] = None,
-    score: Annotated[str, typer.Option(help="Score on which families are tested, as in check --require.")] = "strong_mcc",
+    score: Annotated[str | None, typer.Option(help="Score on which families are tested, as in check --require.")] = None,
+    scores: ScoresOption = None,
     k: KOption = 20,
     floor_draws: FloorDrawsOption = 20,
     seed: SeedOption = 0,
@@ -46,12 +47,18 @@ def audit(
     from stabaudit.cli.progress import watch
     from stabaudit.comparison.settings import Settings
     from stabaudit.comparison.surveys.configurations import family_tests
+    from stabaudit.metrics.scores import headlines
     from stabaudit.reports.report import joined
     from stabaudit.reports.sections.references import references_report
     from stabaudit.reports.sections.survey import survey_report
     from stabaudit.reports.wording import counted
+    from stabaudit.statistics.gate import parse_score
 
-    check_score(score)
+    tested = score or headlines()[0].name
+    check_score(tested)
+    compared = Settings(k=k, floor_draws=floor_draws, seed=seed, scores=named_scores(scores)).including(
+        [parse_score(tested).metric]
+    )
     chosen = load_plan(plan).only(parse_choices(only or []))
     if quick:
         chosen = chosen.quickly()
@@ -67,10 +74,10 @@ def audit(
             typer.echo(job.prepared.describe(job.folder, count) + "\n")
         return
     with watch(jobs, quiet=quiet) as (on_event, on_tick):
-        found = run_plan(jobs, count, Settings(k=k, floor_draws=floor_draws, seed=seed), on_event, on_tick)
+        found = run_plan(jobs, count, compared, on_event, on_tick)
     for warning in found.comparison.warnings:
         message(warning)
-    tests = family_tests(found, score) if chosen.families > 1 else None
+    tests = family_tests(found, tested) if chosen.families > 1 else None
     beside = []
     if chosen.references or chosen.deviations:
         beside = [references_report(hold_references(chosen, found), chosen.deviations, found.comparison)]

@@ -5,7 +5,15 @@ from typing import Annotated, Literal
 
 import typer
 
-from stabaudit.cli.compare import CorrelationOption, FloorDrawsOption, KOption, MemoryOption, SeedOption
+from stabaudit.cli.compare import (
+    CorrelationOption,
+    FloorDrawsOption,
+    KOption,
+    MemoryOption,
+    ScoresOption,
+    SeedOption,
+    named_scores,
+)
 from stabaudit.cli.output import GateFormatOption, OutputOption, deliver, message
 
 EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 3}
@@ -19,13 +27,14 @@ def check(
         list[str] | None, typer.Option(metavar="BOUND", help="What every run must keep; see above. Repeat it.")
     ] = None,
     baseline: Annotated[Path | None, typer.Option(help="Scores of an earlier run, kept by --update-baseline.")] = None,
-    margin: Annotated[float, typer.Option(min=0, help="Loss of strong and weak MCC that the baseline allows.")] = 0.02,
+    margin: Annotated[float, typer.Option(min=0, help="Loss of the headline scores that the baseline allows.")] = 0.02,
     update_baseline: Annotated[
         bool, typer.Option("--update-baseline", help="Write the baseline instead of testing against it.")
     ] = False,
     inconclusive: Annotated[
         Literal["pass", "fail"] | None, typer.Option(help="Exit as if an inconclusive gate had passed or failed.")
     ] = None,
+    scores: ScoresOption = None,
     k: KOption = 20,
     correlation: CorrelationOption = "pearson",
     floor_draws: FloorDrawsOption = 20,
@@ -47,7 +56,9 @@ def check(
     from stabaudit.comparison.settings import Settings
     from stabaudit.reports.sections.gates import gates_report
 
-    settings = Settings(k=k, correlation=correlation, floor_draws=floor_draws, seed=seed, memory=memory)
+    settings = Settings(
+        k=k, correlation=correlation, floor_draws=floor_draws, seed=seed, memory=memory, scores=named_scores(scores)
+    )
     found = check_runs(
         path, require=require or (), baseline=baseline, margin=margin, update_baseline=update_baseline, settings=settings
     )

@@ -8,8 +8,12 @@ import typer
 from stabaudit.cli.import_latents import IdColumnOption, IdsByPositionOption, ObsmOption
 from stabaudit.cli.output import OutputOption, PageFormatOption, command_line, deliver, deliver_page, message
 
-KOption = Annotated[int, typer.Option("--k", min=1, help="Canonical pairs that weak MCC averages, beside all of them.")]
-CorrelationOption = Annotated[Literal["pearson", "spearman"], typer.Option(help="Correlation of strong MCC.")]
+KOption = Annotated[int, typer.Option("--k", min=1, help="Canonical pairs that counted scores average, beside all of them.")]
+ScoresOption = Annotated[
+    str | None,
+    typer.Option("--scores", metavar="NAME,…", help="Names of 'stabaudit list scores', module:function, or all."),
+]
+CorrelationOption = Annotated[Literal["pearson", "spearman"], typer.Option(help="Correlation of scores by rank.")]
 FloorDrawsOption = Annotated[int, typer.Option(min=1, help="Draws of what scores would be by chance.")]
 SeedOption = Annotated[int, typer.Option(min=0, help="Decides these draws.")]
 
@@ -26,6 +30,17 @@ def _bytes(text: str) -> int:
     return count
 
 
+def named_scores(text: str | None) -> tuple[str, ...]:
+    """Names between commas; the default scores where none are given.
+
+    >>> named_scores("cka, weak_mcc")
+    ('cka', 'weak_mcc')
+    """
+    from stabaudit.metrics.scores import default_scores
+
+    return default_scores() if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
+
+
 MemoryOption = Annotated[
     int, typer.Option(parser=_bytes, metavar="SIZE", help="Latents that take more are streamed, in about as much memory.")
 ]
@@ -33,6 +48,7 @@ MemoryOption = Annotated[
 
 def compare(
     selectors: Annotated[list[str], typer.Argument(metavar="A [B …]", help="Run folders, one restart (run#3) or latents files.")],
+    scores: ScoresOption = None,
     k: KOption = 20,
     correlation: CorrelationOption = "pearson",
     floor_draws: FloorDrawsOption = 20,
@@ -64,6 +80,7 @@ def compare(
         allow_unequal=allow_unequal,
         memory=memory,
         densities=densities,
+        scores=named_scores(scores),
     )
     comparison = compare_runs(*selectors, settings=settings, naming=Naming(id_column, obsm, ids_by_position))
     for warning in comparison.warnings:

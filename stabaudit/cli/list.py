@@ -1,12 +1,15 @@
 """`stabaudit list`: what is known by name."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from stabaudit.cli.output import FormatOption, OutputOption, deliver, message
 
-What = Literal["families", "datasets", "architectures", "plans"]
+if TYPE_CHECKING:
+    from stabaudit.metrics.scores import Measure
+
+What = Literal["families", "datasets", "architectures", "scores", "plans"]
 
 
 def list_names(
@@ -14,7 +17,8 @@ def list_names(
     form: FormatOption = "table",
     output: OutputOption = None,
 ) -> None:
-    """List the known families, datasets, architectures and plans."""
+    """List the known families, datasets, architectures, scores and plans."""
+    from stabaudit.metrics.scores import registered
     from stabaudit.registry import Kind, broken, contested, known
     from stabaudit.reports.report import Report, Section
 
@@ -22,6 +26,7 @@ def list_names(
         "families": {name: entry.summary for name, entry in known("family").items()},
         "datasets": {name: entry.summary for name, entry in known("dataset").items()},
         "architectures": {name: entry.summary for name, entry in known("architecture").items()},
+        "scores": {one.name: _score(one) for one in registered()},
         "plans": _plans(),
     }
     chosen = {kind: entries for kind, entries in named.items() if what in {None, kind}}
@@ -29,12 +34,18 @@ def list_names(
     records = [
         {"kind": kind, "name": name, "summary": summary} for kind, entries in chosen.items() for name, summary in entries.items()
     ]
-    kinds: dict[What, Kind] = {"families": "family", "datasets": "dataset", "architectures": "architecture"}
+    kinds: dict[What, Kind] = {"families": "family", "datasets": "dataset", "architectures": "architecture", "scores": "score"}
     for plural, kind in kinds.items():
         if plural in chosen:
             for line in contested(kind) + broken(kind):
                 message(line)
     deliver(Report(sections, {"names": records}, main="names"), form, output)
+
+
+def _score(one: "Measure") -> str:
+    """What a score says, when it is computed and where it is defined."""
+    asked = "" if one.default or one.unit == "restart" else f"; by --scores {one.name}"
+    return f"{one.meaning}{asked} ({one.reference})" if one.reference else f"{one.meaning}{asked}"
 
 
 def _plans() -> dict[str, str]:

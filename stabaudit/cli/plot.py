@@ -32,7 +32,10 @@ def plot(
     ],
     selectors: Annotated[list[str], typer.Argument(metavar="RUN…", help="Run folders, one restart (run#3) or latents files.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file: .svg, .png or .pdf.", callback=_figure_file)],
-    metric: Annotated[Literal["strong_mcc", "weak_mcc"], typer.Option(help="Score of curves, heatmap and box.")] = "strong_mcc",
+    metric: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Score of curves, heatmap and box; see 'stabaudit list scores'."),
+    ] = None,
     band: Annotated[
         Literal["interval", "sd"], typer.Option(help="Band of curves: 95% interval of the mean, or one deviation over pairs.")
     ] = "interval",
@@ -63,19 +66,22 @@ def plot(
     else:
         from stabaudit.comparison.compare import compare
         from stabaudit.comparison.settings import Settings
+        from stabaudit.metrics.scores import headlines
 
-        settings = Settings(k=k, floor_draws=floor_draws, seed=seed, memory=memory)
+        named = metric or headlines()[0].name
+        require_drawable(what, named)
+        settings = Settings(k=k, floor_draws=floor_draws, seed=seed, memory=memory).including([named])
         comparison = compare(read_groups(selectors, memory), settings)
         for warning in comparison.warnings:
             message(warning)
-        figure = _of_pairs(what, comparison, metric, band)
+        figure = _of_pairs(what, comparison, named, band)
     write_figure(figure, output)
 
 
 def _of_pairs(
     what: Literal["curves", "heatmap", "box", "elbo", "match"],
     comparison: "Comparison",
-    metric: Literal["strong_mcc", "weak_mcc"],
+    metric: str,
     band: Literal["interval", "sd"],
 ) -> "Figure":
     """A figure of scores of pairs.
@@ -105,6 +111,20 @@ def _of_pairs(
         needs = "restarts whose objective is recorded" if what == "elbo" else "a run with two restarts or more"
         raise UsageError(f"plot {what}: nothing to show; it needs {needs}")
     return figure
+
+
+def require_drawable(what: str, metric: str) -> None:
+    """Refuse a score that no figure can be drawn of, before anything is compared.
+
+    Raises:
+        UsageError: an unknown score, or one without parts for a curve.
+    """
+    from stabaudit.metrics.scores import measure, of_pairs
+
+    one = measure(metric)
+    if what == "curves" and one.parts is None:
+        with_parts = ", ".join(other.name for other in of_pairs() if other.parts)
+        raise UsageError(f"plot curves: {metric} is no mean over dimensions, so it has no curve; --metric {with_parts}")
 
 
 def _two(text: str) -> tuple[int, int]:

@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from stabaudit.cli.compare import CorrelationOption, FloorDrawsOption, KOption, MemoryOption, SeedOption
+from stabaudit.cli.compare import (
+    CorrelationOption,
+    FloorDrawsOption,
+    KOption,
+    MemoryOption,
+    ScoresOption,
+    SeedOption,
+    named_scores,
+)
 from stabaudit.cli.output import OutputOption, PageFormatOption, command_line, deliver, deliver_page, message
 from stabaudit.errors import UsageError
 
@@ -21,9 +29,11 @@ def report(
     ] = None,
     wilcoxon: Annotated[bool, typer.Option("--wilcoxon", help="Test families against each other over configurations.")] = False,
     score: Annotated[
-        str | None, typer.Option(help="Score to test: strong_mcc by default, as in check --require; of a table, its column.")
+        str | None,
+        typer.Option(help="Score to test, as in check --require; of a table, its column."),
     ] = None,
     zeros: Annotated[Zeros, typer.Option(help="What the test does with differences of zero.")] = "pratt",
+    scores: ScoresOption = None,
     k: KOption = 20,
     correlation: CorrelationOption = "pearson",
     floor_draws: FloorDrawsOption = 20,
@@ -44,8 +54,10 @@ def report(
     from stabaudit.api import report as report_runs
     from stabaudit.comparison.settings import Settings
 
-    settings = Settings(k=k, correlation=correlation, floor_draws=floor_draws, seed=seed, memory=memory)
-    found = report_runs(*paths, wilcoxon=wilcoxon, score=score or "strong_mcc", zeros=zeros, settings=settings)
+    settings = Settings(
+        k=k, correlation=correlation, floor_draws=floor_draws, seed=seed, memory=memory, scores=named_scores(scores)
+    )
+    found = report_runs(*paths, wilcoxon=wilcoxon, score=score, zeros=zeros, settings=settings)
     for warning in found.comparison.warnings:
         message(warning)
     if form == "html":

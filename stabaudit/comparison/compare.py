@@ -44,6 +44,7 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
         return score(
             evidence,
             list(combinations(range(len(labels)), 2)),
+            measures=settings.measures,
             floor_pairs=floor_pairs(members),
             k=settings.k,
             floor_draws=settings.floor_draws,

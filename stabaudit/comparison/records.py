@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 from stabaudit.comparison.views.pair_values import Match, PairTable
+from stabaudit.metrics.scores import measure
 from stabaudit.statistics.jackknife import Estimate
 
 Sample = Literal["in", "out"]
@@ -52,20 +53,19 @@ class Score:
         run_a: the run, or the first of two.
         run_b: the same run again, or the second.
         relation: pairs of restarts within one run, or of one restart of either.
-        metric: strong_mcc, decorrelated_strong_mcc, weak_mcc, affine_r2 (both ways averaged within a run; a→b between runs),
-            affine_r2_reverse (b→a); of encoder means against the true sources, one value per restart, source_strong_mcc and
-            source_weak_mcc; of one posterior sample of each row, sampled_source_strong_mcc and sampled_source_weak_mcc, and
-            batched_source_strong_mcc over batches of 64 rows, in-sample only.
-        k: canonical pairs averaged by a weak MCC; None for all dimensions.
+        metric: name of the score (`stabaudit list scores`); a directed one is averaged over both ways within a run, and is a→b
+            between runs, where the name with _reverse is b→a; source_ begins the name of a score of encoder means against the
+            true sources, one value per restart, and sampled_source_ that of one posterior sample of each row.
+        k: parts averaged by a counted score, such as canonical pairs; None for all.
         sample: scored on the rows it was fitted on, or on the others.
-        mean: over pairs; MCCs in [0, 1], R² in (−∞, 1].
+        mean: over pairs, in the range of the score.
         sd: standard deviation over the same pairs.
         ci_low, ci_high: 95% interval of the mean, the restart being the unit; None where there are too few restarts. It is
             symmetric, not cut off at 1, so that it gives back the standard error.
         pairs: how many values were averaged.
         restarts: how many restarts they came from.
         independence_floor: the score of unrelated latents: rows shuffled, everything refitted.
-        rotation_floor: either strong MCC had the restarts agreed only up to an affine map.
+        rotation_floor: the score had the restarts agreed only up to an affine map.
         adjusted: (mean − floor)/(1 − floor) with the independence floor: 0 is chance, 1 perfect.
         axis_alignment: the same with the rotation floor.
         p_rotation: how often a rotation does as well, at least 1/(1 + draws).
@@ -93,18 +93,11 @@ class Score:
 
     def interval(self, reading: Literal["mean", "adjusted", "axis_alignment"] = "mean") -> tuple[float, float] | None:
         """The interval of the score, or of what a floor makes of it; None where there is none."""
-        floor = {"mean": 0.0, "adjusted": self.independence_floor, "axis_alignment": self.rotation_floor}[reading]
-        low, high = above_floor(self.ci_low, floor), above_floor(self.ci_high, floor)
-        return None if low is None or high is None else (low, high)
-
-
-def above_floor(score: float | None, floor: float | None) -> float | None:
-    """(M − M₀)/(1 − M₀): 0 at the floor M₀, 1 for a perfect score; None without a score, a floor, or room above it.
-
-    >>> above_floor(0.75, 0.5)
-    0.5
-    """
-    return None if score is None or floor is None or floor >= 1 else (score - floor) / (1 - floor)
+        floor = self.independence_floor if reading == "adjusted" else self.rotation_floor
+        if reading == "mean":
+            return None if self.ci_low is None or self.ci_high is None else (self.ci_low, self.ci_high)
+        low, high = (measure(self.metric).above_floor(end, floor) for end in (self.ci_low, self.ci_high))
+        return None if low is None or high is None else (min(low, high), max(low, high))
 
 
 @dataclass(frozen=True)
@@ -158,8 +151,8 @@ class Curve:
 
     Args:
         run_a, run_b: as of a `Score`.
-        metric: strong_mcc, where position m holds the mean of the m+1 best matched |correlations|, or weak_mcc, where it holds
-            weak MCC@(m+1).
+        metric: a score with parts: of matched dimensions, position m holds the mean of the m+1 best; of canonical pairs,
+            the score with k = m+1.
         sample: in- or out-of-sample.
         values: the curve, in [0, 1].
         sd: standard deviation over pairs at each position; empty for a single pair.
@@ -168,7 +161,7 @@ class Curve:
 
     run_a: str
     run_b: str
-    metric: Literal["strong_mcc", "weak_mcc"]
+    metric: str
     sample: Sample
     values: tuple[float, ...]
     sd: tuple[float, ...]
@@ -182,8 +175,7 @@ class CollapseScore:
 
     Args:
         run: the run.
-        score: active_units (a fraction), kl, mutual_information, log_likelihood (nats per row), cluster_accuracy, cluster_nmi,
-            prior_rank.
+        score: its name; see `stabaudit list scores`.
         mean, sd, ci_low, ci_high: over restarts, with Student's 95% interval; None where there is a single one.
         restarts: how many.
         note: what the number is to be held against.
@@ -205,8 +197,8 @@ class DensityScore:
 
     Args:
         run_a, run_b, relation: as of a `Score`.
-        metric: density_distance, in the unit of a density to the power 1/2, or relative_density_distance, in [0, 1]; both ways
-            averaged within a run, a→b between runs; with _reverse b→a.
+        metric: its name (`stabaudit list scores`): the distance, in the unit of a density to the power 1/2, or the relative
+            one, in [0, 1]; both ways averaged within a run, a→b between runs; with _reverse b→a.
         mean: over pairs.
         sd: standard deviation over the same pairs.
         ci_low, ci_high: 95% interval of the mean, the restart being the unit; None where there are too few restarts.

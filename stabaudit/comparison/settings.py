@@ -1,11 +1,14 @@
 """How pairs are scored, wherever they are."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import get_args
 
 from stabaudit.comparison.reading.selectors import DEFAULT_MEMORY
 from stabaudit.errors import UsageError
-from stabaudit.metrics.mcc import DEFAULT_K, Correlation
+from stabaudit.metrics.pair_scores import DEFAULT_K
+from stabaudit.metrics.ranks import Correlation
+from stabaudit.metrics.scores import Measure, chosen, default_scores, is_known, measure
 from stabaudit.registry import unknown
 
 
@@ -14,12 +17,13 @@ class Settings:
     """How pairs are scored.
 
     Args:
-        k: canonical pairs that a weak MCC averages, beside the one over all.
-        correlation: of strong MCC.
+        k: parts that counted scores average, such as canonical pairs, beside the mean over all.
+        correlation: of scores by rank.
         floor_draws: draws of either floor, at least 1.
         seed: decides the draws of floors and permutations; the split into halves has a seed of its own, the same for everyone.
         allow_unequal: match the smaller number of dimensions instead of refusing unequal ones.
         memory: bytes that latents may take; those that take more are streamed from their files.
+        scores: names of scores of pairs; "all" for every one, `package.module:function` for one's own.
         densities: affine density distances however long they take, of mixtures fitted to the latents where none were learned;
             otherwise those of learned priors alone, where that takes seconds.
     """
@@ -31,6 +35,7 @@ class Settings:
     allow_unequal: bool = False
     memory: int = DEFAULT_MEMORY
     densities: bool = False
+    scores: tuple[str, ...] = field(default_factory=default_scores)
 
     def __post_init__(self) -> None:
         """Refuse what no score could be made with.
@@ -43,6 +48,18 @@ class Settings:
         for name, least in (("k", 1), ("floor_draws", 1), ("seed", 0), ("memory", 1)):
             if getattr(self, name) < least:
                 raise UsageError(f"{name}={getattr(self, name)}: expected at least {least}")
+        object.__setattr__(self, "scores", tuple(one.name for one in chosen(self.scores)))
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """The scores of pairs, in the order of tables."""
+        return chosen(self.scores)
+
+    def including(self, names: Iterable[str]) -> "Settings":
+        """The same with further scores of pairs, for what is asked about them; names of other scores change nothing."""
+        known = [measure(name) for name in names if is_known(name)]
+        wanted = [one.name for one in known if one.unit == "pair" and (one.function or one.from_moments)]
+        return replace(self, scores=(*self.scores, *wanted))
 
 
 DEFAULT_SETTINGS = Settings()

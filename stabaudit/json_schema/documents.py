@@ -106,7 +106,7 @@ class Named:
         summary: what it is, in one line.
     """
 
-    kind: Literal["families", "datasets", "architectures", "plans"]
+    kind: Literal["families", "datasets", "architectures", "scores", "plans"]
     name: str
     summary: str
 

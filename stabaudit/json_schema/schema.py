@@ -7,6 +7,7 @@ field of a dataclass and no other; what the docstring says of a field is its des
 import inspect
 import re
 from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -14,6 +15,7 @@ from pydantic import TypeAdapter
 from stabaudit import __version__
 from stabaudit.comparison.records import Score
 from stabaudit.json_schema.documents import DOCUMENTS, Document, RestartRow
+from stabaudit.metrics.scores import registered
 from stabaudit.reports.formats.render import SCHEMA_VERSION
 
 Schema = dict[str, Any]
@@ -77,7 +79,8 @@ def _strict(schema: Schema, kind: type) -> Schema:
         else described_fields(kind)
     )
     properties = {
-        name: {"description": said[name]} | {key: value for key, value in found.items() if key not in {"title", "default"}}
+        name: {"description": said[name] + (_names_of_scores() if name in {"metric", "score"} else "")}
+        | {key: value for key, value in found.items() if key not in {"title", "default"}}
         for name, found in schema["properties"].items()
     }
     first, _, _ = inspect.cleandoc(kind.__doc__ or "").partition("\n\n")
@@ -88,6 +91,12 @@ def _strict(schema: Schema, kind: type) -> Schema:
         "required": [field.name for field in fields(kind)],
         "additionalProperties": False,
     }
+
+
+@cache
+def _names_of_scores() -> str:
+    """What the names of scores stand for."""
+    return "; known: " + "; ".join(f"{one.name}: {one.meaning}" for one in registered())
 
 
 def described_fields(kind: type) -> dict[str, str]:

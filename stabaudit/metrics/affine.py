@@ -17,6 +17,7 @@ import numpy as np
 from stabaudit.metrics.checks import require_scorable
 from stabaudit.metrics.halves import NEGLIGIBLE_VARIANCE, Cross, Halves, Marginal
 from stabaudit.metrics.pair_scores import Array
+from stabaudit.metrics.scores import Measure, Parts
 
 
 class AffineMap(NamedTuple):
@@ -40,33 +41,44 @@ class Alignment(NamedTuple):
     outside: Explained
 
 
-def affine_r2(a: Array, b: Array, fit: Array | None = None) -> Explained:
-    """R² of the least-squares affine map from a to b.
+def affine_r2(a: Array, b: Array, fit: Array | None = None) -> float:
+    """R² of the least-squares affine map from a to b, dimensions of b weighted by their variances.
 
     Args:
         a: latents to map from, shape (n, d_a).
         b: latents to map to, shape (n, d_b), of the same rows.
         fit: True for the rows to estimate the map on, shape (n,); the others are scored (out-of-sample). None: all rows do both.
 
+    Returns:
+        In (−∞, 1].
+
     Raises:
         BadData: NaN or infinity, unequal rows, or n ≤ d rows to fit on.
 
     Example:
+        >>> import numpy as np
+        >>> from stabaudit.metrics import affine_r2
         >>> rng = np.random.default_rng(0)
         >>> a = rng.standard_normal((1000, 3))
-        >>> round(float(affine_r2(a, a @ rng.standard_normal((3, 2)) - 7.0).total), 12)
+        >>> round(affine_r2(a, a @ rng.standard_normal((3, 2)) - 7.0), 12)
         1.0
     """
+    return float(affine_explained(a, b, fit).total)
+
+
+def affine_explained(a: Array, b: Array, fit: Array | None = None) -> Explained:
+    """The same, beside R² of every dimension of b; arguments and errors as of `affine_r2`."""
     require_scorable([a, b], ["a", "b"], fit)
     halves = Halves.of_rows([a, b], fit)
-    first, second = halves.marginals
-    return affine(first, second, halves.cross(0, 1)).outside
+    return affine(*halves.pair(0, 1)).outside
 
 
 def affine_map(a: Array, b: Array, fit: Array | None = None) -> AffineMap:
     """The least-squares affine map from a to b on the rows of *fit*; arguments and errors as of `affine_r2`.
 
     Example:
+        >>> import numpy as np
+        >>> from stabaudit.metrics.affine import affine_map
         >>> a = np.random.default_rng(0).standard_normal((100, 2))
         >>> matrix, offset = affine_map(a, a @ [[1.0, -1.0], [2.0, 0.5]] + [5.0, 6.0])
         >>> print(matrix.round(9), offset.round(9))
@@ -103,3 +115,27 @@ def _explained(residual: Array, variance: Array, weight: Array) -> Explained:
     total = (weight * np.where(varies, variance, 0.0)).sum(axis=-1)
     explained = 1.0 - (weight * residual).sum(axis=-1) / np.where(total > 0, total, 1.0)
     return Explained(np.where(total > 0, explained, 0.0)[()], per_dimension)  # one pair: a number, not an array of no axes
+
+
+def affine_parts(a: Marginal, b: Marginal, cross: Cross) -> Parts:
+    """R² of the affine map from a to b as a score of a pair, or of stacked ones."""
+    inside, outside = affine(a, b, cross)
+    return Parts(np.asarray(inside.total)[..., None], np.asarray(outside.total)[..., None])
+
+
+SCORE = Measure(
+    name="affine_r2",
+    label="affine R²",
+    meaning="how much of one restart's variance is an affine function of the other?",
+    low=-np.inf,
+    high=1.0,
+    reference="least squares; as an alignment of latents: Kivva et al. 2022, arXiv:2206.10044",
+    function=affine_r2,
+    from_moments=affine_parts,
+    floors=("independence",),
+    directed=True,
+    needs="moments",
+    default=True,
+    of_sources=False,
+    cost="n d² + d³",
+)

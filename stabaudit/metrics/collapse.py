@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from stabaudit.metrics.scores import Measure
+
 Array = NDArray[Any]
 
 ACTIVE_UNIT_VARIANCE = 0.01  # Burda et al. 2016
@@ -61,3 +63,91 @@ def mutual_information(mean: Array, log_var: Array, *, rng: np.random.Generator)
         density = -0.5 * square
         total += float((density[np.arange(len(rows)), rows] - logsumexp(density, axis=1)).sum())
     return total / n + math.log(n)
+
+
+_WANG = "Wang, Blei and Cunningham 2021, arXiv:2301.00537"
+
+ACTIVE_UNITS = Measure(
+    name="active_units",
+    label="active units",
+    meaning="fraction of dimensions whose posterior mean varies over the data (variance at least 0.01)",
+    low=0.0,
+    high=1.0,
+    reference="Burda, Grosse and Salakhutdinov 2016, arXiv:1509.00519",
+    unit="restart",
+    cost="n d",
+)
+KL = Measure(
+    name="kl",
+    label="KL",
+    meaning="divergence of the posterior from the prior, nats per row",
+    low=0.0,
+    high=math.inf,
+    reference=_WANG,
+    needs="model",
+    unit="restart",
+    stored="evaluation_kl",
+)
+MUTUAL_INFORMATION = Measure(
+    name="mutual_information",
+    label="mutual information",
+    meaning="I(x; z) under the aggregate posterior, nats",
+    low=0.0,
+    high=math.inf,
+    reference=_WANG,
+    unit="restart",
+    cost="n² d",
+)
+LOG_LIKELIHOOD = Measure(
+    name="log_likelihood",
+    label="log-likelihood",
+    meaning="importance-weighted log-likelihood, nats per row",
+    low=-math.inf,
+    high=math.inf,
+    reference="Burda, Grosse and Salakhutdinov 2016, arXiv:1509.00519",
+    needs="model",
+    unit="restart",
+    stored="log_likelihood",
+)
+CLUSTER_ACCURACY = Measure(
+    name="cluster_accuracy",
+    label="cluster accuracy",
+    meaning="accuracy of the family's clusters under the best matching with the labels",
+    low=0.0,
+    high=1.0,
+    reference="Willetts and Paige 2021, arXiv:2106.05238",
+    needs="labels",
+    unit="restart",
+    stored="cluster_accuracy",
+)
+CLUSTER_NMI = Measure(
+    name="cluster_nmi",
+    label="cluster NMI",
+    meaning="normalised mutual information of the family's clusters and the labels",
+    low=0.0,
+    high=1.0,
+    reference="Willetts and Paige 2021, arXiv:2106.05238",
+    needs="labels",
+    unit="restart",
+    stored="cluster_nmi",
+)
+PRIOR_RANK = Measure(
+    name="prior_rank",
+    label="rank of L",
+    meaning="rank of the matrix L of the prior, on which identifiability of an iVAE rests",
+    low=0.0,
+    high=math.inf,
+    reference="Khemakhem et al. 2020, arXiv:1907.04809",
+    needs="model",
+    unit="restart",
+    stored="prior_rank",
+)
+COLLAPSE = (
+    ACTIVE_UNITS,
+    KL,
+    MUTUAL_INFORMATION,
+    LOG_LIKELIHOOD,
+    CLUSTER_ACCURACY,
+    CLUSTER_NMI,
+    PRIOR_RANK,
+)  # in the order of tables

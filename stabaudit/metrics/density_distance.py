@@ -15,7 +15,7 @@ that resemble each other little have many local minima, and the least of all may
 and the distance is an upper bound.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 from math import perm
 
@@ -25,6 +25,7 @@ from scipy.optimize import OptimizeResult, linear_sum_assignment, minimize
 from stabaudit.errors import BadData
 from stabaudit.metrics.mixtures import GaussianMixture
 from stabaudit.metrics.pair_scores import Array
+from stabaudit.metrics.scores import Measure
 
 MOST_DIMENSIONS = 10  # beyond, there are too many rotations to start from
 Pairing = tuple[Array, Array]  # indices of components of p, and of those of q that they are matched with
@@ -293,3 +294,24 @@ def _apart(candidates: Array, count: int, distance: float) -> Array:
         if not (np.linalg.norm(chosen - candidate, axis=1) < distance).any():
             chosen = np.vstack([chosen, candidate])
     return chosen
+
+
+DISTANCE = Measure(
+    name="density_distance",
+    label="distance",
+    meaning="L2 distance that the best affine map leaves between two mixture priors",
+    low=0.0,
+    high=np.inf,
+    reference="our definition, after Kivva et al. 2022, arXiv:2206.10044",
+    higher_is_better=False,
+    directed=True,
+    needs="model",
+    cost="starts × d²",
+)
+RELATIVE_DISTANCE = replace(
+    DISTANCE,
+    name="relative_density_distance",
+    label="relative",
+    meaning="the same relative to the norm of the second mixture",
+    high=1.0,
+)

@@ -14,13 +14,13 @@ import numpy as np
 from stabaudit.metrics.checks import require_scorable, warn_of_few_rows
 from stabaudit.metrics.floors import Roots, chance_cross, permuted_crosses, permuted_within_halves, roots
 from stabaudit.metrics.halves import Cross, Halves
-from stabaudit.metrics.mcc import Correlation, ranked
 from stabaudit.metrics.pair_scores import Array, Pair
+from stabaudit.metrics.ranks import Correlation, ranked
 from stabaudit.metrics.threads import in_parallel, single_threaded
 
 
 class PairMoments(NamedTuple):
-    """Cross-moments of a pair: of the values, and of what strong MCC correlates, which is the values again or their ranks."""
+    """Cross-moments of a pair: of the values, and of what scores by rank correlate, which is the values again or their ranks."""
 
     values: Cross
     axes: Cross
@@ -109,20 +109,24 @@ class Evidence:
         values = self.values.cross(a, b)
         return PairMoments(values, self.axes.cross(a, b) if self.by_rank else values)
 
+    def shuffled(self, *, rng: np.random.Generator) -> Array | None:
+        """Draw an order of the rows in which b is unrelated to a, shape (n,); None where only moments are known."""
+        return None if self.rows is None else permuted_within_halves(self.rows.fit, rng=rng)
+
     def unrelated(
-        self, pairs: Sequence[Pair], batches: Sequence[Sequence[int]], *, rng: np.random.Generator
+        self, pairs: Sequence[Pair], batches: Sequence[Sequence[int]], order: Array | None, *, rng: np.random.Generator
     ) -> list[PairMoments]:
         """Draw the moments that pairs would have were a and b unrelated.
 
         Args:
             pairs: positions (a, b).
             batches: positions in `pairs` of pairs of one shape, each pair in one batch.
-            rng: draws them.
+            order: of the rows of b, as from `shuffled`.
+            rng: draws them where only moments are known.
         """
-        if self.rows is None:
+        if self.rows is None or order is None:
             return self._by_chance(pairs, batches, rng)
         rows = self.rows
-        order = permuted_within_halves(rows.fit, rng=rng)
         values = permuted_crosses(self.values, rows.latents, rows.fit, order, pairs)
         axes = permuted_crosses(self.axes, rows.ranks, rows.fit, order, pairs) if self.by_rank else values
         return [PairMoments(*both) for both in zip(values, axes, strict=True)]

@@ -92,6 +92,36 @@ class Marginal:
         """Number of linearly independent directions on *fit*."""
         return int(self.whitening.shape[-1])
 
+    def turned(self, turning: Array) -> "Marginal":
+        """The restart after a linear map that gives its dimensions unit variance on *fit*, such as a random rotation.
+
+        Args:
+            turning: of standardised rows, shape (d, d); columns of zeros give dead dimensions.
+
+        Returns:
+            Its moments. After a rotation of whitened rows the new dimensions are uncorrelated and their own whitening.
+        """
+        alive = (turning != 0).any(axis=0)
+        identity = np.diag(alive.astype(float))
+        score, drift = turning.T @ self.score @ turning, self.drift @ turning
+        variance = (turning * (self.score @ turning)).sum(axis=0)
+        whole = int(alive.sum()) == self.rank
+        fit = identity if whole else turning.T @ self.fit @ turning
+        whitening = identity[:, alive] if whole else _whitening(fit)
+        return Marginal(
+            mean=np.zeros(len(alive)),
+            scale=alive.astype(float),
+            drift=drift,
+            fit=fit,
+            score=score,
+            variance_on_score=variance,
+            whitening=whitening,
+            whitened_score=whitening.T @ score @ whitening,
+            whitened_drift=drift @ whitening,
+            decorrelation=identity,
+            decorrelated_variance_on_score=variance,
+        )
+
     def in_own_units(self, linear: Array) -> Array:
         """The linear map of standardised rows, shape (d, m), as one of rows in the latents' own units."""
         return _reciprocal(self.scale)[:, None] * linear
@@ -131,6 +161,10 @@ class Halves:
         on_fit = moments_of(latents, np.flatnonzero(every))
         on_score = on_fit if fit is None else moments_of(latents, np.flatnonzero(~every))
         return cls.of_moments(on_fit, on_score, [z.shape[1] for z in latents])
+
+    def pair(self, a: int, b: int) -> tuple[Marginal, Marginal, Cross]:
+        """What a measure of moments is computed from: both restarts and their cross-moments."""
+        return self.marginals[a], self.marginals[b], self.cross(a, b)
 
     def cross(self, a: int, b: int) -> Cross:
         """Cross-moments of restarts a and b."""

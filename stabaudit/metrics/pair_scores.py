@@ -1,24 +1,28 @@
-"""What scoring a pair of latents gives."""
+"""What scoring pairs of latents gives."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    from stabaudit.metrics.scores import Parts
+
 Array = NDArray[Any]
-Metric = Literal["strong_mcc", "decorrelated_strong_mcc", "weak_mcc", "affine_r2", "affine_r2_reverse"]
 Sample = Literal["in", "out"]
 Pair = tuple[int, int]  # positions of two latents
 
+DEFAULT_K = 20  # canonical pairs averaged in both papers (Khemakhem et al. 2020; Willetts and Paige 2021)
+
 
 class ScoreName(NamedTuple):
-    """A score is named by its metric, by k (canonical pairs averaged by `weak_mcc`; None: all dimensions) and by the sample.
+    """A score is named by its measure, by k (parts averaged by a counted one; None: all) and by the sample.
 
     Sample "in" is the half that the matching, directions or map were estimated on (*fit*), "out" the other (*score*).
     """
 
-    metric: Metric
+    metric: str
     k: int | None
     sample: Sample
 
@@ -30,15 +34,12 @@ class PairScores:
     Args:
         a: position of the first latents.
         b: position of the second latents.
-        values: the scores; MCCs in [0, 1], R² in (−∞, 1].
+        values: the scores.
         independence: K draws of each score had a and b been unrelated, everything refitted, shape (K,) each; empty where this
             pair's floor was not asked for.
-        rotation: K draws of either strong MCC with one of the two whitened and turned by a Haar-random rotation, shape (K,) each.
-        matching: dimensions of a and of b that were matched on *fit*, shape (m, 2), in descending order of |correlation| there.
-        matched_in: |correlation| of the matched dimensions on *fit*, shape (m,), descending.
-        matched_out: |correlation| of the same dimensions on *score*, shape (m,), in the order of `matching`.
-        canonical_in: canonical correlations on *fit*, shape (rank,), descending; none for a grid, whose positions have their own.
-        canonical_out: |correlation| of the same canonical pairs on *score*, shape (rank,), in the same order.
+        rotation: K draws of each score that has this floor, one of the two whitened and turned by a Haar-random rotation,
+            shape (K,) each.
+        parts: by score, what it is the mean of, where there is a curve of it.
     """
 
     a: int
@@ -46,24 +47,19 @@ class PairScores:
     values: dict[ScoreName, float]
     independence: dict[ScoreName, Array]
     rotation: dict[ScoreName, Array]
-    matching: Array
-    matched_in: Array
-    matched_out: Array
-    canonical_in: Array = field(default_factory=lambda: np.empty(0))
-    canonical_out: Array = field(default_factory=lambda: np.empty(0))
+    parts: "dict[str, Parts]" = field(default_factory=dict)
 
-    def curve(self, sample: Sample) -> Array:
-        """Cumulative MCC curve (Willetts 2021, Figs 2–4): running mean of matched correlations, descending, shape (m,)."""
-        return _running_mean(np.sort(self.matched_in if sample == "in" else self.matched_out)[::-1])
+    def curve(self, metric: str, sample: Sample) -> Array:
+        """Cumulative curve: the running mean of a score's parts, shape (m,); its last point is the score over all of them.
 
-    def weak_curve(self, sample: Sample) -> Array:
-        """Cumulative weak MCC (Willetts 2021, Figs C.3–C.5), shape (rank,): position k holds weak MCC@(k+1)."""
-        return _running_mean(self.canonical_in if sample == "in" else self.canonical_out)
-
-
-def _running_mean(values: Array) -> Array:
-    running: Array = np.cumsum(values) / np.arange(1, len(values) + 1)
-    return running
+        Parts that are matched dimensions are in descending order (Willetts 2021, Figs 2–4); canonical pairs keep their order on
+        *fit*, so that position k holds the score of the first k + 1 (Figs C.3–C.5).
+        """
+        parts = self.parts[metric]
+        values = parts.inside if sample == "in" else parts.outside
+        ordered = values if parts.matching is None else np.sort(values)[::-1]
+        running: Array = np.cumsum(ordered) / np.arange(1, len(ordered) + 1)
+        return running
 
 
 @dataclass(frozen=True)

@@ -1,31 +1,28 @@
-"""All scores of many pairs at once.
+"""Scores of many pairs at once, with their floors.
 
 Every restart is standardised and whitened once, the cross-moments of all restarts come from one matrix product per half (and per
-draw of the independence floor), and what is left for a pair is one SVD and one assignment on d × d matrices. Pairs of one shape
-are scored in batches, stacked, and the batches on all cores.
+draw of the independence floor), and what is left for a pair is what its measures do with d × d matrices. Pairs of one shape are
+scored in batches, stacked, and the batches on all cores. Measures that need rows are called pair by pair.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
 
 from stabaudit.errors import UsageError
-from stabaudit.metrics.affine import affine
 from stabaudit.metrics.checks import require_equal_dimensions
 from stabaudit.metrics.evidence import Evidence, PairMoments
-from stabaudit.metrics.floors import turn, turned_cross, turned_variance_on_score
+from stabaudit.metrics.floors import turn, turned_cross
 from stabaudit.metrics.halves import Cross, Halves, Marginal
-from stabaudit.metrics.mcc import DEFAULT_K, Canonical, Correlation, Matched, decorrelated, mean_of_first, ranked, strong, weak
-from stabaudit.metrics.pair_scores import Array, Pair, PairScores, Scored, ScoreName
+from stabaudit.metrics.pair_scores import DEFAULT_K, Array, Pair, PairScores, Scored, ScoreName
+from stabaudit.metrics.ranks import Correlation, ranked
+from stabaudit.metrics.scores import Measure, Parts, chosen, default_scores, mean_of_first
 from stabaudit.metrics.threads import in_parallel, single_threaded
 
 SOURCES = -1  # the position that stands for the true sources in a pair
-STRONG_IN, STRONG_OUT = ScoreName("strong_mcc", None, "in"), ScoreName("strong_mcc", None, "out")
-DECORRELATED_IN = ScoreName("decorrelated_strong_mcc", None, "in")
-DECORRELATED_OUT = ScoreName("decorrelated_strong_mcc", None, "out")
-ROTATED = (STRONG_IN, STRONG_OUT, DECORRELATED_IN, DECORRELATED_OUT)  # scores that have a rotation floor
 _BATCH = 2**15  # matrix entries of a batch, 256 kB: few enough for the cache of a core, many enough to share what a call costs
 
 
@@ -34,6 +31,7 @@ def score_pairs(
     fit: Array,
     *,
     pairs: Sequence[Pair] | None = None,
+    scores: Sequence[str] | None = None,
     k: int = DEFAULT_K,
     correlation: Correlation = "pearson",
     floor_draws: int = 20,
@@ -41,15 +39,16 @@ def score_pairs(
     allow_unequal: bool = False,
     names: Sequence[str] | None = None,
 ) -> Scored:
-    """Score pairs of latents in every way, with their floors.
+    """Score pairs of latents, with their floors.
 
     Args:
         latents: one array per restart, shapes (n, d_r), rows joined on their sample ids; float32 or float64.
         fit: True for the rows to estimate on, False for those to score on, shape (n,), as from `split_halves`.
         pairs: positions (a, b) in `latents`; None for all a < b.
-        k: canonical pairs averaged by weak MCC, largest first, beside the mean over all. It names the score also where there
-            are fewer.
-        correlation: of strong MCC and its floors.
+        scores: names of scores; None for the default ones.
+        k: parts averaged by counted scores, largest first, beside the mean over all. It names the score also where there are
+            fewer.
+        correlation: of scores by rank and their floors.
         floor_draws: draws of either floor; 0 for none.
         rng: draws the floors.
         allow_unequal: match min(d_a, d_b) dimensions instead of refusing d_a ≠ d_b.
@@ -57,8 +56,12 @@ def score_pairs(
 
     Raises:
         BadData: NaN or infinity, unequal rows or dimensions, or n ≤ d rows in *fit*.
+        UsageError: an unknown score.
 
     Example:
+        >>> import numpy as np
+        >>> from stabaudit.metrics.pair_scores import ScoreName
+        >>> from stabaudit.metrics.score_pairs import score_pairs
         >>> rng = np.random.default_rng(0)
         >>> z = rng.standard_normal((1000, 2))
         >>> turned = z @ np.array([[1.0, -1.0], [1.0, 1.0]])
@@ -69,7 +72,8 @@ def score_pairs(
         weak_mcc 1.0
     """
     evidence = Evidence.of_rows(latents, fit, correlation, names)
-    return score(evidence, pairs, k=k, floor_draws=floor_draws, rng=rng, allow_unequal=allow_unequal)
+    measures = chosen(default_scores() if scores is None else scores)
+    return score(evidence, pairs, measures=measures, k=k, floor_draws=floor_draws, rng=rng, allow_unequal=allow_unequal)
 
 
 def score_sources(
@@ -77,6 +81,7 @@ def score_sources(
     sources: Array,
     fit: Array,
     *,
+    scores: Sequence[str] | None = None,
     k: int = DEFAULT_K,
     correlation: Correlation = "pearson",
     floor_draws: int = 20,
@@ -87,8 +92,9 @@ def score_sources(
     """Score every latents against the true sources, shape (n, d_s): pairs (a, −1). Otherwise as `score_pairs`."""
     called = [*(names or [f"latents {position}" for position in range(len(latents))]), "sources"]
     evidence = Evidence.of_rows([*latents, sources], fit, correlation, called)
-    chosen = [(position, len(latents)) for position in range(len(latents))]
-    scored = score(evidence, chosen, k=k, floor_draws=floor_draws, rng=rng, allow_unequal=allow_unequal)
+    pairs = [(position, len(latents)) for position in range(len(latents))]
+    measures = chosen(default_scores() if scores is None else scores)
+    scored = score(evidence, pairs, measures=measures, k=k, floor_draws=floor_draws, rng=rng, allow_unequal=allow_unequal)
     return replace(scored, pairs=tuple(replace(pair, b=SOURCES) for pair in scored.pairs))
 
 
@@ -96,6 +102,7 @@ def score(
     evidence: Evidence,
     pairs: Sequence[Pair] | None = None,
     *,
+    measures: Sequence[Measure] | None = None,
     floor_pairs: Sequence[Pair] | None = None,
     k: int = DEFAULT_K,
     floor_draws: int = 20,
@@ -107,6 +114,8 @@ def score(
     Args:
         evidence: the latents, or their moments.
         pairs: positions (a, b); None for all a < b.
+        measures: what to score, None for the default scores; those that need rows are left out, with a warning, where only
+            moments are known.
         floor_pairs: those of them that the independence floor is drawn for; None for all. The rotation floor is drawn for all.
         k: as in `score_pairs`, like the following.
         floor_draws: draws of either floor.
@@ -115,164 +124,222 @@ def score(
 
     Raises:
         BadData: unequal dimensions.
-        UsageError: k < 1.
+        UsageError: k < 1, or nothing that moments are enough for.
     """
     if k < 1:
-        raise UsageError(f"weak MCC is the mean of at least one canonical correlation, not of {k}")
-    chosen = list(combinations(range(len(evidence.names)), 2)) if pairs is None else list(pairs)
+        raise UsageError(f"a counted score is the mean of at least one part, not of {k}")
+    every = list(combinations(range(len(evidence.names)), 2)) if pairs is None else list(pairs)
     d = [len(marginal.scale) for marginal in evidence.values.marginals]
     if not allow_unequal:
-        for a, b in chosen:
+        for a, b in every:
             require_equal_dimensions(d[a], d[b], f"{evidence.names[a]} and {evidence.names[b]}")
-    names = _names(k)
+    measures = chosen(default_scores()) if measures is None else measures
+    kept = [one for one in measures if evidence.rows is not None or one.from_moments]
+    left = [one.name for one in measures if one not in kept]
+    if not kept:
+        raise UsageError(f"{', '.join(left)}: these scores need all rows in memory; raise --memory")
+    scoring = _Scoring(evidence, kept, k)
     # Generators of their own, so that the rotation floor does not depend on how the other one is drawn.
     rng_independence, rng_rotation = rng.spawn(2)
-    independence = _independence(evidence, chosen if floor_pairs is None else floor_pairs, k, floor_draws, rng_independence)
-    turns = [chosen if draw % 2 == 0 else [(b, a) for a, b in chosen] for draw in range(floor_draws)]
-    rotation = np.array([_turned(evidence, turned, rng_rotation) for turned in turns]).reshape(
-        floor_draws, len(chosen), len(ROTATED)
+    independence = scoring.independence(every if floor_pairs is None else floor_pairs, floor_draws, rng_independence)
+    turns = [every if draw % 2 == 0 else [(b, a) for a, b in every] for draw in range(floor_draws)]
+    rotated = scoring.rotated_names
+    rotation = np.array([scoring.turned(turned, rng_rotation) for turned in turns] if rotated else []).reshape(
+        floor_draws if rotated else 0, len(every), len(rotated)
     )
-    matched, canonical, values = _scores(evidence, chosen, k)
+    parts, values = scoring.scores(every)
     scored = tuple(
         PairScores(
             a=a,
             b=b,
-            values=dict(zip(names, values[position].tolist(), strict=True)),
+            values=dict(zip(scoring.names, values[position].tolist(), strict=True)),
             independence=independence.get((a, b), {}),
-            rotation=dict(zip(ROTATED, rotation[:, position].T, strict=True)),
-            matching=matched[position].matching,
-            matched_in=matched[position].inside,
-            matched_out=matched[position].outside,
-            canonical_in=canonical[position].inside,
-            canonical_out=canonical[position].outside,
+            rotation=dict(zip(rotated, rotation[:, position].T, strict=True)),
+            parts=parts[position],
         )
-        for position, (a, b) in enumerate(chosen)
+        for position, (a, b) in enumerate(every)
     )
-    return Scored(scored, evidence.dead, evidence.warnings)
+    warnings = [f"{', '.join(left)}: left out, since the latents are streamed and these scores need all rows"] if left else []
+    return Scored(scored, evidence.dead, (*evidence.warnings, *warnings))
 
 
-def _names(k: int) -> list[ScoreName]:
-    """The scores, in the order of `_values`."""
-    names: list[ScoreName] = list(ROTATED)
-    for count in (k, None):
-        names += [ScoreName("weak_mcc", count, "in"), ScoreName("weak_mcc", count, "out")]
-    names += [ScoreName("affine_r2", None, "in"), ScoreName("affine_r2", None, "out")]
-    names += [ScoreName("affine_r2_reverse", None, "in"), ScoreName("affine_r2_reverse", None, "out")]
-    return names
+@dataclass(frozen=True)
+class _Scoring:
+    """The measures at work on some latents."""
 
+    evidence: Evidence
+    measures: Sequence[Measure]
+    k: int
 
-def _values(a: Marginal, b: Marginal, cross: Cross, matched: Sequence[Matched], directions: Canonical, *, k: int) -> Array:
-    """Every score of stacked pairs whose dimensions and directions have been matched, shape (pairs, 12)."""
-    forward, reverse = affine(a, b, cross), affine(b, a, cross.transposed)
-    return np.column_stack(
-        [
-            [_means(pair) for pair in matched],
-            [_means(pair) for pair in _decorrelated(a, b, cross)],
-            *(mean_of_first(count, correlations) for count in (k, None) for correlations in directions),
-            *(explained.total for way in (forward, reverse) for explained in way),
+    @cached_property
+    def names(self) -> list[ScoreName]:
+        """All scores, in the order of tables."""
+        return [name for one in self.measures for name in self._names_of(one)]
+
+    @cached_property
+    def rotated_names(self) -> list[ScoreName]:
+        """Those that have a rotation floor."""
+        return [name for one in self._turnable for name in self._names_of(one)]
+
+    @cached_property
+    def _turnable(self) -> list[Measure]:
+        return [one for one in self.measures if "rotation" in one.floors]
+
+    def _counts(self, one: Measure) -> list[int | None]:
+        return [self.k, None] if one.counted else [None]
+
+    def _names_of(self, one: Measure) -> list[ScoreName]:
+        called = [one.name, one.reverse] if one.directed else [one.name]
+        return [
+            name
+            for metric in called
+            for k in self._counts(one)
+            for name in (ScoreName(metric, k, "in"), ScoreName(metric, k, "out"))
         ]
-    )
+
+    def _values_of(self, one: Measure, ways: Sequence[Parts]) -> list[Array]:
+        """Columns of scores, in the order of `_names_of`, from the parts of a→b and, of directed ones, b→a."""
+        return [mean_of_first(k, half) for parts in ways for k in self._counts(one) for half in (parts.inside, parts.outside)]
+
+    def scores(
+        self, pairs: Sequence[Pair], moments: Sequence[PairMoments] | None = None, order: Array | None = None
+    ) -> tuple[list[dict[str, Parts]], Array]:
+        """Score every pair: the parts of scores that have curves, and all scores, shape (pairs, names).
+
+        Args:
+            pairs: positions (a, b).
+            moments: in place of the pairs' own.
+            order: of the rows of b, in place of their own.
+        """
+        marginals, axes = self.evidence.values.marginals, self.evidence.axes.marginals
+
+        def work(batch: list[int]) -> list[tuple[Measure, list[Parts]]]:
+            given = [self.evidence.observed(*pairs[p]) if moments is None else moments[p] for p in batch]
+            sides = [[pairs[p][side] for p in batch] for side in (0, 1)]
+            first, second = (Marginal.stacked([marginals[at] for at in side]) for side in sides)
+            cross = Cross.stacked([pair.values for pair in given])
+            by_rank = first, second, cross
+            if self.evidence.by_rank:
+                ranks = (Marginal.stacked([axes[at] for at in side]) for side in sides)
+                by_rank = *ranks, Cross.stacked([pair.axes for pair in given])  # type: ignore[assignment]  # two of them
+            return [(one, _ways(one, *(by_rank if one.by_rank else (first, second, cross)))) for one in self._by_moments]
+
+        batches = self._batches(pairs)
+        values = np.empty((len(pairs), len(self.names)))
+        parts: list[dict[str, Parts]] = [{} for _ in pairs]
+        for batch, found in zip(batches, in_parallel(work, batches), strict=True):
+            for one, ways in found:
+                values[np.ix_(batch, self._columns(one))] = np.column_stack(self._values_of(one, ways))
+                if one.parts is not None and moments is None:
+                    for row, position in enumerate(batch):
+                        parts[position][one.name] = ways[0].of(row)
+        self._add_rows(values, pairs, order)
+        return parts, values
+
+    @cached_property
+    def _by_moments(self) -> list[Measure]:
+        return [one for one in self.measures if one.from_moments]
+
+    def _columns(self, one: Measure) -> list[int]:
+        return [self.names.index(name) for name in self._names_of(one)]
+
+    def _add_rows(self, values: Array, pairs: Sequence[Pair], order: Array | None) -> None:
+        """Scores of pairs that need rows."""
+        by_rows = [one for one in self.measures if not one.from_moments]
+        rows = self.evidence.rows
+        if rows is None or not by_rows:
+            return
+        for position, (a, b) in enumerate(pairs):
+            first, second = (rows.latents[at].astype(np.float64) for at in (a, b))
+            second = second if order is None else second[order]
+            for one in by_rows:
+                ways = [(first, second), (second, first)] if one.directed else [(first, second)]
+                values[position, self._columns(one)] = [found for way in ways for found in one.of_rows(*way, rows.fit)]
+
+    def independence(self, pairs: Sequence[Pair], draws: int, rng: np.random.Generator) -> dict[Pair, dict[ScoreName, Array]]:
+        """Draws of the independence floor of every score, shape (K,) each."""
+        batches = self._batches(pairs)
+        drawn = np.empty((draws, len(pairs), len(self.names)))
+        for draw in drawn:
+            order = self.evidence.shuffled(rng=rng)
+            draw[:] = self.scores(pairs, self.evidence.unrelated(pairs, batches, order, rng=rng), order)[-1]
+        return {pair: dict(zip(self.names, drawn[:, position].T, strict=True)) for position, pair in enumerate(pairs)}
+
+    def turned(self, pairs: Sequence[Pair], rng: np.random.Generator) -> Array:
+        """One draw of the rotation floor, the second of each pair turned; a restart is turned once.
+
+        Returns:
+            Shape (pairs, names that have this floor).
+        """
+        marginals = self.evidence.values.marginals
+        with single_threaded():
+            turnings = {b: turn(marginals[b], rng=rng) for b in sorted({b for _, b in pairs})}
+            turned = {b: marginals[b].turned(turning) for b, turning in turnings.items()}
+        by_value = [one for one in self._turnable if one.from_moments and not (one.by_rank and self.evidence.by_rank)]
+        found = np.empty((len(pairs), len(self.rotated_names)))
+
+        def work(batch: list[int]) -> list[list[Parts]]:
+            first = Marginal.stacked([marginals[pairs[p][0]] for p in batch])
+            second = Marginal.stacked([turned[pairs[p][1]] for p in batch])
+            cross = Cross.stacked([turned_cross(self.evidence.values.cross(*pairs[p]), turnings[pairs[p][1]]) for p in batch])
+            return [_ways(one, first, second, cross) for one in by_value]
+
+        batches = self._batches(pairs, turned)
+        for batch, of_measures in zip(batches, in_parallel(work, batches), strict=True):
+            for one, ways in zip(by_value, of_measures, strict=True):
+                found[np.ix_(batch, self._rotated_columns(one))] = np.column_stack(self._values_of(one, ways))
+        if others := [one for one in self._turnable if one not in by_value]:
+            self._turn_rows(found, pairs, turnings, others)
+        return found
+
+    def _rotated_columns(self, one: Measure) -> list[int]:
+        return [self.rotated_names.index(name) for name in self._names_of(one)]
+
+    def _turn_rows(self, found: Array, pairs: Sequence[Pair], turnings: dict[int, Array], measures: Sequence[Measure]) -> None:
+        """The same of ranks, and of measures that need rows: these do not follow from moments, so rows are turned."""
+        rows, marginals = self.evidence.rows, self.evidence.values.marginals
+        if rows is None:
+            raise UsageError("ranks need the rows themselves, not only their moments")
+        turned = {b: rows.latents[b] @ marginals[b].in_own_units(turning) for b, turning in turnings.items()}
+        by_rank = [one for one in measures if one.from_moments]
+        if by_rank:
+            ranks = ranked(list(turned.values()), rows.fit, [marginals[b] for b in turned])
+            axes = Halves.of_rows([*rows.ranks, *ranks], rows.fit)
+            place = {b: len(rows.latents) + position for position, b in enumerate(turned)}
+        for position, (a, b) in enumerate(pairs):
+            for one in measures:
+                if one.from_moments:
+                    second = place[b]
+                    ways = _ways(one, axes.marginals[a], axes.marginals[second], axes.cross(a, second))
+                    values = [float(value) for value in self._values_of(one, ways)]
+                else:
+                    first = rows.latents[a].astype(np.float64)
+                    values = [*one.of_rows(first, turned[b], rows.fit)]
+                    values += one.of_rows(turned[b], first, rows.fit) if one.directed else ()
+                found[position, self._rotated_columns(one)] = values
+
+    def _batches(self, pairs: Sequence[Pair], turned: dict[int, Marginal] | None = None) -> list[list[int]]:
+        """Positions of pairs of one shape, a batch at a time."""
+        values, axes = self.evidence.values.marginals, self.evidence.axes.marginals
+
+        def shape(at: int, side: int) -> tuple[tuple[int, ...], ...]:
+            if turned is not None and side == 1:
+                return (turned[at].whitening.shape,)
+            return values[at].whitening.shape, axes[at].whitening.shape
+
+        alike: dict[tuple[tuple[tuple[int, ...], ...], ...], list[int]] = {}
+        for position, pair in enumerate(pairs):
+            alike.setdefault(tuple(shape(at, side) for side, at in enumerate(pair)), []).append(position)
+        batches = []
+        for ((((d_a, _), *_)), ((d_b, _), *_)), positions in alike.items():
+            size = max(1, _BATCH // (d_a * d_b))
+            batches += [positions[start : start + size] for start in range(0, len(positions), size)]
+        return batches
 
 
-def _decorrelated(a: Marginal, b: Marginal, cross: Cross) -> list[Matched]:
-    """Match the dimensions of stacked pairs once either side's are uncorrelated."""
-    variances = (a.decorrelated_variance_on_score, b.decorrelated_variance_on_score)
-    stacked = zip(*decorrelated(a, b, cross), *variances, strict=True)
-    return [strong(Cross(fit, score), *both) for fit, score, *both in stacked]
-
-
-def _batches(halves: Halves, pairs: Sequence[Pair]) -> list[list[int]]:
-    """Positions of pairs of one shape, a batch at a time."""
-    alike: dict[tuple[tuple[int, ...], ...], list[int]] = {}
-    for position, pair in enumerate(pairs):
-        alike.setdefault(tuple(halves.marginals[restart].whitening.shape for restart in pair), []).append(position)
-    batches = []
-    for ((d_a, _), (d_b, _)), positions in alike.items():
-        size = max(1, _BATCH // (d_a * d_b))
-        batches += [positions[start : start + size] for start in range(0, len(positions), size)]
-    return batches
-
-
-def _scores(
-    evidence: Evidence, pairs: Sequence[Pair], k: int, moments: Sequence[PairMoments] | None = None
-) -> tuple[list[Matched], list[Canonical], Array]:
-    """Match and score every pair by the moments given, or by its own: what was matched, and scores of shape (pairs, 12)."""
-    marginals, axes = evidence.values.marginals, evidence.axes.marginals
-
-    def work(batch: list[int]) -> tuple[list[Matched], Canonical, Array]:
-        given = [evidence.observed(*pairs[p]) if moments is None else moments[p] for p in batch]
-        matched = [
-            strong(pair.axes, axes[a].variance_on_score, axes[b].variance_on_score)
-            for pair, (a, b) in zip(given, (pairs[p] for p in batch), strict=True)
-        ]
-        first, second = (Marginal.stacked([marginals[pairs[p][side]] for p in batch]) for side in (0, 1))
-        cross = Cross.stacked([pair.values for pair in given])
-        canonical = weak(first, second, cross)
-        return matched, canonical, _values(first, second, cross, matched, canonical, k=k)
-
-    batches = _batches(evidence.values, pairs)
-    dimensions: dict[int, Matched] = {}
-    directions: dict[int, Canonical] = {}
-    values = np.empty((len(pairs), len(_names(k))))
-    for batch, (matched, canonical, scores) in zip(batches, in_parallel(work, batches), strict=True):
-        dimensions |= dict(zip(batch, matched, strict=True))
-        directions |= dict(zip(batch, map(Canonical, *canonical), strict=True))
-        values[batch] = scores
-    every = range(len(pairs))
-    return [dimensions[position] for position in every], [directions[position] for position in every], values
-
-
-def _independence(
-    evidence: Evidence, pairs: Sequence[Pair], k: int, draws: int, rng: np.random.Generator
-) -> dict[Pair, dict[ScoreName, Array]]:
-    """Draws of the independence floor of every score, shape (K,) each."""
-    batches = _batches(evidence.values, pairs)
-    drawn = np.empty((draws, len(pairs), len(_names(k))))
-    for draw in drawn:
-        draw[:] = _scores(evidence, pairs, k, evidence.unrelated(pairs, batches, rng=rng))[-1]
-    return {pair: dict(zip(_names(k), drawn[:, position].T, strict=True)) for position, pair in enumerate(pairs)}
-
-
-def _turned(evidence: Evidence, pairs: Sequence[Pair], rng: np.random.Generator) -> Array:
-    """One draw of the rotation floor, the second of each pair turned, shape (pairs, 4); a restart is turned once."""
-    marginals = evidence.values.marginals
-    with single_threaded():
-        turnings = {b: turn(marginals[b], rng=rng) for b in sorted({b for _, b in pairs})}
-        variances = {b: turned_variance_on_score(marginals[b], turning) for b, turning in turnings.items()}
-
-    def of_pair(a: int, b: int) -> list[float]:
-        cross, fixed = turned_cross(evidence.values.cross(a, b), turnings[b]), marginals[a]
-        apart = Cross(fixed.decorrelation.T @ cross.fit, fixed.decorrelation.T @ cross.score)
-        as_it_is = strong(cross, fixed.variance_on_score, variances[b])
-        return _means(as_it_is) + _means(strong(apart, fixed.decorrelated_variance_on_score, variances[b]))
-
-    batches = _batches(evidence.values, pairs)
-    means = np.empty((len(pairs), len(ROTATED)))
-    for batch, found in zip(batches, in_parallel(lambda batch: [of_pair(*pairs[p]) for p in batch], batches), strict=True):
-        means[batch] = found
-    if evidence.by_rank:
-        means[:, :2] = _turned_by_rank(evidence, pairs, turnings)
-    return means
-
-
-def _turned_by_rank(evidence: Evidence, pairs: Sequence[Pair], turnings: dict[int, Array]) -> Array:
-    """The same of ranks, shape (pairs, 2): these do not follow from moments, so rows are turned, ranked and set beside others."""
-    if evidence.rows is None:
-        raise UsageError("ranks need the rows themselves, not only their moments")
-    rows, marginals = evidence.rows, evidence.values.marginals
-    turned = [rows.latents[b] @ marginals[b].in_own_units(turning) for b, turning in turnings.items()]
-    ranks = ranked(turned, rows.fit, [marginals[b] for b in turnings])
-    axes = Halves.of_rows([*rows.ranks, *ranks], rows.fit)
-    place = {b: len(rows.latents) + position for position, b in enumerate(turnings)}
-    return np.array(
-        [
-            _means(
-                strong(axes.cross(a, place[b]), axes.marginals[a].variance_on_score, axes.marginals[place[b]].variance_on_score)
-            )
-            for a, b in pairs
-        ]
-    )
-
-
-def _means(matched: Matched) -> list[float]:
-    return [float(matched.inside.mean()), float(matched.outside.mean())]
+def _ways(one: Measure, a: Marginal, b: Marginal, cross: Cross) -> list[Parts]:
+    """The parts of a score of a pair, or of stacked ones: from a to b and, of a directed one, from b to a."""
+    if one.from_moments is None:
+        raise UsageError(f"{one.name} does not follow from moments")
+    forward = one.from_moments(a, b, cross)
+    return [forward, one.from_moments(b, a, cross.transposed)] if one.directed else [forward]

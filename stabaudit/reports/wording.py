@@ -1,23 +1,14 @@
 """Numbers and names as people read them. A mean never stands without its interval, nor a score without its floor."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from stabaudit.comparison.records import Comparison, Score
+from stabaudit.metrics.mcc_decorrelated import SCORE as DECORRELATED
+from stabaudit.metrics.mcc_strong import SCORE as STRONG
+from stabaudit.metrics.scores import measure
 
 NONE = "–"  # where there is no such number
-
-_METRICS = {
-    "strong_mcc": "strong MCC",
-    "decorrelated_strong_mcc": "decorrelated",
-    "weak_mcc": "weak MCC",
-    "affine_r2": "affine R²",
-    "affine_r2_reverse": "affine R² back",
-    "source_strong_mcc": "source strong",
-    "source_weak_mcc": "source weak",
-    "sampled_source_strong_mcc": "sampled strong",
-    "sampled_source_weak_mcc": "sampled weak",
-    "batched_source_strong_mcc": "sampled, by 64",
-}
 
 
 def score_name(metric: str, k: int | None) -> str:
@@ -26,13 +17,13 @@ def score_name(metric: str, k: int | None) -> str:
     >>> score_name("weak_mcc", 20), score_name("weak_mcc", None), score_name("strong_mcc", None)
     ('weak MCC@20', 'weak MCC@all', 'strong MCC')
     """
-    name = _METRICS.get(metric, metric)
-    return f"{name}@{'all' if k is None else k}" if "weak" in metric else name
+    one = measure(metric)
+    return f"{one.label}@{'all' if k is None else k}" if one.counted else one.label
 
 
-def shared_k(comparison: Comparison) -> int | None:
-    """The k that heads a column of weak MCC: None where no run has more dimensions than that, so that it averages all of them."""
-    k = next((score.k for score in comparison.scores if score.metric == "weak_mcc" and score.k), None)
+def shared_k(comparison: Comparison, metric: str) -> int | None:
+    """The k that heads a column of a score: None where no run has more dimensions than that, so that it averages all of them."""
+    k = next((score.k for score in comparison.scores if score.metric == metric and score.k), None)
     return k if k is not None and any(run.latent_dim > k for run in comparison.runs) else None
 
 
@@ -112,6 +103,17 @@ def axes(strong: Score, decorrelated: Score) -> Verdict:
 
 def _above_rotations(score: Score) -> bool:
     return score.ci_low is not None and score.rotation_floor is not None and score.ci_low > score.rotation_floor
+
+
+def axes_scores(scores: Mapping[str, Score]) -> tuple[Score, Score] | None:
+    """Of the out-of-sample scores of a run, by name, the two that say whether axes agree; None where one was not computed."""
+    return (scores[STRONG.name], scores[DECORRELATED.name]) if {STRONG.name, DECORRELATED.name} <= scores.keys() else None
+
+
+def out_of_sample(comparison: Comparison, run: str) -> dict[str, Score]:
+    """A run's own scores out-of-sample by name; of several k the first, which was asked for."""
+    own = [score for score in comparison.scores if score.run_a == score.run_b == run and score.sample == "out"]
+    return {score.metric: score for score in reversed(own)}
 
 
 def explain_p(strong: Score, draws: int) -> str:

@@ -30,7 +30,7 @@ _HOLDS: dict[Operator, Callable[[float, float], bool]] = {
 }
 _BOUND = r"\s*(?P<operator>>=|<=|>|<)\s*(?P<bound>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
 _REQUIREMENT = re.compile(
-    r"(?P<metric>[a-z][a-z0-9_]*)(?:@(?P<k>all|[1-9]\d*))?(?:\.(?P<sample>in|out))?(?:\.(?P<reading>adjusted|axis_alignment))?"
+    r"(?P<metric>[A-Za-z_][\w.]*:[A-Za-z_]\w*|[a-z][a-z0-9_]*)(?:@(?P<k>all|[1-9]\d*))?(?:\.(?P<sample>in|out))?(?:\.(?P<reading>adjusted|axis_alignment))?"
     rf"(?:{_BOUND})?"
 )
 _FAMILY = r"[^\s(),]+(?:\([^()]*\))?"  # "vae" or "vae(prior=laplace, x=1)"
@@ -69,7 +69,7 @@ class Requirement:
     def judge(self, interval: Interval | None) -> Verdict:
         """Pass if the whole interval satisfies the bound, fail if none of it does; without an interval nothing is sure.
 
-        >>> parse_requirement("strong_mcc>=0.6").judge((0.61, 0.7))
+        >>> parse_requirement("strong_mcc>=0.6", default="strong_mcc").judge((0.61, 0.7))
         'pass'
         """
         return _judge_interval(interval, self.operator, self.bound)
@@ -109,7 +109,7 @@ class FamilyRequirement:
             p: what the test gave.
             smallest: the smallest that it could have given with as many configurations.
 
-        >>> parse_requirement("wilcoxon(vade,vae).p<0.05").judge_p(0.0625, smallest=0.0625)
+        >>> parse_requirement("wilcoxon(vade,vae).p<0.05", default="strong_mcc").judge_p(0.0625, smallest=0.0625)
         'inconclusive'
         """
         holds = _HOLDS[self.operator]
@@ -160,24 +160,28 @@ def worst(verdicts: list[Verdict]) -> Verdict:
     return "inconclusive" if "inconclusive" in verdicts else "pass"
 
 
-def parse_requirement(text: str) -> Requirement | FamilyRequirement:
+def parse_requirement(text: str, *, default: str) -> Requirement | FamilyRequirement:
     """Read "strong_mcc>=0.6", "weak_mcc@all.in >= 0.9", "strong_mcc.axis_alignment>0.2" or "wilcoxon(vade,vae).p_holm<0.05".
+
+    Args:
+        text: as it was typed.
+        default: the score that families are tested on where none is named.
 
     Raises:
         UsageError: anything else.
     """
     if text.strip().startswith("wilcoxon"):
-        return _parse_family_requirement(text)
+        return _parse_family_requirement(text, default)
     found = _REQUIREMENT.fullmatch(text.strip())
     if found is None or found["operator"] is None or math.isinf(float(found["bound"])):
         raise UsageError(
             f"cannot read the requirement {text!r}; write SCORE>=NUMBER (or >, <=, <), where SCORE is "
-            "metric[@k][.in|.out][.adjusted|.axis_alignment], e.g. 'strong_mcc>=0.6', or 'wilcoxon(vade,vae).p_holm<0.05'"
+            "metric[@k][.in|.out][.adjusted|.axis_alignment], or 'wilcoxon(vade,vae).p_holm<0.05'"
         )
     return Requirement(_key(found), cast("Operator", found["operator"]), float(found["bound"]))
 
 
-def _parse_family_requirement(text: str) -> FamilyRequirement:
+def _parse_family_requirement(text: str, default: str) -> FamilyRequirement:
     found = _FAMILY_REQUIREMENT.fullmatch(text.strip())
     if found is None or math.isinf(float(found["bound"])):
         raise UsageError(
@@ -192,9 +196,7 @@ def _parse_family_requirement(text: str) -> FamilyRequirement:
             f"{text!r}: a large p-value shows nothing, least of all with few runs; bound the shift instead: "
             f"'wilcoxon({found['a']},{found['b']}).hodges_lehmann>-0.02'"
         )
-    return FamilyRequirement(
-        found["a"], found["b"], parse_score(found["score"] or "strong_mcc"), reading, sign, float(found["bound"])
-    )
+    return FamilyRequirement(found["a"], found["b"], parse_score(found["score"] or default), reading, sign, float(found["bound"]))
 
 
 def parse_score(text: str) -> ScoreKey:
@@ -206,7 +208,8 @@ def parse_score(text: str) -> ScoreKey:
     found = _REQUIREMENT.fullmatch(text.strip())
     if found is None or found["operator"] is not None:
         raise UsageError(
-            f"cannot read the score {text!r}; write metric[@k][.in|.out][.adjusted|.axis_alignment], e.g. 'strong_mcc'"
+            f"cannot read the score {text!r}; write metric[@k][.in|.out][.adjusted|.axis_alignment], "
+            "with a name from 'stabaudit list scores'"
         )
     return _key(found)
 

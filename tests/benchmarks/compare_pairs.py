@@ -35,7 +35,8 @@ from sklearn.cross_decomposition import CCA
 from threadpoolctl import threadpool_info
 
 from stabaudit.metrics.halves import Halves
-from stabaudit.metrics.mcc import strong, weak
+from stabaudit.metrics.mcc_strong import matched_by_variance as strong
+from stabaudit.metrics.mcc_weak import canonical as weak
 from stabaudit.metrics.score_pairs import score_pairs
 from stabaudit.metrics.split import split_halves
 

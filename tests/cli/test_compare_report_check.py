@@ -106,7 +106,7 @@ def test_compare_as_csv_is_the_list_of_scores(run, make_run):
 def test_curves_are_printed_on_request(run, make_run):
     folder = make_run("a")
     assert "cumulative" not in run("compare", folder, "--floor-draws", "1")[1]
-    assert "cumulative MCC, out-of-sample, within a" in run("compare", folder, "--floor-draws", "1", "--curve")[1]
+    assert "cumulative strong MCC, out-of-sample, within a" in run("compare", folder, "--floor-draws", "1", "--curve")[1]
 
 
 def test_output_goes_to_a_file_and_nowhere_else(run, make_run, tmp_path):

@@ -16,7 +16,7 @@ from stabaudit.comparison.surveys.configurations import table_of_runs
 from stabaudit.comparison.surveys.score_table import read_score_table
 from stabaudit.comparison.surveys.survey import survey
 from stabaudit.errors import BadData, UsageError
-from stabaudit.metrics.mcc import strong_mcc
+from stabaudit.metrics.mcc_strong import strong_mcc
 from stabaudit.metrics.split import split_halves
 from stabaudit.statistics.gate import parse_score
 from stabaudit.store.run.run_folder import Run

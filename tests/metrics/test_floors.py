@@ -22,9 +22,13 @@ from stabaudit.metrics.floors import (
     turned_variance_on_score,
 )
 from stabaudit.metrics.halves import Cross, Halves
-from stabaudit.metrics.mcc import mean_of_first, strong, strong_mcc, weak, weak_mcc
+from stabaudit.metrics.mcc_strong import matched_by_variance as strong
+from stabaudit.metrics.mcc_strong import strong_mcc
+from stabaudit.metrics.mcc_weak import canonical as weak
+from stabaudit.metrics.mcc_weak import weak_mcc
 from stabaudit.metrics.pair_scores import ScoreName
 from stabaudit.metrics.score_pairs import score_pairs
+from stabaudit.metrics.scores import mean_of_first
 
 STRONG_IN, STRONG_OUT = ScoreName("strong_mcc", None, "in"), ScoreName("strong_mcc", None, "out")
 

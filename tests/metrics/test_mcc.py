@@ -10,7 +10,9 @@ from scipy.stats import spearmanr
 
 from stabaudit.errors import BadData
 from stabaudit.metrics.halves import Halves
-from stabaudit.metrics.mcc import strong_mcc, weak, weak_mcc
+from stabaudit.metrics.mcc_strong import strong_mcc
+from stabaudit.metrics.mcc_weak import canonical as weak
+from stabaudit.metrics.mcc_weak import weak_mcc
 
 N = 400
 FIT = np.random.default_rng(99).permutation(N) < N // 2

@@ -8,7 +8,8 @@ from stabaudit.errors import BadData, UsageError
 from stabaudit.metrics.affine import affine_r2
 from stabaudit.metrics.evidence import Evidence
 from stabaudit.metrics.halves import Halves
-from stabaudit.metrics.mcc import strong_mcc, weak_mcc
+from stabaudit.metrics.mcc_strong import strong_mcc
+from stabaudit.metrics.mcc_weak import weak_mcc
 from stabaudit.metrics.pair_scores import ScoreName
 from stabaudit.metrics.score_pairs import score, score_pairs, score_sources
 from stabaudit.metrics.threads import single_threaded
@@ -56,10 +57,10 @@ def test_every_score_equals_that_of_the_pair_alone(latents, rng, correlation):
             ScoreName("weak_mcc", 2, "out"): weak_mcc(a, b, FIT, k=2),
             ScoreName("weak_mcc", None, "in"): weak_mcc(a[FIT], b[FIT], k=None),
             ScoreName("weak_mcc", None, "out"): weak_mcc(a, b, FIT, k=None),
-            ScoreName("affine_r2", None, "in"): affine_r2(a[FIT], b[FIT]).total,
-            ScoreName("affine_r2", None, "out"): affine_r2(a, b, FIT).total,
-            ScoreName("affine_r2_reverse", None, "in"): affine_r2(b[FIT], a[FIT]).total,
-            ScoreName("affine_r2_reverse", None, "out"): affine_r2(b, a, FIT).total,
+            ScoreName("affine_r2", None, "in"): affine_r2(a[FIT], b[FIT]),
+            ScoreName("affine_r2", None, "out"): affine_r2(a, b, FIT),
+            ScoreName("affine_r2_reverse", None, "in"): affine_r2(b[FIT], a[FIT]),
+            ScoreName("affine_r2_reverse", None, "out"): affine_r2(b, a, FIT),
         }
         assert pair.values == pytest.approx(alone, abs=1e-10)
         assert all(draws.shape == (0,) for draws in [*pair.independence.values(), *pair.rotation.values()])
@@ -93,14 +94,16 @@ def test_which_of_two_is_turned_for_the_rotation_floor_takes_turns(latents, rng)
 
 def test_matched_dimensions_and_the_cumulative_curve(latents, rng):
     pair = score_pairs(latents, FIT, pairs=[(2, 1)], floor_draws=0, rng=rng).pairs[0]
-    for half, matched, sample in ((FIT, pair.matched_in, "in"), (~FIT, pair.matched_out, "out")):
+    for half, matched, sample in ((FIT, pair.parts["strong_mcc"].inside, "in"), (~FIT, pair.parts["strong_mcc"].outside, "out")):
         c = np.abs(np.corrcoef(latents[2][half].T, latents[1][half].T)[:D, D:])
-        np.testing.assert_allclose(matched, c[pair.matching[:, 0], pair.matching[:, 1]], atol=1e-6)
-        curve = pair.curve(sample)
+        np.testing.assert_allclose(
+            matched, c[pair.parts["strong_mcc"].matching[:, 0], pair.parts["strong_mcc"].matching[:, 1]], atol=1e-6
+        )
+        curve = pair.curve("strong_mcc", sample)
         assert curve[-1] == pytest.approx(pair.values[ScoreName("strong_mcc", None, sample)])
         assert (np.diff(curve) <= 1e-15).all()
-    assert (np.diff(pair.matched_in) <= 0).all()
-    assert sorted(pair.matching[:, 0]) == sorted(pair.matching[:, 1]) == list(range(D))
+    assert (np.diff(pair.parts["strong_mcc"].inside) <= 0).all()
+    assert sorted(pair.parts["strong_mcc"].matching[:, 0]) == sorted(pair.parts["strong_mcc"].matching[:, 1]) == list(range(D))
 
 
 def test_the_order_of_rows_and_pairs_does_not_matter(latents, rng):
@@ -156,8 +159,8 @@ def test_dead_and_dependent_dimensions_are_told(latents, rng):
     for pair in scored.pairs:
         assert np.isfinite(list(pair.values.values())).all()
         assert all(np.isfinite(draws).all() for draws in [*pair.independence.values(), *pair.rotation.values()])
-    np.testing.assert_array_equal(scored.pairs[0].matching[-1, 1], 3)
-    assert scored.pairs[0].matched_in[-1] == 0.0
+    np.testing.assert_array_equal(scored.pairs[0].parts["strong_mcc"].matching[-1, 1], 3)
+    assert scored.pairs[0].parts["strong_mcc"].inside[-1] == 0.0
 
 
 def test_unequal_dimensions_need_permission_and_are_counted_by_the_matching(latents, rng):
@@ -166,7 +169,7 @@ def test_unequal_dimensions_need_permission_and_are_counted_by_the_matching(late
         score_pairs(latents, FIT, rng=rng)
     score_pairs(latents, FIT, pairs=[(0, 2)], floor_draws=0, rng=rng)
     pair = score_pairs(latents, FIT, floor_draws=2, rng=rng, allow_unequal=True).pairs[0]
-    assert pair.matching.shape == (3, 2)
+    assert pair.parts["strong_mcc"].matching.shape == (3, 2)
 
 
 def test_fewer_rows_than_dimensions_are_refused_and_few_are_warned_of(rng):

@@ -34,7 +34,7 @@ def test_regression_against_a_margin_of_two_hundredths(difference, verdict):
     ],
 )
 def test_requirements(requirement, interval, verdict):
-    assert parse_requirement(requirement).judge(interval) == verdict
+    assert parse_requirement(requirement, default="strong_mcc").judge(interval) == verdict
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_names_of_scores(text, key):
 )
 def test_what_cannot_be_read_is_refused(text):
     with pytest.raises(UsageError, match="cannot read the requirement"):
-        parse_requirement(text)
+        parse_requirement(text, default="strong_mcc")
 
 
 @pytest.mark.parametrize(
@@ -76,8 +76,8 @@ def test_what_cannot_be_read_is_refused(text):
     ],
 )
 def test_bounds_on_tests_of_families(text, requirement):
-    assert parse_requirement(text) == requirement
-    assert parse_requirement(str(requirement)) == requirement
+    assert parse_requirement(text, default="strong_mcc") == requirement
+    assert parse_requirement(str(requirement), default="strong_mcc") == requirement
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_bounds_on_tests_of_families(text, requirement):
 )
 def test_tests_that_cannot_gate(text, said):
     with pytest.raises(UsageError, match=said):
-        parse_requirement(text)
+        parse_requirement(text, default="strong_mcc")
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_tests_that_cannot_gate(text, said):
     ],
 )
 def test_a_p_value_can_fail_only_if_it_could_have_passed(text, p, smallest, verdict):
-    assert parse_requirement(text).judge_p(p, smallest) == verdict
+    assert parse_requirement(text, default="strong_mcc").judge_p(p, smallest) == verdict
 
 
 def test_one_failure_fails_all():

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from stabaudit.comparison.records import CollapseScore, Comparison, DensityScore, Score
 from stabaudit.errors import UsageError
+from stabaudit.metrics.scores import measure
 from stabaudit.registry import unknown
 from stabaudit.statistics.gate import Reading, ScoreKey
 
@@ -26,7 +27,7 @@ def find_score(scores: Iterable[Score], run: str, key: ScoreKey) -> Score:
 
 
 def _same_k(score: Score, key: ScoreKey) -> bool:
-    if "weak" not in score.metric:
+    if not measure(score.metric).counted:
         return key.k in {None, "all"}
     return score.k is not None if key.k is None else score.k == (None if key.k == "all" else key.k)
 

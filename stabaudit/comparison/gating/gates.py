@@ -12,14 +12,13 @@ from stabaudit.comparison.settings import Settings
 from stabaudit.comparison.surveys.configurations import table_of_runs
 from stabaudit.comparison.surveys.survey import Survey, survey
 from stabaudit.errors import BadRun, UsageError
+from stabaudit.metrics.scores import headlines, measure
 from stabaudit.registry import unknown
 from stabaudit.statistics.families import FamilyComparison, compare_families
 from stabaudit.statistics.gate import FamilyRequirement, Interval, Requirement, ScoreKey, Verdict, judge_regression
 from stabaudit.statistics.signed_rank import holm
 from stabaudit.store.files.atomic import shown
 from stabaudit.store.run.find import find_runs
-
-GATED = (ScoreKey("strong_mcc"), ScoreKey("weak_mcc"))  # what a baseline is held against: the headline, out-of-sample
 
 
 @dataclass(frozen=True)
@@ -105,13 +104,14 @@ def judge_requirement(found: Survey, requirement: Requirement | FamilyRequiremen
 
 
 def judge_against(comparison: Comparison, baseline: Baseline, margin: float) -> Sequence[Gate]:
-    """Hold the only run's strong and weak MCC, out-of-sample, against a baseline.
+    """Hold the only run's headline scores, out-of-sample, against a baseline.
 
     Raises:
         UsageError: a baseline without these scores.
     """
     (run,) = comparison.runs
-    return [_judge_change(run, find_score(comparison.scores, run.name, key), key, baseline, margin) for key in GATED]
+    gated = [ScoreKey(one.name) for one in headlines()]
+    return [_judge_change(run, find_score(comparison.scores, run.name, key), key, baseline, margin) for key in gated]
 
 
 def _judge_score(comparison: Comparison, run: RunSummary, requirement: Requirement) -> Gate:
@@ -141,6 +141,7 @@ def _judge_change(run: RunSummary, score: Score, key: ScoreKey, baseline: Baseli
         raise UsageError(f"the baseline has no {key}; make a new one with --update-baseline")
     interval = change.interval()
     low, high = interval or (None, None)
+    gain = interval if measure(key.metric).higher_is_better or interval is None else (-interval[1], -interval[0])
     return Gate(
         run=run.name,
         kind="regression",
@@ -153,9 +154,9 @@ def _judge_change(run: RunSummary, score: Score, key: ScoreKey, baseline: Baseli
         change=change.mean,
         change_low=low,
         change_high=high,
-        operator=">",
-        bound=-margin,
-        verdict=judge_regression(interval, margin),
+        operator=">" if measure(key.metric).higher_is_better else "<",
+        bound=-margin if measure(key.metric).higher_is_better else margin,
+        verdict=judge_regression(gain, margin),
         restarts=run.restarts,
         trained=run.trained,
     )

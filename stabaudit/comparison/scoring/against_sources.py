@@ -17,9 +17,11 @@ from stabaudit.comparison.scoring.pairs import Floors, as_score
 from stabaudit.comparison.settings import Settings
 from stabaudit.comparison.views.pair_values import PairTable
 from stabaudit.metrics.evidence import Evidence
-from stabaudit.metrics.mcc import batched_strong_mcc
+from stabaudit.metrics.mcc_batched import BATCH, batched_strong_mcc
+from stabaudit.metrics.mcc_batched import SCORE as BATCHED
 from stabaudit.metrics.pair_scores import ScoreName
 from stabaudit.metrics.score_pairs import score
+from stabaudit.metrics.scores import MEANS, SAMPLES
 from stabaudit.statistics import jackknife
 
 
@@ -28,10 +30,6 @@ class AgainstSources(NamedTuple):
 
     scores: list[Score]
     tables: list[PairTable]
-
-
-BATCH = 64  # rows, as in Khemakhem et al.'s code
-_METRICS = {"strong_mcc": "source_strong_mcc", "weak_mcc": "source_weak_mcc"}
 
 
 def against_sources(
@@ -47,9 +45,13 @@ def against_sources(
         settings: how pairs are scored.
         sampled: whether the positions are those of samples.
     """
+    measures = [one for one in settings.measures if one.of_sources]
+    if not measures:
+        return AgainstSources([], [])
     scored = score(
         evidence,
         [(position, sources) for position in positions],
+        measures=measures,
         k=settings.k,
         floor_draws=settings.floor_draws,
         rng=np.random.default_rng(settings.seed),  # its own: floors do not depend on what else is compared
@@ -59,14 +61,13 @@ def against_sources(
     dead = tuple(f"{label}:z{k}" for p, label in zip(positions, group.labels, strict=True) for k in evidence.dead[p])
     found = AgainstSources([], [])
     for name in scored.pairs[0].values:
-        if name.metric in _METRICS:
-            metric = f"{'sampled_' if sampled else ''}{_METRICS[name.metric]}"
-            values = np.array([pair.values[name] for pair in scored.pairs])
-            floors = Floors.of(scored.pairs, [name])
-            one = as_score((run, run), name, jackknife.over_restarts(values), restarts=len(positions), floors=floors, dead=dead)
-            found.scores.append(replace(one, metric=metric))
-            if name.sample == "out":
-                found.tables.append(PairTable(run, "sources", metric, name.k, group.labels, ("sources",), values[:, None]))
+        metric = f"{(SAMPLES if sampled else MEANS).prefix}{name.metric}"
+        values = np.array([pair.values[name] for pair in scored.pairs])
+        floors = Floors.of(scored.pairs, [name])
+        one = as_score((run, run), name, jackknife.over_restarts(values), restarts=len(positions), floors=floors, dead=dead)
+        found.scores.append(replace(one, metric=metric))
+        if name.sample == "out":
+            found.tables.append(PairTable(run, "sources", metric, name.k, group.labels, ("sources",), values[:, None]))
     return found
 
 
@@ -81,11 +82,11 @@ def in_batches(group: Group, settings: Settings) -> AgainstSources:
         np.mean([batched_strong_mcc(z[rng.permutation(len(z))], sources, size=BATCH, rng=rng) for z in group.samples])
         for _ in range(settings.floor_draws)
     ]
-    run, metric = group.summary.name, "batched_source_strong_mcc"
-    name, floors = ScoreName("strong_mcc", None, "in"), Floors(independence=np.array(draws), rotation=None)
+    run = group.summary.name
+    name, floors = ScoreName(BATCHED.name, None, "in"), Floors(independence=np.array(draws), rotation=None)
     one = as_score((run, run), name, jackknife.over_restarts(values), restarts=len(values), floors=floors, dead=())
-    table = PairTable(run, "sources", metric, None, group.labels, ("sources",), values[:, None])
-    return AgainstSources([replace(one, metric=metric)], [table])
+    table = PairTable(run, "sources", BATCHED.name, None, group.labels, ("sources",), values[:, None])
+    return AgainstSources([one], [table])
 
 
 def unequal_to_sources(group: Group) -> str | None:

@@ -13,7 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stabaudit.comparison.records import CollapseScore, DimensionRecord, limits
-from stabaudit.metrics.collapse import active, mutual_information
+from stabaudit.metrics.collapse import (
+    ACTIVE_UNITS,
+    COLLAPSE,
+    LOG_LIKELIHOOD,
+    MUTUAL_INFORMATION,
+    PRIOR_RANK,
+    active,
+    mutual_information,
+)
 from stabaudit.statistics import jackknife
 from stabaudit.store.run.latents import Latents
 
@@ -21,13 +29,6 @@ Array = NDArray[Any]
 
 INFORMATION_ROWS = 2_000  # of the evaluation rows, for mutual information: it takes the square of as many densities
 _NAMED = 4  # dimensions or restarts that a warning names
-_STORED = {  # what a restart's record calls them
-    "kl": "evaluation_kl",
-    "log_likelihood": "log_likelihood",
-    "cluster_accuracy": "cluster_accuracy",
-    "cluster_nmi": "cluster_nmi",
-    "prior_rank": "prior_rank",
-}
 
 
 @dataclass(frozen=True)
@@ -65,27 +66,16 @@ def facts_of(latents: Latents | None, stored: Mapping[str, float], divergence: A
 def collapse_scores(run: str, facts: Sequence[Facts]) -> list[CollapseScore]:
     """Means over the restarts of a run of what all of them have."""
     found: dict[str, tuple[list[float], str]] = {}
-    for name, key in _STORED.items():
-        if all(key in restart.stored for restart in facts):
-            found[name] = [restart.stored[key] for restart in facts], _note(name, facts)
+    for one in COLLAPSE:
+        if one.stored is not None and all(one.stored in restart.stored for restart in facts):
+            found[one.name] = [restart.stored[one.stored] for restart in facts], _note(one.name, facts)
     variances = [restart.variance for restart in facts if restart.variance is not None]
     if len(variances) == len(facts):
-        found["active_units"] = [float(active(v).mean()) for v in variances], f"of {len(variances[0])}"
+        found[ACTIVE_UNITS.name] = [float(active(v).mean()) for v in variances], f"of {len(variances[0])}"
     information = [restart.information for restart in facts if restart.information is not None]
     if len(information) == len(facts):
-        found["mutual_information"] = information, f"at most log n = {math.log(facts[0].rows):.2f}"
-    return [_score(run, name, *found[name]) for name in ORDER if name in found]
-
-
-ORDER = (
-    "active_units",
-    "kl",
-    "mutual_information",
-    "log_likelihood",
-    "cluster_accuracy",
-    "cluster_nmi",
-    "prior_rank",
-)
+        found[MUTUAL_INFORMATION.name] = information, f"at most log n = {math.log(facts[0].rows):.2f}"
+    return [_score(run, one.name, *found[one.name]) for one in COLLAPSE if one.name in found]
 
 
 def _score(run: str, name: str, values: Sequence[float], note: str) -> CollapseScore:
@@ -96,10 +86,10 @@ def _score(run: str, name: str, values: Sequence[float], note: str) -> CollapseS
 
 def _note(name: str, facts: Sequence[Facts]) -> str:
     stored = facts[0].stored
-    if name == "log_likelihood":
+    if name == LOG_LIKELIHOOD.name:
         samples, rows = int(stored["log_likelihood_samples"]), int(stored["log_likelihood_rows"])
         return f"exact, {rows} rows" if samples == 0 else f"K = {samples}, {rows} rows"
-    if name == "prior_rank":
+    if name == PRIOR_RANK.name:
         conditions = [restart.stored["prior_condition"] for restart in facts]
         return f"of {int(stored['prior_full_rank'])}, condition {min(conditions):.3g} to {max(conditions):.3g}"
     return f"of {int(stored['clusters'])}" if "cluster" in name else ""
@@ -144,9 +134,9 @@ def collapse_warnings(run: str, labels: Sequence[str], facts: Sequence[Facts]) -
     if dead:
         found.append(f"{run}: dead clusters, which no evaluation row belongs to: {_some(dead)}")
     short = [
-        f"{label} {int(restart.stored['prior_rank'])} of {int(restart.stored['prior_full_rank'])}"
+        f"{label} {int(restart.stored[PRIOR_RANK.name])} of {int(restart.stored['prior_full_rank'])}"
         for label, restart in called
-        if restart.stored.get("prior_rank", 0) < restart.stored.get("prior_full_rank", 0)
+        if restart.stored.get(PRIOR_RANK.name, 0) < restart.stored.get("prior_full_rank", 0)
     ]
     if short:
         found.append(f"{run}: the rank of the prior's matrix L is too small for identifiability: {_some(short)}")

@@ -18,7 +18,13 @@ from stabaudit.comparison.records import DensityScore, limits
 from stabaudit.comparison.scoring.pairs import Member, independent
 from stabaudit.comparison.settings import Settings
 from stabaudit.errors import BadData
-from stabaudit.metrics.density_distance import MOST_DIMENSIONS, DensityDistance, affine_density_distance
+from stabaudit.metrics.density_distance import (
+    DISTANCE,
+    MOST_DIMENSIONS,
+    RELATIVE_DISTANCE,
+    DensityDistance,
+    affine_density_distance,
+)
 from stabaudit.metrics.mixtures import GaussianMixture, fit_mixture, unimodal
 from stabaudit.metrics.threads import in_parallel
 from stabaudit.statistics import jackknife
@@ -28,7 +34,7 @@ Unit = Callable[[DensityDistance], float]  # that a relative distance is multipl
 
 _MOST_WORK = 80_000  # of one run or two, unless asked for; about ten seconds
 _OVERHEAD = 50  # pairs of components whose work is that of calling anything at all
-_UNITS: dict[str, Unit] = {"density_distance": lambda found: found.norm, "relative_density_distance": lambda _: 1.0}
+_UNITS: dict[str, Unit] = {DISTANCE.name: lambda found: found.norm, RELATIVE_DISTANCE.name: lambda _: 1.0}
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from stabaudit.comparison.records import PositionScore
 from stabaudit.comparison.scoring.pairs import Member, Pairs
 from stabaudit.errors import BadData
 from stabaudit.metrics.evidence import Evidence
-from stabaudit.metrics.mcc import Correlation
 from stabaudit.metrics.pair_scores import Array, PairScores, Scored, ScoreName
+from stabaudit.metrics.ranks import Correlation
+from stabaudit.metrics.scores import Parts
 from stabaudit.metrics.split import split_halves
 
 Size = tuple[int, int]  # rows and columns of a grid
@@ -99,23 +100,26 @@ def together(positions: Sequence[Scored], dimensions: Sequence[int]) -> Scored:
 def _mean_pair(alike: Sequence[PairScores], dimensions: Sequence[int]) -> PairScores:
     """One pair at all positions as one; the numbers of its matched dimensions go on from position to position."""
     a, b = alike[0].a, alike[0].b
-    matching = np.concatenate(
-        [pair.matching + number * np.array([dimensions[a], dimensions[b]]) for number, pair in enumerate(alike)]
-    )
-    inside, outside = (
-        np.concatenate(found) for found in zip(*((pair.matched_in, pair.matched_out) for pair in alike), strict=True)
-    )
-    order = np.argsort(-inside, kind="stable")
     return PairScores(
         a=a,
         b=b,
         values={name: float(np.mean([pair.values[name] for pair in alike])) for name in alike[0].values},
         independence=_mean_draws([pair.independence for pair in alike]),
         rotation=_mean_draws([pair.rotation for pair in alike]),
-        matching=matching[order],
-        matched_in=inside[order],
-        matched_out=outside[order],
+        parts={
+            name: _at_all_positions([pair.parts[name] for pair in alike], (dimensions[a], dimensions[b]))
+            for name, parts in alike[0].parts.items()
+            if parts.matching is not None
+        },
     )
+
+
+def _at_all_positions(parts: Sequence[Parts], sizes: tuple[int, int]) -> Parts:
+    """Matched dimensions of all positions as one list, the best on *fit* first."""
+    matching = np.concatenate([one.matching + number * np.array(sizes) for number, one in enumerate(parts)])
+    inside, outside = (np.concatenate([getattr(one, half) for one in parts]) for half in ("inside", "outside"))
+    order = np.argsort(-inside, kind="stable")
+    return Parts(inside[order], outside[order], matching[order])
 
 
 def _mean_draws(draws: Sequence[dict[ScoreName, Array]]) -> dict[ScoreName, Array]:

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stabaudit.comparison.records import Curve, Difference, Sample, Score, above_floor, limits
+from stabaudit.comparison.records import Curve, Difference, Sample, Score, limits
 from stabaudit.comparison.views.pair_values import PairTable
 from stabaudit.metrics.pair_scores import PairScores, ScoreName
+from stabaudit.metrics.scores import measure
 from stabaudit.statistics import jackknife
 from stabaudit.statistics.jackknife import Estimate
 from stabaudit.statistics.permutation import permutation_p
@@ -86,8 +86,10 @@ class Pairs:
 
     @property
     def names(self) -> list[ScoreName]:
-        """Scores within a run: affine R² stands for both ways."""
-        return [name for name in next(iter(self.scored.values())).values if name.metric != "affine_r2_reverse"]
+        """Scores within a run: a directed one stands for both ways."""
+        every = next(iter(self.scored.values())).values
+        reverse = {measure(name.metric).reverse for name in every if measure(name.metric).directed}
+        return [name for name in every if name.metric not in reverse]
 
     def within(self, member: Member) -> list[Score]:
         """Mean over the pairs of one run; none for a single restart."""
@@ -144,15 +146,17 @@ class Pairs:
         )
 
     def curves(self, a: Member, b: Member) -> list[Curve]:
-        """Cumulative MCC curves, strong and weak, in- and out-of-sample, over the pairs within a run (a is b) or between two."""
+        """Cumulative curves of scores that have parts, in- and out-of-sample, over pairs within a run (a is b) or between two."""
         chosen = list(combinations(a.positions, 2)) if a is b else independent(a, b)
         pairs = [self.scored[pair] for pair in chosen]
         cells = [(a.positions.index(i), b.positions.index(j)) for i, j in chosen]
         samples: tuple[Sample, ...] = ("in", "out")
-        found = [_curve(a, b, "strong_mcc", sample, cells, [pair.curve(sample) for pair in pairs]) for sample in samples]
-        if all(len(pair.canonical_out) for pair in pairs):
-            found += [_curve(a, b, "weak_mcc", sample, cells, [pair.weak_curve(sample) for pair in pairs]) for sample in samples]
-        return found
+        return [
+            _curve(a, b, metric, sample, cells, [pair.curve(metric, sample) for pair in pairs])
+            for metric in pairs[0].parts
+            for sample in samples
+            if all(len(pair.parts[metric].outside) for pair in pairs)
+        ]
 
     def tables(self, a: Member, b: Member, labels: Sequence[str]) -> list[PairTable]:
         """Every out-of-sample score within a run (a is b) or between two, pair by pair; `labels` name all latents."""
@@ -179,7 +183,7 @@ class Pairs:
         return values
 
     def _matrix(self, name: ScoreName, positions: Sequence[int]) -> FloatArray:
-        """Symmetric scores, shape (N, N); affine R² is the mean of both ways."""
+        """Symmetric scores, shape (N, N); a directed score is the mean of both ways."""
         matrix = np.zeros((len(positions), len(positions)))
         for i, j in combinations(range(len(positions)), 2):
             values = self.scored[positions[i], positions[j]].values
@@ -194,7 +198,7 @@ class Pairs:
 def _curve(  # noqa: PLR0917 -- of what, then what from
     a: Member,
     b: Member,
-    metric: Literal["strong_mcc", "weak_mcc"],
+    metric: str,
     sample: Sample,
     cells: list[tuple[int, int]],
     of_pairs: list[FloatArray],
@@ -221,7 +225,8 @@ def _no_diagonal(matrix: FloatArray) -> FloatArray:
 
 
 def _both_ways(name: ScoreName) -> list[ScoreName]:
-    return [name, name._replace(metric="affine_r2_reverse")] if name.metric == "affine_r2" else [name]
+    one = measure(name.metric)
+    return [name, name._replace(metric=one.reverse)] if one.directed else [name]
 
 
 @dataclass(frozen=True)
@@ -271,8 +276,8 @@ def as_score(
         restarts=restarts,
         independence_floor=independence,
         rotation_floor=rotation,
-        adjusted=above_floor(estimate.mean, independence),
-        axis_alignment=above_floor(estimate.mean, rotation),
+        adjusted=measure(name.metric).above_floor(estimate.mean, independence),
+        axis_alignment=measure(name.metric).above_floor(estimate.mean, rotation),
         p_rotation=p_rotation,
         dead_dimensions=dead,
     )

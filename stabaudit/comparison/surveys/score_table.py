@@ -1,6 +1,5 @@
 """One value per configuration and family, from a table of scores that came from anywhere."""
 
-import csv
 import math
 from pathlib import Path
 from typing import Any
@@ -8,9 +7,12 @@ from typing import Any
 from stabaudit.errors import BadData, UsageError
 from stabaudit.registry import unknown
 from stabaudit.statistics.families import Configuration, ScoreTable
-from stabaudit.store.files.atomic import reason, shown
+from stabaudit.store.files.atomic import shown
+from stabaudit.store.files.csv_table import read_csv
+from stabaudit.store.files.parquet import read_table
 
-KEY_COLUMNS = ("architecture", "dataset", "latent_dim", "family")
+TEXTS = ("architecture", "dataset", "family")
+KEY_COLUMNS = (*TEXTS[:2], "latent_dim", "family")
 
 
 def read_score_table(path: Path, score: str | None = None) -> tuple[ScoreTable, str]:
@@ -64,22 +66,15 @@ def _score_column(wanted: str | None, others: list[str], where: str) -> str:
 
 
 def _csv_rows(path: Path) -> list[dict[str, Any]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file, strict=True))
-    except OSError as error:
-        raise BadData(f"cannot read {shown(path)}: {reason(error)}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise BadData(f"{shown(path)} is not a comma-separated table ({error})") from error
-    for number, row in enumerate(rows, start=1):
-        if None in row or None in row.values():
-            raise BadData(f"{shown(path)}: row {number} has another number of fields than the first line")
+    """Rows of text; with semicolons between the fields, decimal commas become points in what else would be no number."""
+    table = read_csv(path, wanted=KEY_COLUMNS, text=True)
+    rows: list[dict[str, Any]] = table.columns.to_pylist()
+    if table.separator == ";":
+        return [{key: value if key in TEXTS else value.replace(",", ".") for key, value in row.items()} for row in rows]
     return rows
 
 
 def _parquet_rows(path: Path) -> list[dict[str, Any]]:
-    from stabaudit.store.files.parquet import read_table  # noqa: PLC0415 -- a CSV table needs no pyarrow, which takes long to load
-
     rows: list[dict[str, Any]] = read_table(path).to_pylist()
     return rows
 

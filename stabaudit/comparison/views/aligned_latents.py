@@ -14,7 +14,7 @@ from stabaudit.comparison.reading.join_rows import rows_of
 from stabaudit.errors import BadRun, UsageError
 from stabaudit.metrics.affine import affine_map
 from stabaudit.metrics.halves import Halves
-from stabaudit.metrics.mcc import strong
+from stabaudit.metrics.mcc_strong import matched
 from stabaudit.metrics.split import split_halves
 from stabaudit.store.files.atomic import shown
 from stabaudit.store.run.find import parse_selector
@@ -123,9 +123,9 @@ def _aligned(z: Array, target: Array, fit: Array, align: Align) -> Array:
         moved: Array = z @ matrix + offset
         return moved
     halves = Halves.of_rows([z, target], fit)
-    a, b = halves.marginals
+    parts = matched(*halves.pair(0, 1))
     moved = np.empty_like(target, dtype=float)
-    for k, other in strong(halves.cross(0, 1), a.variance_on_score, b.variance_on_score).matching.tolist():
+    for k, other in [] if parts.matching is None else parts.matching.tolist():
         matrix, offset = affine_map(z[:, [k]], target[:, [other]], fit)
         moved[:, other] = (z[:, [k]] @ matrix + offset)[:, 0]
     return moved

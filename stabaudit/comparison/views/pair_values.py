@@ -55,5 +55,5 @@ class Match:
     run: str
     restart_a: str
     restart_b: str
-    strong_mcc: float
+    score: float  # strong MCC
     dimensions: tuple[MatchedDimension, ...]

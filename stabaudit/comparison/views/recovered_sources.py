@@ -12,7 +12,7 @@ from stabaudit.comparison.reading.streaming import Stream
 from stabaudit.errors import UsageError
 from stabaudit.metrics.affine import affine_map
 from stabaudit.metrics.halves import Halves
-from stabaudit.metrics.mcc import strong
+from stabaudit.metrics.mcc_strong import matched
 from stabaudit.metrics.split import split_halves
 
 Array = NDArray[Any]
@@ -69,9 +69,9 @@ def signals(groups: Sequence[Group]) -> tuple[Signal, ...]:
             name, other = group.summary.name, first.summary.name
             raise UsageError(f"{name} and {other} have different true sources; show runs on the same data")
         halves = Halves.of_rows([z, truth], fit)
-        a, b = halves.marginals
-        matched = strong(halves.cross(0, 1), a.variance_on_score, b.variance_on_score)
-        for (k, source), outside in zip(matched.matching.tolist(), matched.outside.tolist(), strict=True):
+        parts = matched(*halves.pair(0, 1))
+        pairs = [] if parts.matching is None else parts.matching.tolist()
+        for (k, source), outside in zip(pairs, parts.outside.tolist(), strict=True):
             matrix, offset = affine_map(z[:, [k]], truth[:, [source]], fit)
             values = (z[stretch][:, [k]] @ matrix + offset)[:, 0]
             found[source].append(Recovered(group.labels[0], k, outside, values))

@@ -2,6 +2,7 @@
 
 import math
 
+from stabaudit.metrics.scores import measure
 from stabaudit.reports.figures.elements import Array, Axis
 
 _UNIT_TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -16,6 +17,14 @@ def unit_axis(label: str, lowest: float = 0.0) -> Axis:
     low = 0.0 if lowest >= 0 else max(-1.0, math.floor(lowest * 5) / 5)
     below = [] if lowest >= 0 else [low]
     return Axis(label, low, 1.0, tuple((tick, f"{tick:g}") for tick in (*below, *_UNIT_TICKS)))
+
+
+def score_axis(metric: str, values: Array, lowest: float = 0.0) -> Axis:
+    """An axis for a score: up to 1 where nothing is better than that, else around its values."""
+    one = measure(metric)
+    if one.high == 1.0 and one.higher_is_better:
+        return unit_axis(one.label, lowest)
+    return fitted_axis(one.label, values)
 
 
 def fitted_axis(label: str, values: Array, count: int = 5) -> Axis:

@@ -4,7 +4,8 @@ import numpy as np
 
 from stabaudit.comparison.records import Comparison, RunSummary
 from stabaudit.comparison.views.pair_values import PairTable
-from stabaudit.reports.figures.axes import named_axis, unit_axis
+from stabaudit.metrics.scores import MEANS, measure
+from stabaudit.reports.figures.axes import named_axis, score_axis
 from stabaudit.reports.figures.elements import INK, Array, Box, Figure, Key, Line, Mark, Panel
 from stabaudit.reports.figures.panels import Arrangement, arranged, find, surroundings
 from stabaudit.reports.wording import NONE, number, score_name
@@ -12,7 +13,7 @@ from stabaudit.reports.wording import NONE, number, score_name
 _ROW, _BESIDE = 30, 44  # pixels: of a box, and of what is beside the boxes
 
 
-def box_figure(comparison: Comparison, metric: str = "strong_mcc") -> Figure | None:
+def box_figure(comparison: Comparison, metric: str) -> Figure | None:
     """A panel for each architecture and dataset; None where no run has two restarts."""
     within = {t.run_a: t for t in comparison.pairs if (t.metric, t.k) == (metric, None) and t.run_b in {t.run_a, "sources"}}
     if not within:
@@ -25,10 +26,12 @@ def box_figure(comparison: Comparison, metric: str = "strong_mcc") -> Figure | N
     name = score_name(metric, None)
     title = f"{name[0].upper()}{name[1:]} over pairs of restarts"
     spread = "Values share restarts, so a box says how they spread, not how sure their mean is."
-    if "source" in metric:
-        title, spread = "Strong MCC with the true sources", "One value for each restart."
+    of_restarts = measure(metric).unit == "restart"
+    if of_restarts:
+        label = measure(metric.removeprefix(MEANS.prefix)).label
+        title, spread = f"{label[0].upper()}{label[1:]} with the true sources", "One value for each restart."
     return Figure(
-        name="source-box" if "source" in metric else "box",
+        name="source-box" if of_restarts else "box",
         title=title,
         caption=f"Out-of-sample. Box: quartiles and median; whiskers reach the last value within 1.5 box lengths. {spread}",
         panels=tuple(_panel(comparison, arrangement, title, runs, within) for title, runs in groups.items()),
@@ -66,7 +69,7 @@ def _panel(
     return Panel(
         title=title,
         description="; ".join(words or [NONE]) + ".",
-        x=unit_axis(score_name(next(iter(within.values())).metric, None), lowest),
+        x=score_axis(next(iter(within.values())).metric, np.concatenate([_values(table) for table in within.values()]), lowest),
         y=named_axis(names),
         marks=marks,
         height=_BESIDE + _ROW * len(names),

@@ -5,34 +5,30 @@ from typing import Literal
 import numpy as np
 
 from stabaudit.comparison.records import Comparison, Curve
+from stabaudit.metrics.scores import Measure, measure
 from stabaudit.reports.figures.axes import counting_axis, unit_axis
 from stabaudit.reports.figures.elements import INK, Array, Band, Figure, Key, Line, Mark, Panel
 from stabaudit.reports.figures.panels import Arrangement, arranged, find
 from stabaudit.reports.wording import number
 
-Metric = Literal["strong_mcc", "weak_mcc"]
 SpreadBand = Literal["interval", "sd"]
 
 _POINTS = 40  # of a curve; more cannot be told apart
-_WORDS = {
-    "strong_mcc": ("Cumulative strong MCC", "best matched dimensions", "rotation floor"),
-    "weak_mcc": ("Cumulative weak MCC", "canonical directions", "chance"),
-}
 
 
-def curves_figure(comparison: Comparison, metric: Metric = "strong_mcc", band: SpreadBand = "interval") -> Figure | None:
+def curves_figure(comparison: Comparison, metric: str, band: SpreadBand = "interval") -> Figure | None:
     """A panel for each configuration, a curve for each run; None where no run has two restarts.
 
     Args:
         comparison: runs and their curves.
-        metric: of matched dimensions (strong) or of canonical directions (weak).
+        metric: a score that has parts, such as matched dimensions or canonical directions.
         band: 95% interval of the mean over pairs, or one standard deviation over pairs as in the paper.
     """
     chosen = [curve for curve in comparison.curves if curve.metric == metric]
     if not chosen:
         return None
     arrangement = arranged(comparison.runs)
-    title, _, floor = _WORDS[metric]
+    one = measure(metric)
     panels = []
     for name, runs in arrangement.groups.items():
         names = {run.name for run in runs}
@@ -46,21 +42,26 @@ def curves_figure(comparison: Comparison, metric: Metric = "strong_mcc", band: S
     spread = "95% interval of the mean, the restart being the unit" if band == "interval" else "one standard deviation over pairs"
     return Figure(
         name=f"{metric.partition('_')[0]}-curves",
-        title=title,
-        caption=f"Mean |correlation| over the first m of the {_WORDS[metric][1]}, averaged over pairs of restarts; the last "
+        title=f"Cumulative {one.label}",
+        caption=f"Mean |correlation| over the first m of the {one.parts}, averaged over pairs of restarts; the last "
         f"point is the score itself. Shaded: {spread}, out-of-sample.",
         panels=tuple(panels),
         legend=(
             *arrangement.legend(),
             Key("out-of-sample", INK),
             Key("in-sample", INK, "dashed"),
-            Key(floor, INK, "dotted"),
+            Key(_floor(one)[0], INK, "dotted"),
         ),
     )
 
 
+def _floor(one: Measure) -> tuple[str, str]:
+    """The floor that says most of a score: what it is called, and its field in a record."""
+    return ("rotation floor", "rotation_floor") if "rotation" in one.floors else ("chance", "independence_floor")
+
+
 def _panel(  # noqa: PLR0917 -- what and how
-    comparison: Comparison, arrangement: Arrangement | None, name: str, curves: list[Curve], metric: Metric, band: SpreadBand
+    comparison: Comparison, arrangement: Arrangement | None, name: str, curves: list[Curve], metric: str, band: SpreadBand
 ) -> Panel:
     marks: list[Mark] = []
     words = []
@@ -77,14 +78,17 @@ def _panel(  # noqa: PLR0917 -- what and how
             marks.append(Band(at + 1, low[at].clip(0, 1), high[at].clip(0, 1), series))
         marks.append(Line(at + 1, values[at], series))
         score = find(comparison.scores, (curve.run_a, curve.run_b), metric)
-        floor = None if score is None else score.rotation_floor if metric == "strong_mcc" else score.independence_floor
+        called, field = _floor(measure(metric))
+        floor = None if score is None else getattr(score, field)
         if floor is not None:
             marks.append(Line(np.array([1, max(length, 1.5)]), np.array([floor, floor]), series, "dotted", 1.2))
         label = name if arrangement is None else arrangement.labels[curve.run_a]
         best = number(float(values[0]), 2)
         said = f"{label}: from {best} for the best to {number(float(values[-1]), 2)} over all {len(values)}"
-        words.append(said + (f", {_WORDS[metric][2]} {number(floor, 2)}" if floor is not None else ""))
-    return Panel(name, "; ".join(words) + ".", counting_axis(_WORDS[metric][1], length), unit_axis("mean |r|"), marks)
+        words.append(said + (f", {called} {number(floor, 2)}" if floor is not None else ""))
+    return Panel(
+        name, "; ".join(words) + ".", counting_axis(measure(metric).parts or "parts", length), unit_axis("mean |r|"), marks
+    )
 
 
 def _band(curve: Curve, values: Array, band: SpreadBand) -> tuple[Array, Array]:

@@ -12,7 +12,7 @@ _PRINTED = 10  # restarts along a side, up to which values are printed in the ce
 _PIXELS = 336  # of the longest side, margins included
 
 
-def heatmap_figure(comparison: Comparison, metric: str = "strong_mcc") -> Figure | None:
+def heatmap_figure(comparison: Comparison, metric: str) -> Figure | None:
     """A panel for each run with two restarts or more, and for every two runs; None where there is none."""
     tables = [table for table in comparison.pairs if (table.metric, table.k) == (metric, None) and table.run_b != "sources"]
     if not tables:

@@ -38,7 +38,7 @@ def _panel(match: Match) -> Panel:
     a, b = (name.rpartition("#")[2] for name in (match.restart_a, match.restart_b))
     return Panel(
         title=f"{match.run}, restarts {a} and {b}",
-        description=f"Strong MCC of the pair {number(match.strong_mcc, 2)}; from best to worst, {', '.join(words)}.",
+        description=f"Strong MCC of the pair {number(match.score, 2)}; from best to worst, {', '.join(words)}.",
         x=_axis(f"restart {a}"),
         y=_axis(f"restart {b}"),
         marks=marks,

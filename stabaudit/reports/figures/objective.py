@@ -6,16 +6,13 @@ import numpy as np
 
 from stabaudit.comparison.records import Comparison
 from stabaudit.comparison.views.run_origins import Origin
+from stabaudit.metrics.scores import MEANS, headlines, measure
 from stabaudit.reports.figures.axes import fitted_axis, unit_axis
 from stabaudit.reports.figures.elements import Array, Figure, Key, Mark, Panel, Points
 from stabaudit.reports.figures.panels import arranged
 from stabaudit.reports.wording import counted, number
 
 _FEWEST = 4  # points of a rank correlation
-_METRICS = {
-    "source_strong_mcc": "strong MCC of each restart with the true sources",
-    "strong_mcc": "mean strong MCC of each restart with the others of its run",
-}
 
 
 def objective_figure(comparison: Comparison, origins: Sequence[Origin]) -> Figure | None:
@@ -49,15 +46,23 @@ def objective_figure(comparison: Comparison, origins: Sequence[Origin]) -> Figur
         name="elbo",
         title="Objective against MCC",
         caption=f"A point for each restart: its objective on the evaluation rows (higher is better) and, upwards, the "
-        f"{' or the '.join(_METRICS[metric] for metric in sorted(shown))}. Objectives of different families are not comparable.",
+        f"{' or the '.join(_said(metric) for metric in sorted(shown))}. Objectives of different families are not comparable.",
         panels=tuple(panels),
         legend=tuple(Key(key.label, key.series, "point") for key in arrangement.legend()),
     )
 
 
+def _said(metric: str) -> str:
+    label = headlines()[0].label
+    if measure(metric).unit == "restart":
+        return f"{label} of each restart with the true sources"
+    return f"mean {label} of each restart with the others of its run"
+
+
 def _per_restart(comparison: Comparison, run: str) -> tuple[str, dict[str, float]] | None:
     tables = {t.metric: t for t in comparison.pairs if t.run_a == run and t.run_b in {run, "sources"} and t.k is None}
-    for metric in _METRICS:
+    headline = headlines()[0].name
+    for metric in (f"{MEANS.prefix}{headline}", headline):
         if metric in tables:
             table = tables[metric]
             return metric, dict(zip(table.restarts_a, np.nanmean(table.values, axis=1).tolist(), strict=True))

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from stabaudit import __version__
 from stabaudit.comparison.records import Comparison
 from stabaudit.comparison.views.run_origins import Origin
+from stabaudit.metrics.scores import MEANS, headlines
 from stabaudit.reports.figures import colors, svg
 from stabaudit.reports.figures.boxes import box_figure
 from stabaudit.reports.figures.curves import curves_figure
@@ -25,6 +26,7 @@ from stabaudit.reports.figures.matched_dimensions import match_figure
 from stabaudit.reports.figures.objective import objective_figure
 from stabaudit.reports.formats.plain_text import clean
 from stabaudit.reports.report import Section
+from stabaudit.reports.sections.comparison import summarised
 from stabaudit.reports.sections.reproduce import reproduce_sections
 
 _OPEN_PANELS = 12  # of a figure; the others are unfolded by a click, and on paper
@@ -70,12 +72,12 @@ def page_of(
         sections: its tables.
         command: that makes this page.
     """
+    shown = [headlines()[0].name, *(one.name for one in summarised(comparison) if not one.headline)]
     drawn = [
-        curves_figure(comparison),
-        curves_figure(comparison, "weak_mcc"),
-        box_figure(comparison),
-        box_figure(comparison, "source_strong_mcc"),
-        heatmap_figure(comparison),
+        *(curves_figure(comparison, metric) for metric in dict.fromkeys(curve.metric for curve in comparison.curves)),
+        *(box_figure(comparison, metric) for metric in shown),
+        box_figure(comparison, f"{MEANS.prefix}{shown[0]}"),
+        *(heatmap_figure(comparison, metric) for metric in shown),
         objective_figure(comparison, origins),
         match_figure(comparison),
     ]

@@ -3,25 +3,20 @@
 from collections.abc import Sequence
 
 from stabaudit.comparison.records import CollapseScore
+from stabaudit.metrics.collapse import ACTIVE_UNITS, COLLAPSE
+from stabaudit.metrics.scores import measure
 from stabaudit.reports.report import Section
 from stabaudit.reports.wording import counted, mean_with_interval, number
 
-NAMES = {
-    "active_units": "active units",
-    "kl": "KL",
-    "mutual_information": "mutual information",
-    "log_likelihood": "log-likelihood",
-    "cluster_accuracy": "cluster accuracy",
-    "cluster_nmi": "cluster NMI",
-    "prior_rank": "rank of L",
-}
 MANY_RUNS = 6  # more than this and one sentence counts what each would say
-_IN_SHORT = ("active_units", "kl", "mutual_information", "log_likelihood", "cluster_accuracy")
+_IN_SHORT = COLLAPSE[:5]
 
 
 def collapse_section(run: str, scores: Sequence[CollapseScore]) -> Section:
     """A row for every collapse score of a run."""
-    rows = [[NAMES[score.score], mean_with_interval(score.mean, score.ci_low, score.ci_high), score.note] for score in scores]
+    rows = [
+        [measure(score.score).label, mean_with_interval(score.mean, score.ci_low, score.ci_high), score.note] for score in scores
+    ]
     return Section(
         f"collapse of {run}: nats per row, mean over restarts", ["score", "mean [95%]", "remark"], rows, _words(scores)
     )
@@ -30,7 +25,7 @@ def collapse_section(run: str, scores: Sequence[CollapseScore]) -> Section:
 def collapse_summary(runs: Sequence[str], scores: Sequence[CollapseScore]) -> Section:
     """A row for every run."""
     found = {(score.run, score.score): score for score in scores}
-    shown = [name for name in _IN_SHORT if any((run, name) in found for run in runs)]
+    shown = [one.name for one in _IN_SHORT if any((run, one.name) in found for run in runs)]
     rows = [
         [run, *(_cell(found.get((run, name))) for name in shown)] for run in runs if any((run, name) in found for name in shown)
     ]
@@ -39,7 +34,7 @@ def collapse_summary(runs: Sequence[str], scores: Sequence[CollapseScore]) -> Se
         runs_said = counted(len(words), "run")
         words = [f"in {runs_said} some dimensions are collapsed, not active: whatever their scores, they say nothing of x."]
     return Section(
-        "collapse, nats per row, mean over restarts", ["run", *(f"{NAMES[name]} [95%]" for name in shown)], rows, words
+        "collapse, nats per row, mean over restarts", ["run", *(f"{measure(name).label} [95%]" for name in shown)], rows, words
     )
 
 
@@ -49,7 +44,7 @@ def _cell(score: CollapseScore | None) -> str:
 
 def _words(scores: Sequence[CollapseScore]) -> list[str]:
     """Said where not all dimensions are active."""
-    active = next((score for score in scores if score.score == "active_units"), None)
+    active = next((score for score in scores if score.score == ACTIVE_UNITS.name), None)
     if active is None or active.mean == 1:
         return []
     share = f"{number(active.mean, 2)} of the dimensions"

@@ -8,11 +8,24 @@ from itertools import groupby
 import numpy as np
 
 from stabaudit.comparison.records import Comparison, Curve, Difference, PositionScore, RunSummary, Score
+from stabaudit.metrics.scores import Measure, headlines, measure
 from stabaudit.reports.report import Report, Section
 from stabaudit.reports.sections.collapse import collapse_section, collapse_summary
 from stabaudit.reports.sections.densities import density_section
 from stabaudit.reports.sections.grid_positions import position_section
-from stabaudit.reports.wording import axes, counted, explain, explain_p, mean_with_interval, number, p_value, score_name, shared_k
+from stabaudit.reports.wording import (
+    axes,
+    axes_scores,
+    counted,
+    explain,
+    explain_p,
+    mean_with_interval,
+    number,
+    out_of_sample,
+    p_value,
+    score_name,
+    shared_k,
+)
 
 MANY_RUNS = 6  # more than this and one sentence counts what each would say
 _CURVE_POINTS = 10  # rows of a printed curve; JSON has them all
@@ -39,37 +52,47 @@ def comparison_report(comparison: Comparison, *, curves: bool = False) -> Report
     ]
     if curves:
         sections += [
-            _curve_section(curve) for curve in comparison.curves if (curve.metric, curve.sample) == ("strong_mcc", "out")
+            _curve_section(curve)
+            for curve in comparison.curves
+            if curve.sample == "out" and curve.metric == comparison.curves[0].metric
         ]
     dimensions = [asdict(dimension) for dimension in comparison.dimensions]
     return Report(sections, _records(comparison) | {"pairs": _pair_records(comparison), "dimensions": dimensions})
 
 
 def summary_report(comparison: Comparison) -> Report:
-    """One row per run: strong and weak MCC, out-of-sample, with intervals and floors."""
+    """One row per run: headline scores and those that were asked for, out-of-sample, with intervals and floors."""
+    shown = summarised(comparison)
     rows, words = [], []
     verdicts: Counter[str] = Counter()
     for run in comparison.runs:
-        own = [score for score in comparison.scores if score.run_a == score.run_b == run.name and score.sample == "out"]
-        found = {score.metric: score for score in reversed(own)}  # of several k the first
-        strong, weak = found.get("strong_mcc"), found.get("weak_mcc")
-        rows.append([run.name, _restarts(run), *_with_floors(strong), *_with_floors(weak)])
-        if strong:
-            words.append(f"{run.name}: {explain(strong, found['decorrelated_strong_mcc'])}")
-            verdicts[axes(strong, found["decorrelated_strong_mcc"])] += 1
+        found = out_of_sample(comparison, run.name)
+        rows.append([run.name, _restarts(run), *(cell for one in shown for cell in _with_floors(found.get(one.name)))])
+        if both := axes_scores(found):
+            words.append(f"{run.name}: {explain(*both)}")
+            verdicts[axes(*both)] += 1
     if len(words) > MANY_RUNS:
         counts = ", ".join(f"{verdict} in {count}" for verdict, count in verdicts.most_common())
         words = [f"axes, by strong MCC against the rotation floor, over {counted(len(words), 'run')}: {counts}."]
-    k = shared_k(comparison)
-    header = ["run", "N", "strong MCC [95%]", "floors", f"{score_name('weak_mcc', k)} [95%]", "floor"]
+    header = ["run", "N"]
+    for one in shown:
+        floors = "floors" if len(one.floors) > 1 else "floor"
+        header += [f"{score_name(one.name, shared_k(comparison, one.name))} [95%]", floors]
     sections = [Section("stability, out-of-sample", header, rows, words)]
     if comparison.collapse:
         sections.append(collapse_summary([run.name for run in comparison.runs], comparison.collapse))
     return Report(sections, _records(comparison))
 
 
+def summarised(comparison: Comparison) -> list[Measure]:
+    """Scores that a summary has columns for: the headlines, and those that are computed only when asked for."""
+    there = {score.metric for score in comparison.scores if score.relation == "within"}
+    known = [measure(name) for name in dict.fromkeys(score.metric for score in comparison.scores) if name in there]
+    return [one for one in known if one.unit == "pair" and (one.headline or not one.default)]
+
+
 def _with_floors(score: Score | None) -> list[str]:
-    """A mean with its interval; then chance and, for strong MCC, the rotation floor."""
+    """A mean with its interval; then its floors."""
     if score is None:
         return [number(None)] * 2
     floors = [floor for floor in (score.independence_floor, score.rotation_floor) if floor is not None]
@@ -134,16 +157,17 @@ def _pair_section(comparison: Comparison, scores: Sequence[Score]) -> Section:
     ]
     header = ["score", "out-of-sample [95%]", "in", "chance", "rotation", "adj.", "axes"]
     found = {score.metric: score for score in outside.values()}
-    words = [explain(found["strong_mcc"], found["decorrelated_strong_mcc"])] if "strong_mcc" in found else []
-    if words:
-        words[0] += explain_p(found["strong_mcc"], comparison.floor_draws)
+    both = axes_scores(found)
+    words = [explain(*both) + explain_p(both[0], comparison.floor_draws)] if both else []
     return Section(_title(comparison, scores[0]), header, rows, words)
 
 
 def _says_more(comparison: Comparison, score: Score | PositionScore | Difference) -> bool:
     """Whether a score says more than the one over all dimensions: the first 20 of 8 canonical correlations are all of them."""
     runs = [run for run in comparison.runs if run.name in {score.run_a, score.run_b}]
-    most = [run.latent_dim for run in runs] + [run.sources for run in runs if run.sources and "source" in score.metric]
+    most = [run.latent_dim for run in runs] + [
+        run.sources for run in runs if run.sources and measure(score.metric).unit == "restart"
+    ]
     return score.k is None or score.k < min(most)
 
 
@@ -172,7 +196,7 @@ def _difference_section(comparison: Comparison, differences: Sequence[Difference
         for d in differences
         if _says_more(comparison, d)
     ]
-    words = [_explain_difference(d) for d in differences if d.metric == "strong_mcc"]
+    words = [_explain_difference(d) for d in differences if d.metric == headlines()[0].name]
     return Section(f"within {differences[0].run_a} − within {differences[0].run_b}, out-of-sample", header, rows, words)
 
 
@@ -180,8 +204,8 @@ def _explain_difference(d: Difference) -> str:
     if d.ci_low is None or d.ci_high is None:
         return "too few restarts to say which is more stable."
     if d.ci_low > 0 or d.ci_high < 0:
-        return f"the strong MCC of {d.run_a if d.ci_low > 0 else d.run_b} is higher."
-    return "the interval of the strong MCC holds 0: neither run is shown to be more stable."
+        return f"the {measure(d.metric).label} of {d.run_a if d.ci_low > 0 else d.run_b} is higher."
+    return f"the interval of the {measure(d.metric).label} holds 0: neither run is shown to be more stable."
 
 
 def _curve_section(curve: Curve) -> Section:
@@ -190,4 +214,5 @@ def _curve_section(curve: Curve) -> Section:
     points = sorted({max(1, round(d * i / _CURVE_POINTS)) for i in range(1, _CURVE_POINTS + 1)})
     where = f"within {curve.run_a}" if curve.run_a == curve.run_b else f"between {curve.run_a} and {curve.run_b}"
     rows = [[str(point), number(curve.values[point - 1])] for point in points]
-    return Section(f"cumulative MCC, out-of-sample, {where}", ["best matched dimensions", "mean |correlation|"], rows, left=0)
+    one = measure(curve.metric)
+    return Section(f"cumulative {one.label}, out-of-sample, {where}", [one.parts or "parts", "mean over these"], rows, left=0)

@@ -3,22 +3,17 @@
 from collections.abc import Sequence
 
 from stabaudit.comparison.records import DensityScore
+from stabaudit.metrics.density_distance import RELATIVE_DISTANCE
+from stabaudit.metrics.scores import measure
 from stabaudit.reports.report import Section
 from stabaudit.reports.wording import counted, mean_with_interval, number
-
-NAMES = {
-    "density_distance": "distance",
-    "density_distance_reverse": "distance back",
-    "relative_density_distance": "relative",
-    "relative_density_distance_reverse": "relative back",
-}
 
 
 def density_section(scores: Sequence[DensityScore]) -> Section:
     """A row for every distance within one run or between two."""
     rows = [
         [
-            NAMES[score.metric],
+            measure(score.metric).label,
             mean_with_interval(score.mean, score.ci_low, score.ci_high),
             number(score.sd),
             number(score.chance),
@@ -40,7 +35,7 @@ def density_section(scores: Sequence[DensityScore]) -> Section:
 
 def _words(scores: Sequence[DensityScore]) -> list[str]:
     """What it is, by whose definition, and whether it says anything."""
-    relative = next(score for score in scores if score.metric == "relative_density_distance")
+    relative = next(score for score in scores if score.metric == RELATIVE_DISTANCE.name)
     ours = (
         "our definition: the L2 distance that the best affine map leaves between two densities; relative to the norm of the "
         "second it is in [0, 1]. chance: of a single Gaussian; starts: how much the local minima differ."

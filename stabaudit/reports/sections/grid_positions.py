@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from statistics import median, stdev
 
 from stabaudit.comparison.records import PositionScore
+from stabaudit.metrics.mcc_strong import SCORE as STRONG
 from stabaudit.reports.report import Section
 from stabaudit.reports.wording import counted, number, score_name
 
@@ -23,7 +24,7 @@ def position_section(title: str, positions: Sequence[PositionScore]) -> Section:
         means = [position.mean for position in alike]
         sd = stdev(means) if len(means) > 1 else None
         rows.append([score_name(metric, k), *map(number, (min(means), median(means), max(means), sd))])
-        if metric == "strong_mcc":
+        if metric == STRONG.name:
             words.append(_explain(alike))
     return Section(f"{title}, over positions, out-of-sample", ["score", "min", "median", "max", "sd"], rows, words)
 

@@ -5,7 +5,7 @@ from collections import Counter
 from stabaudit.comparison.records import Comparison, RunSummary, Score
 from stabaudit.reports.sections.comparison import MANY_RUNS
 from stabaudit.reports.sections.families import ALPHA, verdict
-from stabaudit.reports.wording import axes, counted, explain, number, p_is
+from stabaudit.reports.wording import axes, axes_scores, counted, explain, number, out_of_sample, p_is
 from stabaudit.statistics.families import FamilyTests
 
 _AXES = {
@@ -37,9 +37,8 @@ def lead(comparison: Comparison, tests: FamilyTests | None = None) -> list[str]:
 
 
 def _scores(comparison: Comparison, run: RunSummary) -> tuple[Score, Score] | None:
-    """Strong MCC of a run, as it is and decorrelated, out-of-sample."""
-    own = {s.metric: s for s in comparison.scores if s.run_a == s.run_b == run.name and s.sample == "out"}
-    return (own["strong_mcc"], own["decorrelated_strong_mcc"]) if "strong_mcc" in own else None
+    """The two scores that say whether the axes of a run agree, out-of-sample."""
+    return axes_scores(out_of_sample(comparison, run.name))
 
 
 def _family(comparison: Comparison, family: str, strong: dict[str, tuple[Score, Score]]) -> str:

@@ -3,35 +3,47 @@
 from collections.abc import Sequence
 
 from stabaudit.comparison.records import Comparison, RunSummary, Score
+from stabaudit.metrics.scores import Measure, measure
 from stabaudit.reports.report import Section
-from stabaudit.reports.wording import NONE, axes, mean_with_interval, number, score_name, shared_k
+from stabaudit.reports.wording import NONE, axes, axes_scores, mean_with_interval, number, out_of_sample, score_name, shared_k
 
+_FLOORS = {"independence": ("independence_floor", "chance"), "rotation": ("rotation_floor", "rotation")}
 _HEADER = ("run", "axes", "family", "architecture", "dataset", "d", "restarts")
 
 
 def overview_section(comparison: Comparison) -> Section:
     """Every run: what it is, and its scores out-of-sample with intervals and floors."""
-    k = shared_k(comparison)
-    scores = ["strong MCC [95%]", "chance", "rotation", f"{score_name('weak_mcc', k)} [95%]", "chance"]
-    scores += ["affine R² [95%]", "chance", "decorrelated [95%]", "rotation", "rows"]
-    return Section("Configurations", [*_HEADER, *scores], [_row(comparison, run) for run in comparison.runs], left=5)
+    shown = _shown(comparison)
+    scores = [
+        cell
+        for one in shown
+        for cell in (
+            f"{score_name(one.name, shared_k(comparison, one.name))} [95%]",
+            *(_FLOORS[floor][1] for floor in one.floors),
+        )
+    ]
+    rows = [_row(comparison, run, shown) for run in comparison.runs]
+    return Section("Configurations", [*_HEADER, *scores, "rows"], rows, left=5)
 
 
-def _row(comparison: Comparison, run: RunSummary) -> list[str]:
-    own = [score for score in comparison.scores if score.run_a == score.run_b == run.name and score.sample == "out"]
-    found = {score.metric: score for score in reversed(own)}  # of several k the first
-    strong, apart = found.get("strong_mcc"), found.get("decorrelated_strong_mcc")
+def _shown(comparison: Comparison) -> list[Measure]:
+    """Every score of pairs that was computed, headlines first."""
+    names = dict.fromkeys(score.metric for score in comparison.scores if score.relation == "within")
+    known = [one for one in map(measure, names) if one.unit == "pair"]
+    return sorted(known, key=lambda one: not one.headline)
+
+
+def _row(comparison: Comparison, run: RunSummary, shown: Sequence[Measure]) -> list[str]:
+    found = out_of_sample(comparison, run.name)
+    both = axes_scores(found)
     size = str(run.latent_dim) if run.grid is None else f"{run.latent_dim} at {run.grid[0]}×{run.grid[1]}"
     return [
         run.name,
-        NONE if strong is None or apart is None else axes(strong, apart),
+        NONE if both is None else axes(*both),
         *(text or NONE for text in (run.family, run.architecture, run.dataset)),
         size,
         f"{run.restarts} of {run.trained}" if run.lost else str(run.restarts),
-        *_cells(strong, ("independence_floor", "rotation_floor")),
-        *_cells(found.get("weak_mcc"), ("independence_floor",)),
-        *_cells(found.get("affine_r2"), ("independence_floor",)),
-        *_cells(apart, ("rotation_floor",)),
+        *(cell for one in shown for cell in _cells(found.get(one.name), [_FLOORS[floor][0] for floor in one.floors])),
         f"{run.rows:,}",
     ]
 

@@ -16,7 +16,7 @@ FEW = Settings(floor_draws=1)
 
 
 def gates(folder, text):
-    return judge_requirement(survey_for_gates(folder, FEW), parse_requirement(text))
+    return judge_requirement(survey_for_gates(folder, FEW), parse_requirement(text, default="strong_mcc"))
 
 
 def verdicts(folder, text):

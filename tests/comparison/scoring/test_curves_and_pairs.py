@@ -10,7 +10,8 @@ from stabaudit.comparison.compare import compare
 from stabaudit.comparison.reading.selectors import read_groups
 from stabaudit.comparison.settings import Settings
 from stabaudit.comparison.views.run_origins import read_origins
-from stabaudit.metrics.mcc import strong_mcc, weak_mcc
+from stabaudit.metrics.mcc_strong import strong_mcc
+from stabaudit.metrics.mcc_weak import weak_mcc
 from stabaudit.metrics.split import split_halves
 from stabaudit.reports.formats.render import render
 from stabaudit.reports.sections.comparison import comparison_report
@@ -100,7 +101,7 @@ def test_a_typical_pair_is_the_median_and_shows_rows_that_nothing_was_fitted_to(
     comparison = scored(folder)
     (match,) = comparison.matches
     table = next(t for t in comparison.pairs if t.metric == "strong_mcc")
-    assert match.strong_mcc == np.median(table.values[np.triu_indices(3, 1)])
+    assert match.score == np.median(table.values[np.triu_indices(3, 1)])
     assert [(d.a, d.b) for d in match.dimensions] == [(0, 0), (1, 1), (2, 2)]
     outside = [d.outside for d in match.dimensions]
     assert outside == sorted(outside, reverse=True)

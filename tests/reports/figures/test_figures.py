@@ -49,10 +49,10 @@ def figures(make_run):
     other = make_run("other", "rotated", 3, losses=[2.0, 2.5, 3.5], sources=True, family="ivae")
     comparison = scored(one, other)
     return {
-        "curves": curves_figure(comparison),
+        "curves": curves_figure(comparison, "strong_mcc"),
         "weak": curves_figure(comparison, "weak_mcc", "sd"),
-        "heatmap": heatmap_figure(comparison),
-        "box": box_figure(comparison),
+        "heatmap": heatmap_figure(comparison, "strong_mcc"),
+        "box": box_figure(comparison, "strong_mcc"),
         "sources box": box_figure(comparison, "source_strong_mcc"),
         "elbo": objective_figure(comparison, read_origins(comparison.runs)),
         "match": match_figure(comparison),
@@ -120,7 +120,12 @@ def test_hostile_names_are_text_in_every_format(make_run):
         ),
         matches=tuple(replace(match, run=HOSTILE) for match in comparison.matches),
     )
-    for figure in (curves_figure(renamed), heatmap_figure(renamed), box_figure(renamed), match_figure(renamed)):
+    for figure in (
+        curves_figure(renamed, "strong_mcc"),
+        heatmap_figure(renamed, "strong_mcc"),
+        box_figure(renamed, "strong_mcc"),
+        match_figure(renamed),
+    ):
         text = figure_svg(figure)
         root = ET.fromstring(text)
         assert not list(root.iter(f"{SVG}script"))
@@ -141,7 +146,7 @@ def test_a_box_is_that_of_matplotlib():
 
 def test_curves_hold_the_scores_with_their_bands_and_floors(make_run):
     comparison = scored(make_run("a", restarts=4))
-    (only,) = curves_figure(comparison).panels
+    (only,) = curves_figure(comparison, "strong_mcc").panels
     score = next(s for s in comparison.scores if (s.metric, s.sample) == ("strong_mcc", "out"))
     solid, dotted = (next(m for m in only.marks if isinstance(m, Line) and m.dash == dash) for dash in ("solid", "dotted"))
     (band,) = (mark for mark in only.marks if isinstance(mark, Band))
@@ -149,14 +154,14 @@ def test_curves_hold_the_scores_with_their_bands_and_floors(make_run):
     assert (band.low[-1], band.high[-1]) == pytest.approx((max(0, score.ci_low), min(1, score.ci_high)))
     assert dotted.y[0] == score.rotation_floor
     assert f"{score.mean:.2f} over all 4, rotation floor {score.rotation_floor:.2f}" in only.description
-    (deviation,) = (mark for mark in curves_figure(comparison, band="sd").panels[0].marks if isinstance(mark, Band))
+    (deviation,) = (mark for mark in curves_figure(comparison, "strong_mcc", band="sd").panels[0].marks if isinstance(mark, Band))
     assert (deviation.high - deviation.low)[-1] == pytest.approx(2 * score.sd)
 
 
 def test_long_curves_keep_their_ends_and_few_points():
     values = tuple(np.linspace(1, 0, 200).tolist())
     comparison = replace(EMPTY, curves=(replace(CURVE, values=values),))
-    (only,) = curves_figure(comparison).panels
+    (only,) = curves_figure(comparison, "strong_mcc").panels
     (line,) = (mark for mark in only.marks if isinstance(mark, Line))
     assert (line.x[0], line.x[-1], len(line.x)) == (1, 200, 40)
 
@@ -167,7 +172,9 @@ def test_a_heatmap_is_bounded_and_says_so():
     np.fill_diagonal(values, np.nan)
     values[3, 4] = values[4, 3] = 0.9
     names = tuple(f"vae#{i}" for i in range(n))
-    figure = heatmap_figure(replace(EMPTY, pairs=(PairTable("vae", "vae", "strong_mcc", None, names, names, values),)))
+    figure = heatmap_figure(
+        replace(EMPTY, pairs=(PairTable("vae", "vae", "strong_mcc", None, names, names, values),)), "strong_mcc"
+    )
     (cells,) = figure.panels[0].marks
     assert cells.values.shape == (MOST, MOST)
     assert f"the first {MOST} are shown" in figure.caption

@@ -102,7 +102,7 @@ def named(comparison, name):
 
 def reports(scored, name):
     comparison = named(scored, name)
-    gates = judge_requirement(Survey(comparison, {}), parse_requirement("strong_mcc>=0.6"))
+    gates = judge_requirement(Survey(comparison, {}), parse_requirement("strong_mcc>=0.6", default="strong_mcc"))
     return [comparison_report(comparison), summary_report(comparison), gates_report(gates, comparison)]
 
 

@@ -1,0 +1,327 @@
+"""The table of scores: what every score is called, means, ranges over, and how it is computed.
+
+A score is one file in this folder that ends in a `Measure`, and one line in `stabaudit.registry`. Tables, figures, gates,
+baselines, plans, JSON Schema and documentation read from here, so nothing else names a score. An installed package adds one by an
+entry point in the group `stabaudit.scores`; a user names a function of two arrays as `package.module:function`.
+
+A measure works on one pair of latents. Those that follow from means and covariances say how (`from_moments`) and are computed for
+many pairs at once, on streamed latents too; the others are functions of rows.
+"""
+
+import inspect
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.util import find_spec
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from stabaudit.errors import BadData, UsageError
+from stabaudit.metrics.halves import Cross, Marginal
+from stabaudit.metrics.pair_scores import Array
+from stabaudit.registry import known, resolve, unknown
+
+Floor = Literal["independence", "rotation"]
+Unit = Literal["pair", "restart"]
+Needs = Literal["moments", "rows", "labels", "model"]
+
+
+class Parts(NamedTuple):
+    """What a score of a pair is the mean of, on *fit* and on *score*; of one pair or of stacked ones.
+
+    Args:
+        inside: on *fit*, shape (…, m), the largest first.
+        outside: the same parts on *score*, shape (…, m).
+        matching: dimensions of a and b that each part belongs to, shape (…, m, 2); None where parts are no single dimensions.
+    """
+
+    inside: Array
+    outside: Array
+    matching: Array | None = None
+
+    def of(self, position: int) -> "Parts":
+        """Those of one of the stacked pairs."""
+        return Parts(self.inside[position], self.outside[position], None if self.matching is None else self.matching[position])
+
+
+FromMoments = Callable[[Marginal, Marginal, Cross], Parts]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One score.
+
+    Args:
+        name: as users type it and JSON has it.
+        label: as tables have it.
+        meaning: what it says, in one sentence.
+        low, high: its range.
+        reference: where it is defined, with DOI or arXiv number.
+        function: of two arrays of shape (n, d_a) and (n, d_b), and of `fit` if it estimates something on rows that it does not
+            score; returns a number. None where scores of this kind are not computed from pairs of latents.
+        from_moments: the same from moments, for stacked pairs; None where it needs rows.
+        higher_is_better: whether more of it is more agreement.
+        floors: which of them say something of it: *independence* (rows shuffled), *rotation* (axes turned at random).
+        directed: whether a→b and b→a differ; within a run both are averaged.
+        counted: whether it is a mean over the first k parts, with k in its name.
+        needs: what it is computed from.
+        unit: whether it is a score of a pair, or of one restart.
+        by_rank: whether `--correlation spearman` replaces values by ranks.
+        default: whether it is computed unless other scores are asked for.
+        headline: whether it stands in summaries, and baselines are held against it.
+        of_sources: whether restarts are scored against true sources by it too.
+        parts: what its parts are, for the axis of cumulative curves; None where there is no curve.
+        stored: its name in the record of a restart, where training has measured it.
+        cost: of one pair of n rows and d dimensions.
+    """
+
+    name: str
+    label: str
+    meaning: str
+    low: float
+    high: float
+    reference: str
+    function: Callable[..., float] | None = None
+    from_moments: FromMoments | None = None
+    higher_is_better: bool = True
+    floors: tuple[Floor, ...] = ()
+    directed: bool = False
+    counted: bool = False
+    needs: Needs = "rows"
+    unit: Unit = "pair"
+    by_rank: bool = False
+    default: bool = False
+    headline: bool = False
+    of_sources: bool = True
+    parts: str | None = None
+    stored: str | None = None
+    cost: str = ""
+
+    @property
+    def best(self) -> float | None:
+        """The score of two that agree; None where nothing bounds it."""
+        end = self.high if self.higher_is_better else self.low
+        return end if math.isfinite(end) else None
+
+    @property
+    def reverse(self) -> str:
+        """The name of a directed score from b to a."""
+        return f"{self.name}{_REVERSE}"
+
+    def above_floor(self, score: float | None, floor: float | None) -> float | None:
+        """(M − M₀)/(M₁ − M₀): 0 at the floor M₀, 1 at the best value M₁; None without either, or without room between them.
+
+        >>> measure("affine_r2").above_floor(0.75, 0.5)
+        0.5
+        """
+        if score is None or floor is None or self.best is None:
+            return None
+        room = self.best - floor
+        return (score - floor) / room if (room > 0 if self.higher_is_better else room < 0) else None
+
+    def of_rows(self, a: Array, b: Array, fit: Array) -> tuple[float, float]:
+        """The score of one pair by its function, in-sample and out-of-sample.
+
+        Args:
+            a: first latents, shape (n, d_a).
+            b: second latents, shape (n, d_b).
+            fit: True for rows of *fit*, shape (n,).
+
+        Raises:
+            BadData: a function that fails or returns no finite number.
+        """
+        inside = self._called(a[fit], b[fit])
+        outside = self._called(a, b, fit) if self._estimates else self._called(a[~fit], b[~fit])
+        return inside, outside
+
+    @property
+    def _estimates(self) -> bool:
+        return self.function is not None and "fit" in _parameters(self.function)
+
+    def _called(self, *arguments: Array) -> float:
+        if self.function is None:
+            raise UsageError(f"{self.name} is not computed from pairs of latents")
+        try:
+            value = float(self.function(*arguments))
+        except (BadData, UsageError):
+            raise
+        except Exception as error:  # a function from outside can raise anything
+            raise BadData(f"score {self.name}: {type(error).__name__}: {error}") from error
+        if not math.isfinite(value):
+            raise BadData(f"score {self.name} is {value}, expected a finite number")
+        return value
+
+
+_REVERSE = "_reverse"
+
+
+class Against(NamedTuple):
+    """A way to score restarts against true sources, and how names and labels begin."""
+
+    prefix: str
+    label: str
+
+
+MEANS = Against("source_", "source")
+SAMPLES = Against("sampled_source_", "sampled")
+
+
+@cache
+def _parameters(function: Callable[..., float]) -> frozenset[str]:
+    try:
+        return frozenset(inspect.signature(function).parameters)
+    except (TypeError, ValueError):  # some built-in functions have no signature
+        return frozenset()
+
+
+@cache
+def registered() -> tuple[Measure, ...]:
+    """All scores: built in, then those of installed packages that can be used."""
+    found = []
+    for name in known("score"):
+        try:
+            found.append(_named(name))
+        except UsageError:
+            if ":" in name or name in _built_in():
+                raise
+    return tuple(found)
+
+
+@cache
+def _built_in() -> frozenset[str]:
+    return frozenset(name for name, entry in known("score").items() if entry.target.startswith("stabaudit."))
+
+
+def of_pairs() -> list[Measure]:
+    """Scores of pairs of latents, in the order of tables."""
+    return [one for one in registered() if one.unit == "pair" and (one.function or one.from_moments)]
+
+
+def default_scores() -> tuple[str, ...]:
+    """Names of the scores that are computed unless others are asked for."""
+    return tuple(one.name for one in of_pairs() if one.default)
+
+
+def headlines() -> list[Measure]:
+    """Scores that stand in summaries and that baselines are held against; the first is the one that families are tested on."""
+    return [one for one in of_pairs() if one.headline]
+
+
+def every_name() -> list[str]:
+    """Names of all scores that a run may have, those against sources included."""
+    names = []
+    for one in registered():
+        names.append(one.name)
+        if one.unit == "pair" and one.of_sources and (one.function or one.from_moments):
+            names += [f"{against.prefix}{one.name}" for against in (MEANS, SAMPLES)]
+    return names
+
+
+@cache
+def measure(name: str) -> Measure:
+    """The score of a name, of the reverse of a directed one, or of one against sources.
+
+    Raises:
+        UsageError: a name that nobody knows, or a function that cannot be imported.
+
+    >>> measure("affine_r2_reverse").label, measure("source_weak_mcc").label
+    ('affine R² back', 'source weak MCC')
+    """
+    if name in known("score") or _is_function(name):
+        return _named(name)
+    for against in (MEANS, SAMPLES):
+        if name.startswith(against.prefix):
+            with_sources = measure(name.removeprefix(against.prefix))
+            return replace(with_sources, name=name, label=f"{against.label} {with_sources.label}", unit="restart")
+    if name.endswith(_REVERSE):
+        forward = measure(name.removesuffix(_REVERSE))
+        if forward.directed:
+            return replace(forward, name=name, label=f"{forward.label} back")
+    raise unknown("score", name, every_name())
+
+
+def _is_function(name: str) -> bool:
+    """Whether a name is a user's `module:function`, and not such a one against sources."""
+    module, colon, _ = name.partition(":")
+    begun = any(module.startswith(against.prefix) for against in (MEANS, SAMPLES))
+    return bool(colon) and not (begun and find_spec(module.partition(".")[0]) is None)
+
+
+def chosen(names: Iterable[str]) -> tuple[Measure, ...]:
+    """Scores of pairs by name, each once, in the order of tables; "all" stands for every one that is registered.
+
+    Raises:
+        UsageError: an unknown name, one that is no score of pairs, or none at all.
+    """
+    wanted: dict[str, Measure] = {}
+    for name in names:
+        for one in of_pairs() if name == "all" else [measure(name)]:
+            if one.unit != "pair" or not (one.function or one.from_moments) or one.name.endswith(_REVERSE):
+                raise UsageError(f"score {name!r} is not computed from pairs of restarts; see 'stabaudit list scores'")
+            wanted[one.name] = one
+    if not wanted:
+        raise UsageError("--scores: name at least one; see 'stabaudit list scores'")
+    order = [one.name for one in of_pairs()]
+    return tuple(sorted(wanted.values(), key=lambda one: order.index(one.name) if one.name in order else len(order)))
+
+
+def is_known(name: str) -> bool:
+    """Whether a name stands for a score; never imports a `module:function`."""
+    if ":" in name:
+        return True
+    try:
+        measure(name)
+    except UsageError:
+        return False
+    return True
+
+
+def _named(name: str) -> Measure:
+    """A registered score, or a user's function as one."""
+    found: Any = resolve("score", name)
+    if isinstance(found, Measure):
+        return found if found.name == name or ":" in name else replace(found, name=name)
+    first, _, _ = (inspect.getdoc(found) or "a function of the user's").partition("\n")
+    return Measure(
+        name=name,
+        label=name.rpartition(":")[2] if ":" in name else name,
+        meaning=first.rstrip("."),
+        low=-math.inf,
+        high=1.0,
+        reference="",
+        function=found,
+        floors=("independence", "rotation"),
+        needs="rows",
+    )
+
+
+def mean_of_first(k: int | None, values: Array) -> Array:
+    """Mean of the first k of values of shape (…, m), or of those there are; 0 when there are none. Shape (…)."""
+    first = values[..., :k]
+    mean: Array = first.mean(axis=-1) if first.shape[-1] else np.zeros(first.shape[:-1])
+    return mean
+
+
+def described(measures: Sequence[Measure]) -> list[dict[str, object]]:
+    """A flat record for each score, for `stabaudit list scores` and the JSON Schema."""
+    return [
+        {
+            "name": one.name,
+            "label": one.label,
+            "meaning": one.meaning,
+            "low": one.low if math.isfinite(one.low) else None,
+            "high": one.high if math.isfinite(one.high) else None,
+            "higher_is_better": one.higher_is_better,
+            "floors": list(one.floors),
+            "directed": one.directed,
+            "counted": one.counted,
+            "needs": one.needs,
+            "unit": one.unit,
+            "default": one.default,
+            "cost": one.cost,
+            "reference": one.reference,
+        }
+        for one in measures
+    ]
