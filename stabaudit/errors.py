@@ -1,4 +1,4 @@
-"""What goes wrong and is the user's to mend: one clear line and exit status 2, no traceback.
+"""What goes wrong and the user can fix: one clear line and exit status 2, no traceback.
 
 A message says what, where, what was expected and what to do. Anything that is not a `StabauditError` is a defect of stabaudit.
 """
@@ -18,3 +18,16 @@ class BadData(StabauditError):
 
 class BadRun(StabauditError):
     """A run folder that cannot be read, or not be written by this command."""
+
+
+class Noticed(UserWarning):
+    """How an input was taken that could have been meant in another way; commands print it, once for all files alike.
+
+    Args:
+        where: the file.
+        what: how it was read, and what of it.
+    """
+
+    def __init__(self, where: str, what: str) -> None:
+        super().__init__(f"{where}: {what}")
+        self.what = what

@@ -140,7 +140,7 @@ def test_the_east_wing_never_loads_torch(make_run):
     assert not loaded_by("compare", folder, "--floor-draws", "1") & heavy
     assert not loaded_by("report", "--wilcoxon", folder, "--floor-draws", "1") & heavy
     assert not loaded_by("check", folder, "--require", "strong_mcc>=0.1", "--floor-draws", "1") & heavy
-    assert not loaded_by("report", PACKAGE.parent / "fixtures" / "willetts2021-mcc.csv") & (heavy | {"pyarrow"})
+    assert not loaded_by("report", PACKAGE.parent / "fixtures" / "willetts2021-mcc.csv") & heavy
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "families").glob("[a-z]*.py")), ids=lambda path: path.stem)

@@ -9,14 +9,17 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
-from typing import Annotated, NoReturn
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from stabaudit import __version__
+from stabaudit.cli import output
 from stabaudit.cli.terminal_encoding import be_legible
-from stabaudit.errors import StabauditError
+from stabaudit.errors import Noticed, StabauditError
 from stabaudit.reports.formats.plain_text import plain
 
 _COMMANDS = {
@@ -94,7 +97,8 @@ def _terminate(*_: object) -> NoReturn:
 def _run(arguments: Sequence[str]) -> int:
     try:
         # Without typer's standalone mode a command's value or typer.Exit's code comes back; Ctrl-C comes back as 130.
-        status = app(list(arguments), prog_name="stabaudit", standalone_mode=False)
+        with _saying_what_is_noticed():
+            status = app(list(arguments), prog_name="stabaudit", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
         return _hush()
@@ -108,6 +112,25 @@ def _run(arguments: Sequence[str]) -> int:
         typer.echo(f"stabaudit: error: {_one_line(error)}", err=True)
         return 2
     return status if isinstance(status, int) else 0
+
+
+@contextmanager
+def _saying_what_is_noticed() -> Iterator[None]:
+    """Print how files were taken that could have been meant in another way, once for all files that were taken alike."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", Noticed)
+        show = warnings.showwarning
+        said: set[str] = set()
+
+        def say(message: Warning | str, *where: Any, **more: Any) -> None:  # noqa: ANN401 -- handed on as they come
+            if not isinstance(message, Noticed):
+                show(message, *where, **more)
+            elif message.what not in said:
+                said.add(message.what)
+                output.message(str(message))
+
+        warnings.showwarning = say
+        yield
 
 
 def _one_line(error: Exception) -> str:

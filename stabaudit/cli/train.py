@@ -32,7 +32,7 @@ def train(
     family: Annotated[
         str | None, typer.Argument(help="Model family; see 'stabaudit list families'. Left out where --command trains.")
     ] = None,
-    data: Annotated[str, typer.Option(help="Dataset by name, or a .npz, .npy, .parquet or .csv file.")] = "digits",
+    data: Annotated[str, typer.Option(help="Dataset by name, or a .npz, .npy, .parquet, .csv or .tsv file.")] = "digits",
     arch: Annotated[
         str | None, typer.Option(help="Encoder and decoder networks; mlp by default, where the family has none of its own.")
     ] = None,

@@ -15,8 +15,8 @@ def load_dataset(name: str, options: Mapping[str, object], *, data_dir: Path | N
     """Load a dataset.
 
     Args:
-        name: a registered dataset, `package.module:attribute`, or the path of a `.npz`, `.npy`, `.parquet` or `.csv` file. A
-            registered name wins over a path.
+        name: a registered dataset, `package.module:attribute`, or the path of a `.npz`, `.npy`, `.parquet`, `.csv` or `.tsv`
+            file. A registered name wins over a path.
         options: the dataset's options, as text or typed; defaults are filled in.
         data_dir: folder with published files; by default that of STABAUDIT_DATA, else ./data.
         download: whether to download published files that are missing.

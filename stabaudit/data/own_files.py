@@ -1,9 +1,9 @@
-"""The user's own data: a `.npz`, `.npy`, `.parquet` or `.csv` file.
+"""The user's own data: a `.npz`, `.npy`, `.parquet`, `.csv` or `.tsv` file.
 
 - `.npz`: arrays `x` (n, …), and if wanted `u`, `labels`, `sources`, `sample_id`; rows to evaluate on as `evaluation_x`,
   `evaluation_u` and so on.
 - `.npy`: x alone.
-- `.parquet`, `.csv`: every column is a dimension of x, but for those named as u, label or id.
+- `.parquet`, `.csv`, `.tsv`: every column is a dimension of x, but for those named as u, label or id.
 
 A u of one column of integers or text is a category and becomes one-hot; otherwise its numbers are used as they are. Without
 sample ids, rows are numbered from 0, evaluation rows after training rows.
@@ -23,9 +23,11 @@ from stabaudit.data.formats.tables import Columns, read_table
 from stabaudit.data.splitting import hold_out, take
 from stabaudit.errors import BadData, UsageError
 from stabaudit.registry import unknown
+from stabaudit.store.files import csv_table
 from stabaudit.store.files.numpy_files import load_npy, load_npz
 
-SUFFIXES = (".npz", ".npy", ".parquet", ".csv")
+TABLES = (".parquet", *csv_table.SUFFIXES)
+SUFFIXES = (".npz", ".npy", *TABLES)
 FIELDS = ("x", "u", "labels", "sources", "sample_id")
 EVALUATION = "evaluation_"
 
@@ -50,9 +52,9 @@ def load(
             file brings its own evaluation rows.
         split_seed: decides which rows are held out.
         likelihood: "auto" is bernoulli where all of x lies in [0, 1], gaussian elsewhere.
-        u_columns: columns of the auxiliary variable (`.parquet`, `.csv`).
-        label_column: column of classes (`.parquet`, `.csv`).
-        id_column: column of unique sample ids (`.parquet`, `.csv`).
+        u_columns: columns of the auxiliary variable (of a table).
+        label_column: column of classes (of a table).
+        id_column: column of unique sample ids (of a table).
 
     Raises:
         BadData: a missing, damaged or foreign file, or arrays that do not fit together.
@@ -81,10 +83,10 @@ def _read(path: Path, columns: Columns) -> dict[str, Array]:
     if suffix not in SUFFIXES or not path.is_file():
         raise BadData(f"{path}: expected a {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file")
     try:
-        if suffix in {".parquet", ".csv"}:
+        if suffix in TABLES:
             return read_table(path, columns)
         if columns.named():
-            raise UsageError(f"{path}: u_columns, label_column and id_column are for .parquet and .csv files")
+            raise UsageError(f"{path}: u_columns, label_column and id_column are for tables ({', '.join(TABLES)})")
         return {"x": load_npy(path)} if suffix == ".npy" else load_npz(path)
     except OSError as error:
         raise BadData(f"{path} cannot be read: {error.strerror or error}") from error

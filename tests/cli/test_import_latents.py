@@ -223,10 +223,10 @@ def test_what_does_not_fit_leaves_no_run(third, words, told, run_command):
     ("words", "told"),
     [
         (["nowhere"], "nowhere: no such file or folder"),
-        (["empty"], "empty holds no files of latents (.parquet, .csv, .npy, .npz, .h5ad)"),
+        (["empty"], "empty holds no files of latents (.parquet, .csv, .tsv, .npy, .npz, .h5ad)"),
         (["mixed"], "mixed holds .csv and .npy files; name those that are restarts, as mixed/*.npy"),
         (["mixed/0.npy", "mixed/../mixed/0.npy"], "mixed/../mixed/0.npy is named twice"),
-        (["empty/notes.txt"], "empty/notes.txt: expected a .parquet, .csv, .npy, .npz or .h5ad file"),
+        (["empty/notes.txt"], "empty/notes.txt: expected a .parquet, .csv, .tsv, .npy, .npz or .h5ad file"),
         (["forged.npy"], "forged.npy: shape (1000000000000, 4) of float64 takes 32,000,000,000,000 bytes, the file holds 0"),
     ],
 )
@@ -344,3 +344,14 @@ def test_compare_takes_files_by_position_by_column_and_by_key(run_command):
         status, _, err = run_command("compare", *words)
         assert status == 2
         assert told in err
+
+
+def test_commands_say_once_how_files_were_taken(run_command):
+    for seed in range(3):
+        values = np.random.default_rng(seed).normal(size=(50, 2))
+        pd.DataFrame(values, columns=[1, 2]).to_csv(f"seed{seed}.csv", index=False)
+    status, _, err = run_command("import", "seed0.csv", "seed1.csv", "seed2.csv", "--ids-by-position", "--out", "run")
+    assert status == 0
+    said = [line for line in err.splitlines() if "first line" in line]
+    assert said == ["stabaudit: seed0.csv: its first line, 1 to 2, counts the columns and is taken for their names"]
+    assert "3 restarts of 50 rows" in err

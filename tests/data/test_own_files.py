@@ -166,9 +166,9 @@ def test_files_that_are_not_there_or_of_another_kind(tmp_path: Path) -> None:
     (tmp_path / "folder.npz").mkdir()
     (tmp_path / "data.txt").touch()
     for name in ("folder.npz", "data.txt"):
-        with pytest.raises(BadData, match=r"expected a \.npz, \.npy, \.parquet or \.csv file"):
+        with pytest.raises(BadData, match=r"expected a \.npz, \.npy, \.parquet, \.csv or \.tsv file"):
             load(tmp_path / name)
-    with pytest.raises(UsageError, match=r"are for \.parquet and \.csv files"):
+    with pytest.raises(UsageError, match=r"are for tables \(\.parquet, \.csv, \.tsv\)"):
         load(npz(tmp_path, x=X), label_column="kind")
 
 

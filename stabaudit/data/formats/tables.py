@@ -1,17 +1,17 @@
-"""`.parquet` and `.csv` files: one row a sample, one named column a dimension."""
+"""`.parquet`, `.csv` and `.tsv` files: one row a sample, one named column a dimension."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet
 
 from stabaudit.data.dataset import Array
 from stabaudit.data.formats.arrays import to_float32
 from stabaudit.errors import BadData
 from stabaudit.registry import unknown
+from stabaudit.store.files import csv_table
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,11 @@ def read_table(path: Path, columns: Columns) -> dict[str, Array]:
         BadData: not a table, no rows, missing or non-numeric values (which column), columns of one name.
         UsageError: a named column that the file lacks.
     """
-    table, index = _open(path)
+    table, index = _csv(path, columns) if path.suffix.lower() in csv_table.SUFFIXES else _parquet(path)
     names = table.column_names
-    if len(set(names)) < len(names):
-        raise BadData(
-            f"{path}: columns must have different names, but {sorted({n for n in names if names.count(n) > 1})} are repeated"
-        )
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise BadData(f"{path}: several columns are called {repeated[0]!r}; columns need names of their own")
     if table.num_rows == 0:
         raise BadData(f"{path}: no rows")
     for name in sorted(columns.named()):
@@ -60,44 +59,25 @@ def read_table(path: Path, columns: Columns) -> dict[str, Array]:
     return arrays
 
 
-def _open(path: Path) -> tuple[pa.Table, set[str]]:
-    """Return the table and the names of columns that pandas wrote as its index, which are no features."""
-    kind = path.suffix.lower()[1:]
+def _csv(path: Path, columns: Columns) -> tuple[pa.Table, set[str]]:
+    """The columns of a CSV file, and that none of them is an index."""
+    table = csv_table.read_csv(path, ids=columns.sample_id, wanted=columns.named())
+    if not table.headed:
+        raise BadData(f"{path}: the first line must name the columns, but it holds numbers")
+    return table.columns, set()
+
+
+def _parquet(path: Path) -> tuple[pa.Table, set[str]]:
+    """The columns of a Parquet file, and the names of those that pandas wrote as its index, which are no features."""
     try:
         # Not parquet.read_table: it takes values from folder names like "year=2020".
-        table = pa.csv.read_csv(path) if kind == "csv" else pa.parquet.ParquetFile(path, page_checksum_verification=True).read()
+        table = pa.parquet.ParquetFile(path, page_checksum_verification=True).read()
         table.validate(full=True)
-        names, pandas = table.column_names, table.schema.pandas_metadata or {}
+        pandas = table.schema.pandas_metadata or {}
     except (pa.ArrowException, OSError, ValueError) as error:  # ValueError: damaged names or metadata
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise BadData(f"{path} cannot be read as {kind}: {reason}") from error
-    if kind == "csv" and all(_is_number(name) for name in names):
-        raise BadData(f"{path}: the first line must name the columns, but it holds numbers")
-    index = {name for name in pandas.get("index_columns", []) if isinstance(name, str)}
-    return table, index | (_nameless(table, path) if kind == "csv" else set())
-
-
-def _nameless(table: pa.Table, path: Path) -> set[str]:
-    """The first column of a CSV file that has no name and counts the rows, as pandas writes its index.
-
-    Raises:
-        BadData: another column without a name: nobody can say whether it is a feature.
-    """
-    if "" not in table.column_names:
-        return set()
-    first = table[0]
-    counts = pa.types.is_integer(first.type) and first.to_pylist() == list(range(len(first)))
-    if table.column_names.index("") > 0 or not counts:
-        raise BadData(f"{path}: column {table.column_names.index('') + 1} has no name; name it, or write the file without it")
-    return {""}
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+        raise BadData(f"{path} cannot be read as parquet: {reason}") from error
+    return table, {name for name in pandas.get("index_columns", []) if isinstance(name, str)}
 
 
 def _numbers(table: pa.Table, names: list[str], path: Path) -> Array:

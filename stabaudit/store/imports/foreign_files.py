@@ -1,23 +1,20 @@
-"""Latents that other programs wrote as `.csv`, `.npy`, `.npz` or `.h5ad`, or in Parquet with names of their own."""
+"""Latents that other programs wrote as `.csv`, `.tsv`, `.npy`, `.npz` or `.h5ad`, or in Parquet with names of their own."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.csv as arrow_csv
 from numpy.typing import NDArray
 
 from stabaudit.errors import BadData, UsageError
 from stabaudit.registry import unknown
-from stabaudit.store.files.atomic import reason, shown
+from stabaudit.store.files import csv_table
+from stabaudit.store.files.atomic import shown
 from stabaudit.store.files.numpy_files import load_npy, load_npz
 
 Array = NDArray[Any]
-SUFFIXES = (".parquet", ".csv", ".npy", ".npz", ".h5ad")
-_NO_NAME = r"\s*|Unnamed: \d+"  # the latter is what pandas makes of the former on reading
+SUFFIXES = (".parquet", ".csv", ".tsv", ".npy", ".npz", ".h5ad")
 
 
 @dataclass(frozen=True)
@@ -61,11 +58,7 @@ def with_sample_id(table: pa.Table, id_column: str | None, where: str) -> pa.Tab
 
 
 def read_csv(path: Path, naming: Naming = AS_IS) -> pa.Table:
-    """A comma-separated table; its first line names the columns unless it is all numbers other than 0, 1, …, d-1.
-
-    The latter are the names that pandas gives to columns without any. It also writes its index as a first column without a
-    name. Such a column is no latent: it is left out where it merely counts the rows, from 0 or from 1 as R does, or where
-    something else names them; otherwise the file is refused, for whether it names the rows is not ours to guess.
+    """The columns of a CSV file, without the index of pandas or R, which is no latent (see `csv_table`).
 
     Args:
         path: the file.
@@ -74,54 +67,8 @@ def read_csv(path: Path, naming: Naming = AS_IS) -> pa.Table:
     Raises:
         BadData: a missing file, one that is no such table, or one with a column without a name that may be its ids.
     """
-    try:
-        table = arrow_csv.read_csv(path)
-        nameless = all(map(_is_number, table.column_names)) and table.column_names != [str(k) for k in range(table.num_columns)]
-        if nameless:
-            table = arrow_csv.read_csv(path, read_options=arrow_csv.ReadOptions(autogenerate_column_names=True))
-    except OSError as error:
-        raise BadData(f"cannot read {shown(path)}: {reason(error)}") from error
-    except (pa.ArrowException, UnicodeDecodeError) as error:
-        cause = " ".join(str(error).split())[:200]
-        raise BadData(f"{shown(path)} is not a comma-separated table ({cause})") from error
-    return _without_index(table, naming, shown(path), nameless=nameless)
-
-
-def _without_index(table: pa.Table, naming: Naming, where: str, *, nameless: bool) -> pa.Table:
-    """The table without the column in which pandas or R wrote its index.
-
-    Args:
-        table: as it was read.
-        naming: what names its rows.
-        where: the file.
-        nameless: whether no column has a name.
-
-    Raises:
-        BadData: a column without a name that is no count of the rows, where nothing else names them.
-    """
-    names = table.column_names
-    found = names[:1] if nameless else [name for name in names if re.fullmatch(_NO_NAME, name) and name != naming.id_column]
-    if not found:
-        return table
-    index = table.column(0)
-    if names[0] in found and _counts(index) and table.num_columns > 1:
-        return _without_index(table.remove_column(0), naming, where, nameless=False)
-    if nameless:
-        return table
-    if found == names[:1] and (naming.ids_by_position or (naming.id_column or "sample_id") in names):
-        return table.remove_column(0)
-    raise BadData(
-        f"{where}: column {names.index(found[0]) + 1} has no name; call it sample_id if it names the rows "
-        "(pandas: to_csv(…, index_label='sample_id')), leave it out if it does not (index=False)"
-    )
-
-
-def _counts(column: pa.ChunkedArray) -> bool:
-    """Whether a column of three or more whole numbers counts its rows from 0 or from 1."""
-    if not pa.types.is_integer(column.type) or column.null_count or len(column) < 3:
-        return False  # fewer may well be latents
-    values = column.to_numpy()
-    return bool(values[0] in {0, 1} and (np.diff(values) == 1).all())
+    ids = "sample_id" if naming.id_column is None else naming.id_column
+    return csv_table.read_csv(path, ids=ids, by_position=naming.ids_by_position).columns
 
 
 def read_numpy(path: Path, id_column: str | None = None) -> tuple[Array, Array | None]:
@@ -151,11 +98,3 @@ def read_numpy(path: Path, id_column: str | None = None) -> tuple[Array, Array |
             f"{shown(path)}: {named} is {ids.dtype} of shape {ids.shape}, expected integers or text of shape ({len(values)},)"
         )
     return values, ids
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -3,7 +3,7 @@
 On a grid the dimensions are called `z{row}_{column}_{k}`, and so are the columns of the log-variances.
 
 A run's own files say which dataset and restart they belong to. `read_latents` also reads what came from elsewhere: Parquet with
-any numeric columns, `.npy`, `.npz`, `.csv` and `.h5ad`.
+any numeric columns, `.npy`, `.npz`, `.csv`, `.tsv` and `.h5ad`.
 """
 
 import math
@@ -111,7 +111,7 @@ def write_latents(path: Path, latents: Latents) -> None:
 
 
 def read_latents(path: Path, naming: foreign.Naming = foreign.AS_IS) -> Latents:
-    """Latents from a file: Parquet (a run's or another's), `.npy`, `.npz` (key `z`, or a single array), `.csv` or `.h5ad`.
+    """Latents from a file: Parquet (a run's or another's), `.npy`, `.npz` (key `z`, or a single array), CSV or `.h5ad`.
 
     The dimensions are the columns z0, z1, …, or z0_0_0, … where they form a grid, or, where there are none, all columns but
     `sample_id`, `label` and `split`. Rows are named by `sample_id`, or else counted from 0. Numbers of other types are rounded
@@ -129,14 +129,14 @@ def read_latents(path: Path, naming: foreign.Naming = foreign.AS_IS) -> Latents:
     match path.suffix.lower():
         case ".parquet":
             latents = _from_table(foreign.with_sample_id(read_table(path), naming.id_column, where), where)
-        case ".csv":
+        case ".csv" | ".tsv":
             latents = _from_table(foreign.with_sample_id(foreign.read_csv(path, naming), naming.id_column, where), where)
         case ".npy" | ".npz":
             latents = _from_arrays(*foreign.read_numpy(path, naming.id_column))
         case ".h5ad":
             latents = _from_arrays(*read_h5ad(path, naming.obsm, naming.id_column))
         case _:
-            raise BadData(f"{where}: expected a .parquet, .csv, .npy, .npz or .h5ad file of latents")
+            raise BadData(f"{where}: expected a .parquet, .csv, .tsv, .npy, .npz or .h5ad file of latents")
     if naming.ids_by_position:
         latents = replace(latents, sample_id=np.arange(len(latents.mean)), ids_by_position=True)
     latents.validate(where)

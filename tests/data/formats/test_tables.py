@@ -1,5 +1,6 @@
 """Parquet and CSV, held against pandas."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from stabaudit.data.formats.tables import Columns, read_table
-from stabaudit.errors import BadData, UsageError
+from stabaudit.errors import BadData, Noticed, UsageError
 
 FRAME = pd.DataFrame(
     {
@@ -100,19 +101,21 @@ def test_categories_of_pandas_are_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "cannot be read as csv: Empty CSV file"),
+        ("", "the file is empty"),
         ("a,b\n", "no rows"),
         ("1.5,2\n3,4\n", "the first line must name the columns, but it holds numbers"),
-        ("a,b\n1,2\n3\n", "cannot be read as csv: CSV parse error: Expected 2 columns, got 1"),
-        ("a,a\n1,2\n", r"columns must have different names, but \['a'\] are repeated"),
-        ("a;b\n1;2\n", "not numeric: 'a;b'"),
+        ("a,b\n1,2\n3\n", "another number of fields than the first line, 1 and not 2: '3'"),
+        ("a,a\n1,2\n", "several columns are called 'a'"),
+        ("a;b\nx;2\n", "not numeric: 'a'"),
         ("a,day\n1,2020-01-01\n", "column 'day' is of type date32"),
     ],
 )
 def test_csv_files_that_are_no_table_of_numbers(tmp_path: Path, text: str, message: str) -> None:
     (path := tmp_path / "table.csv").write_text(text)
-    with pytest.raises(BadData, match=message) as error:
-        read_table(path, Columns())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Noticed)
+        with pytest.raises(BadData, match=message) as error:
+            read_table(path, Columns())
     assert str(error.value).startswith(str(path))
     assert "\n" not in str(error.value)
 
@@ -150,5 +153,5 @@ def test_the_index_that_pandas_writes_is_no_feature(tmp_path: Path) -> None:
 def test_a_column_without_a_name_that_is_no_count_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     FRAME[["a", "b"]].set_index(pd.Index([7, 9, 8])).to_csv(path)
-    with pytest.raises(BadData, match="column 1 has no name; name it, or write the file without it"):
+    with pytest.raises(BadData, match="column 1 has no name; call it sample_id if it names the rows"):
         read_table(path, Columns())
