@@ -13,7 +13,7 @@ did wrong is a `StabauditError` that says so in one line.
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from stabaudit.comparison.compare import compare as compare_groups
 from stabaudit.comparison.gating.baseline import as_baseline, read_baseline, require_comparable, write_baseline
 from stabaudit.comparison.gating.gates import Gate, judge_against, judge_requirement, only_run, survey_for_gates
+from stabaudit.comparison.reading.in_memory import group_arrays
 from stabaudit.comparison.reading.selectors import read_groups
 from stabaudit.comparison.records import Comparison
 from stabaudit.comparison.settings import DEFAULT_SETTINGS, Settings
@@ -104,7 +105,7 @@ def train(
 
 
 def compare(
-    *selectors: AnyPath,
+    *selectors: AnyPath | Mapping[str, Sequence[Any]],
     settings: Settings = DEFAULT_SETTINGS,
     naming: Naming = AS_IS,
     **changed: Any,  # noqa: ANN401 -- fields of Settings
@@ -112,7 +113,8 @@ def compare(
     """Compare restarts within runs and between runs.
 
     Args:
-        selectors: run folders, one restart of a run (`runs/vade#3`) or latents files.
+        selectors: run folders, one restart of a run (`runs/vade#3`) or latents files; or one mapping from names to restarts in
+            memory, each a list of arrays, tensors or data frames of shape (n, d).
         settings: how pairs are scored.
         naming: what rows and latents are called in latents files.
         changed: fields of `Settings` that are to differ: k, correlation, floor_draws, seed,
@@ -122,8 +124,22 @@ def compare(
         BadRun: a folder that is no run, or a restart that it does not hold.
         BadData: a file that cannot be read, rows that do not match, unequal dimensions, nothing to compare.
         UsageError: the same thing named twice, or an unknown setting.
+
+    Example:
+        >>> import numpy as np
+        >>> import stabaudit
+        >>> rng = np.random.default_rng(0)
+        >>> z = rng.standard_normal((1000, 3))
+        >>> found = stabaudit.compare({"mine": [z, z[:, [2, 0, 1]], -z]}, scores=("strong_mcc", "cka"), floor_draws=5)
+        >>> [(score.metric, round(score.mean, 6)) for score in found.scores if score.sample == "out"]
+        [('strong_mcc', 1.0), ('cka', 1.0)]
     """
     settings = _changed(settings, changed)
+    if any(isinstance(selector, Mapping) for selector in selectors):
+        (groups,) = selectors if len(selectors) == 1 else ({},)
+        if not isinstance(groups, Mapping) or not groups:
+            raise UsageError("compare: give one mapping from names to lists of arrays, or paths, not both")
+        return compare_groups(group_arrays(groups), settings)
     return compare_groups(read_groups([str(selector) for selector in selectors], settings.memory, naming), settings)
 
 

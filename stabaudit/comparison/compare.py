@@ -7,7 +7,7 @@ from itertools import accumulate, combinations
 import numpy as np
 
 from stabaudit.comparison.reading.join_rows import Group
-from stabaudit.comparison.reading.streaming import Stream, stream_moments
+from stabaudit.comparison.reading.streaming import stream_moments
 from stabaudit.comparison.records import Comparison, Score
 from stabaudit.comparison.scoring.against_sources import AgainstSources, against_sources, in_batches, unequal_to_sources
 from stabaudit.comparison.scoring.collapse import Facts, collapse_scores, collapse_warnings, dimension_records
@@ -34,9 +34,9 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
     rng = np.random.default_rng(settings.seed)
     labels = [label for group in groups for label in group.labels]
     size = shared_size(groups)
-    starts = accumulate((len(group.latents) for group in groups), initial=0)
+    starts = accumulate((len(group.labels) for group in groups), initial=0)
     members = [
-        Member(group.summary.name, tuple(range(start, start + len(group.latents))), group.seeds)
+        Member(group.summary.name, tuple(range(start, start + len(group.labels))), group.seeds)
         for group, start in zip(groups, starts, strict=False)
     ]
 
@@ -62,7 +62,7 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
             facts = [_with_variances(group, member, evidence) for group, member in zip(groups, members, strict=True)]
         against = _against_sources(groups, members, evidence, settings)
     else:
-        latents = [z for group in groups for z in group.latents if not isinstance(z, Stream)]  # grids are never streamed
+        latents = [z for group in groups for z in group.latents]  # grids are never streamed
         at = evidence_at(latents, size, groups[0].sample_id, settings.correlation, labels)
         positions = score_positions(at, score_all, rng)
         scored, streamed = together(positions, [group.summary.latent_dim for group in groups for _ in group.latents]), False
@@ -115,26 +115,26 @@ def _with_variances(group: Group, member: Member, evidence: Evidence) -> tuple[s
 
 def _evidence(groups: Sequence[Group], labels: Sequence[str], settings: Settings) -> tuple[Evidence, list[Pair]]:
     """All latents, then of each group that has some its true sources and samples; and which latents are the same."""
-    latents = [z for group in groups for z in group.latents]
     names = [*labels]
     for group in groups:
-        if group.sources is not None:
-            latents += [group.sources, *group.samples]
+        if group.has_sources:
             names += [
                 f"sources of {group.summary.name}",
                 *(f"samples of {label}" for label in group.labels[: len(group.samples)]),
             ]
     ids = groups[0].sample_id
     fit = split_halves(ids)
-    streams = [z for z in latents if isinstance(z, Stream)]
-    if streams:
+    if groups[0].streams:
+        streams = [stream for group in groups for stream in group.streams[: len(group.labels)]]
+        streams += [stream for group in groups for stream in group.streams[len(group.labels) :]]
         if settings.correlation != "pearson":
             raise UsageError(
                 f"ranks need all rows in memory: raise --memory above {settings.memory}, or use --correlation pearson"
             )
         halves, same = stream_moments(streams, names, ids, fit, settings.memory)
         return Evidence.of_moments(halves, names), [pair for pair in same if max(pair) < len(labels)]
-    rows = [z for z in latents if not isinstance(z, Stream)]
+    rows = [z for group in groups for z in group.latents]
+    rows += [z for group in groups if group.sources is not None for z in (group.sources, *group.samples)]
     evidence = Evidence.of_rows(rows, fit, settings.correlation, names)
     return evidence, _same(rows[: len(labels)])
 
@@ -150,9 +150,9 @@ def _against_sources(
 ) -> dict[str, list[AgainstSources]]:
     """Scores against true sources by run: those of means, then those of samples."""
     found: dict[str, list[AgainstSources]] = {}
-    place = sum(len(group.latents) for group in groups)
+    place = sum(len(group.labels) for group in groups)
     for group, member in zip(groups, members, strict=True):
-        if group.sources is not None:
+        if group.has_sources:
             samples = range(place + 1, place + 1 + len(group.samples))
             found[member.run] = [against_sources(group, member.positions, place, evidence, settings)]
             if samples:
@@ -184,7 +184,7 @@ def _warnings(groups: Sequence[Group], dead: Sequence[tuple[str, ...]]) -> list[
             found.append(f"{run.name}: {run.restarts} of {run.trained} restarts; {'; '.join(run.lost)}")
         if unequal := unequal_to_sources(group):
             found.append(unequal)
-        if len(group.latents) == 2:
+        if len(group.labels) == 2:
             found.append(f"{run.name}: two restarts make one pair, which has no interval; train three or more")
     precisions = {group.summary.precision for group in groups if group.summary.precision}
     if len(precisions) > 1:

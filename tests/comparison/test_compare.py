@@ -400,3 +400,14 @@ def test_what_was_measured_after_training_is_averaged_and_warned_of(make_run):
         "dead clusters, which no evaluation row belongs to: vade#0 3 of 40, vade#1 4 of 41" in w for w in comparison.warnings
     )
     assert any("matrix L is too small for identifiability: vade#0 7 of 8, vade#1 8 of 9" in w for w in comparison.warnings)
+
+
+def test_a_counted_score_over_as_many_parts_as_there_are_dimensions_is_not_printed_twice(make_run):
+    """The mean of the first d of d canonical correlations is the one over all."""
+    from stabaudit.reports.sections.comparison import comparison_report
+
+    folder = make_run("a", d=4)
+    for k, printed in ((3, ["weak MCC@3", "weak MCC@all"]), (4, ["weak MCC@all"])):
+        comparison = compare(read_groups([str(folder)]), Settings(k=k, floor_draws=1))
+        rows = comparison_report(comparison).sections[0].rows
+        assert [row[0] for row in rows if row[0].startswith("weak")] == printed

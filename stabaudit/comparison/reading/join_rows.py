@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stabaudit.comparison.reading.streaming import Stream
+from stabaudit.comparison.reading.streaming import Opened, Stream
 from stabaudit.comparison.records import RunSummary
 from stabaudit.comparison.scoring.collapse import Facts
-from stabaudit.errors import BadData
+from stabaudit.errors import BadData, UsageError
 from stabaudit.metrics.mixtures import GaussianMixture
 from stabaudit.store.run.latents import Latents
 
@@ -31,24 +31,31 @@ class Group:
         summary: what it is.
         labels: what each of its latents is called in messages: "vade#3".
         seeds: what each was trained from; None for latents from elsewhere.
-        latents: encoder means, shape (n, d) each, rows in one order for all groups compared together; or, for all groups, files
-            to be streamed.
+        latents: encoder means, shape (n, d) each, rows in one order for all groups compared together; empty where they are
+            streamed.
         sample_id: names of the rows, shape (n,).
         sources: true sources of the same rows, shape (n, d_s), or None.
         facts: what is known of the collapse of each.
         priors: the mixture prior that each learned; empty where they have none, or of more dimensions than are compared.
         samples: where there are sources, one posterior sample of each row, shape (n, d) each; empty where they are not known.
+        streams: where rows are too many for memory, of each latents and then of the true sources, if they are known.
     """
 
     summary: RunSummary
     labels: tuple[str, ...]
     seeds: tuple[int | None, ...]
-    latents: tuple[Array | Stream, ...]
+    latents: tuple[Array, ...]
     sample_id: Array
-    sources: Array | Stream | None
+    sources: Array | None
     samples: tuple[Array, ...]
     facts: tuple[Facts, ...] = ()
     priors: tuple[GaussianMixture, ...] = ()
+    streams: tuple[Stream, ...] = ()
+
+    @property
+    def has_sources(self) -> bool:
+        """Whether true sources are known, in memory or as the last stream."""
+        return self.sources is not None or len(self.streams) > len(self.labels)
 
 
 @dataclass(frozen=True)
@@ -58,14 +65,14 @@ class Unjoined:
     Args:
         summary, facts, priors: as of a `Group`.
         restarts: the index of each; empty for a file of latents.
-        latents: of each restart, read or to be streamed.
-        sources: sample ids, shape (n,), and true sources, shape (n, d_s), of the evaluation rows; or None.
+        latents: of each restart, all read or all to be streamed.
+        sources: true sources of the evaluation rows, or None.
     """
 
     summary: RunSummary
     restarts: tuple[int, ...]
-    latents: tuple[Latents | Stream, ...]
-    sources: tuple[Array, Array] | Stream | None
+    latents: tuple[Opened, ...]
+    sources: Opened | None
     facts: tuple[Facts, ...]
     priors: tuple[GaussianMixture, ...] = ()
 
@@ -102,22 +109,20 @@ def join(groups: Sequence[Unjoined], *, by_position: bool = False) -> tuple[Grou
         for latents, label in zip(group.latents, group.labels, strict=True):
             if latents is not first and not by_position:
                 _require_matchable(first, first_label, latents, label)
-    if isinstance(first, Stream):
-        return _in_step(groups, first.ids())
-    order = np.argsort(first.sample_id, kind="stable")
-    ids = first.sample_id[order]
+    if first.stream is not None:
+        return _in_step(groups, first.stream.ids())
+    ids = np.sort(_read(first).sample_id, kind="stable")
     joined = []
     for group in groups:
         rows = tuple(
             latents.mean[rows_of(ids, first_label, latents.sample_id, label)]
-            for latents, label in zip(group.latents, group.labels, strict=True)
-            if isinstance(latents, Latents)
+            for latents, label in zip(map(_read, group.latents), group.labels, strict=True)
         )
         sources: Array | None = None
         samples: tuple[Array, ...] = ()
-        if isinstance(group.sources, tuple):
-            named, values = group.sources
-            sources = values[rows_of(ids, first_label, named, f"{group.summary.name}: its evaluation rows")]
+        if group.sources is not None:
+            truth = _read(group.sources)
+            sources = truth.mean[rows_of(ids, first_label, truth.sample_id, f"{group.summary.name}: its evaluation rows")]
             samples = _samples(group, ids, first_label)
         joined.append(Group(group.summary, group.labels, group.seeds, rows, ids, sources, samples, group.facts, group.priors))
     return tuple(joined)
@@ -126,8 +131,8 @@ def join(groups: Sequence[Unjoined], *, by_position: bool = False) -> tuple[Grou
 def _samples(group: Unjoined, ids: Array, first_label: str) -> tuple[Array, ...]:
     """One posterior sample of every row of every restart; none where a restart has no variances."""
     drawn = []
-    for position, (latents, label) in enumerate(zip(group.latents, group.labels, strict=True)):
-        if not isinstance(latents, Latents) or latents.log_var is None:
+    for position, (latents, label) in enumerate(zip(map(_read, group.latents), group.labels, strict=True)):
+        if latents.log_var is None:
             return ()
         rows = rows_of(ids, first_label, latents.sample_id, label)
         noise = np.random.default_rng([_SAMPLES, position]).standard_normal(latents.mean.shape, dtype=np.float32)
@@ -149,18 +154,28 @@ def _in_step(groups: Sequence[Unjoined], ids: Array) -> tuple[Group, ...]:
             group.summary,
             group.labels,
             group.seeds,
-            tuple(latents for latents in group.latents if isinstance(latents, Stream)),
+            (),
             ids,
-            group.sources if isinstance(group.sources, Stream) else None,
+            None,
             (),
             group.facts,
             group.priors,
+            tuple(
+                opened.stream for opened in (*group.latents, group.sources) if opened is not None and opened.stream is not None
+            ),
         )
         for group in groups
     )
 
 
-def _require_matchable(a: Latents | Stream, name_a: str, b: Latents | Stream, name_b: str) -> None:
+def _read(opened: Opened) -> Latents:
+    """The rows of what is in memory, as all of a comparison is where one is."""
+    if opened.read is None:
+        raise UsageError("latents in memory and latents to be streamed cannot be joined")
+    return opened.read
+
+
+def _require_matchable(a: Opened, name_a: str, b: Opened, name_b: str) -> None:
     """Without ids, rows are matched by position only if both files say they hold the same dataset."""
     fingerprints = {a.metadata.fingerprint, b.metadata.fingerprint}
     if (a.ids_by_position or b.ids_by_position) and (len(fingerprints) > 1 or None in fingerprints):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from stabaudit.comparison.reading.join_rows import Group, Unjoined, join
 from stabaudit.comparison.reading.learned_priors import read_priors
-from stabaudit.comparison.reading.streaming import Stream
+from stabaudit.comparison.reading.streaming import Opened
 from stabaudit.comparison.records import RunSummary
 from stabaudit.comparison.scoring.collapse import Facts, facts_of
 from stabaudit.errors import BadData, BadRun, UsageError
@@ -90,8 +90,8 @@ def _read_file(path: Path, naming: Naming, *, streamed: bool) -> Unjoined:
             f"{shown(path)}: these latents exceed --memory, and only Parquet files with sample ids can be streamed; "
             "'stabaudit import' it or raise that"
         )
-    latents, facts = _with_facts(Stream.of_latents(path, read_header(path)) if streamed else read_latents(path, naming), {}, None)
-    n, d = _shape(latents)
+    found = Opened.latents_file(path, read_header(path)) if streamed else Opened.in_memory(read_latents(path, naming))
+    latents, facts = _with_facts(found, {}, None)
     grid = latents.metadata.grid
     summary = RunSummary(
         name=path.stem,
@@ -101,9 +101,9 @@ def _read_file(path: Path, naming: Naming, *, streamed: bool) -> Unjoined:
         dataset=None,
         fingerprint=latents.metadata.fingerprint,
         precision=None,
-        latent_dim=grid[2] if grid else d,
+        latent_dim=grid[2] if grid else latents.dimensions,
         sources=None,
-        rows=n,
+        rows=latents.rows,
         restarts=1,
         trained=1,
         lost=(),
@@ -119,7 +119,6 @@ def _read_run(run: Run, restart: int | None, *, streamed: bool) -> Unjoined:
         raise BadRun(f"{where}: none of its {len(manifest.restarts)} restarts is trained; run its train command again")
     sources = _sources(run, streamed=streamed) if manifest.grid is None else None  # positions are not scored against sources
     latents, facts = zip(*(_restart(run, index, streamed=streamed, whole=sources is not None) for index in chosen), strict=True)
-    n, d = _shape(latents[0])
     config, labels = manifest.config, manifest.external or External()
     summary = RunSummary(
         name=manifest.name if restart is None else f"{manifest.name}#{restart}",
@@ -129,9 +128,9 @@ def _read_run(run: Run, restart: int | None, *, streamed: bool) -> Unjoined:
         dataset=manifest.dataset.name,
         fingerprint=manifest.dataset.fingerprint,
         precision=config.precision if config else None,
-        latent_dim=manifest.grid[2] if manifest.grid else d,
-        sources=_count(sources),
-        rows=n,
+        latent_dim=manifest.grid[2] if manifest.grid else latents[0].dimensions,
+        sources=None if sources is None else sources.dimensions,
+        rows=latents[0].rows,
         restarts=len(chosen),
         trained=len(manifest.restarts) if restart is None else 1,
         lost=() if restart is not None else lost_restarts(run),
@@ -141,37 +140,30 @@ def _read_run(run: Run, restart: int | None, *, streamed: bool) -> Unjoined:
     return Unjoined(summary, chosen, latents, sources, facts, priors)
 
 
-def _restart(run: Run, index: int, *, streamed: bool, whole: bool) -> tuple[Latents | Stream, Facts]:
-    latents = Stream.of_latents(run.latents_path(index), run.latents_header(index)) if streamed else run.latents(index)
-    return _with_facts(latents, run.restart(index).scores, run.divergence(index), whole=whole)
+def _restart(run: Run, index: int, *, streamed: bool, whole: bool) -> tuple[Opened, Facts]:
+    path = run.latents_path(index)
+    found = Opened.latents_file(path, run.latents_header(index)) if streamed else Opened.in_memory(run.latents(index))
+    return _with_facts(found, run.restart(index).scores, run.divergence(index), whole=whole)
 
 
 def _with_facts(
-    latents: Latents | Stream, stored: Mapping[str, float], divergence: Mapping[str, Array] | None, *, whole: bool = False
-) -> tuple[Latents | Stream, Facts]:
+    opened: Opened, stored: Mapping[str, float], divergence: Mapping[str, Array] | None, *, whole: bool = False
+) -> tuple[Opened, Facts]:
     """Latents without what no score of pairs asks for, unless `whole`; and what is known of their collapse."""
     kl = None if divergence is None else divergence["kl"]
-    if isinstance(latents, Stream):
-        return latents, facts_of(None, stored, kl)
-    facts = facts_of(latents, stored, kl)
-    return (latents if whole else replace(latents, log_var=None, label=None)), facts
+    facts = facts_of(opened.read, stored, kl)
+    if opened.read is None or whole:
+        return opened, facts
+    return Opened.in_memory(replace(opened.read, log_var=None, label=None)), facts
 
 
-def _shape(latents: Latents | Stream) -> tuple[int, int]:
-    return (latents.rows, latents.dimensions) if isinstance(latents, Stream) else (len(latents.mean), latents.mean.shape[1])
-
-
-def _sources(run: Run, *, streamed: bool) -> tuple[Array, Array] | Stream | None:
+def _sources(run: Run, *, streamed: bool) -> Opened | None:
     if streamed:
-        return None if run.evaluation_path is None else Stream.of_sources(run.evaluation_path)
+        return None if run.evaluation_path is None else Opened.sources_file(run.evaluation_path)
     evaluation = run.evaluation()
-    return None if evaluation is None or evaluation.sources is None else (evaluation.sample_id, evaluation.sources)
-
-
-def _count(sources: tuple[Array, Array] | Stream | None) -> int | None:
-    if sources is None:
+    if evaluation is None or evaluation.sources is None:
         return None
-    return sources.dimensions if isinstance(sources, Stream) else sources[1].shape[1]
+    return Opened.in_memory(Latents(sample_id=evaluation.sample_id, mean=evaluation.sources))
 
 
 def read_run(run: Run, *, name: str, memory: int = DEFAULT_MEMORY) -> Group:

@@ -19,7 +19,7 @@ from stabaudit.errors import BadData, UsageError
 from stabaudit.metrics.halves import Halves
 from stabaudit.metrics.moments import MomentSums
 from stabaudit.store.run.evaluation import iter_sources, sources_shape
-from stabaudit.store.run.latents import READ_BUFFER, LatentsHeader, LatentsMetadata, iter_latents, read_ids
+from stabaudit.store.run.latents import READ_BUFFER, Latents, LatentsHeader, LatentsMetadata, iter_latents, read_ids
 
 Array = NDArray[Any]
 
@@ -30,39 +30,59 @@ _BYTES_PER_NUMBER = 32  # of a block: in Arrow's hands, as a matrix of float32 a
 
 @dataclass(frozen=True)
 class Stream:
-    """A file of latents, or of true sources, that is read in blocks.
+    """Rows of a file that are read in blocks: latents, or true sources.
 
     Args:
-        path: the file.
         rows: n.
         dimensions: d.
-        metadata: where the latents come from.
-        ids_by_position: whether the file names no rows.
+        ids: reads the names of all rows, shape (n,).
         blocks: ids and values of at most so many rows at a time, shapes (m,) and (m, d), finite.
     """
 
-    path: Path
+    rows: int
+    dimensions: int
+    ids: Callable[[], Array]
+    blocks: Callable[[int], Iterator[tuple[Array, Array]]]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Latents of one restart, or true sources: read, or to be streamed, which is decided when they are opened.
+
+    Args:
+        rows: n.
+        dimensions: d.
+        metadata: where the latents come from.
+        ids_by_position: whether the rows have no names.
+        read: the rows, where they are in memory; None where they are to be streamed.
+        stream: the other way round.
+    """
+
     rows: int
     dimensions: int
     metadata: LatentsMetadata
     ids_by_position: bool
-    blocks: Callable[[int], Iterator[tuple[Array, Array]]]
+    read: Latents | None = None
+    stream: Stream | None = None
 
     @classmethod
-    def of_latents(cls, path: Path, header: LatentsHeader) -> "Stream":
-        """The latents of a Parquet file."""
-        blocks = partial(_blocks_of_latents, path)
-        return cls(path, header.rows, header.dimensions, header.metadata, header.ids_by_position, blocks)
+    def in_memory(cls, latents: Latents) -> "Opened":
+        """Rows that have been read."""
+        rows, dimensions = latents.mean.shape
+        return cls(rows, dimensions, latents.metadata, latents.ids_by_position, read=latents)
 
     @classmethod
-    def of_sources(cls, path: Path) -> "Stream | None":
-        """The true sources in a run's table of evaluation rows; None where it holds none."""
+    def latents_file(cls, path: Path, header: LatentsHeader) -> "Opened":
+        """A Parquet file of latents, to be streamed."""
+        stream = Stream(header.rows, header.dimensions, partial(read_ids, path), partial(_blocks_of_latents, path))
+        return cls(header.rows, header.dimensions, header.metadata, header.ids_by_position, stream=stream)
+
+    @classmethod
+    def sources_file(cls, path: Path) -> "Opened | None":
+        """The true sources in a run's table of evaluation rows, to be streamed; None where it holds none."""
         rows, count = sources_shape(path)
-        return cls(path, rows, count, LatentsMetadata(), False, partial(iter_sources, path)) if count else None
-
-    def ids(self) -> Array:
-        """The names of all rows, shape (n,)."""
-        return read_ids(self.path)
+        stream = Stream(rows, count, partial(read_ids, path), partial(iter_sources, path))
+        return cls(rows, count, LatentsMetadata(), False, stream=stream) if count else None
 
 
 def _blocks_of_latents(path: Path, rows: int) -> Iterator[tuple[Array, Array]]:

@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 
 from stabaudit.comparison.reading.join_rows import Group
-from stabaudit.comparison.reading.streaming import Stream
 from stabaudit.comparison.records import Score
 from stabaudit.comparison.scoring.pairs import Floors, as_score
 from stabaudit.comparison.settings import Settings
@@ -74,7 +73,7 @@ def against_sources(
 def in_batches(group: Group, settings: Settings) -> AgainstSources:
     """Sampled latents against sources in batches of 64 rows; nothing where there are no samples, or too few rows."""
     sources = group.sources
-    if not group.samples or sources is None or isinstance(sources, Stream) or len(sources) < BATCH:
+    if not group.samples or sources is None or len(sources) < BATCH:
         return AgainstSources([], [])
     rng = np.random.default_rng(settings.seed)
     values = np.array([batched_strong_mcc(z, sources, size=BATCH, rng=rng) for z in group.samples])

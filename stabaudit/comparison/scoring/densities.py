@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stabaudit.comparison.reading.join_rows import Group
-from stabaudit.comparison.reading.streaming import Stream
 from stabaudit.comparison.records import DensityScore, limits
 from stabaudit.comparison.scoring.pairs import Member, independent
 from stabaudit.comparison.settings import Settings
@@ -92,14 +91,13 @@ def _mixtures(group: Group, member: Member, settings: Settings, warnings: list[s
         return _Known(member, group.priors, "learned prior")
     if not settings.densities:
         return None
-    rows = [z for z in group.latents if not isinstance(z, Stream)]
     if d > MOST_DIMENSIONS:
         warnings.append(f"{run.name}: no density distance, which is sensible for d ≤ {MOST_DIMENSIONS}; here d = {d}")
-    elif run.grid is not None or len(rows) < len(group.latents):
+    elif run.grid is not None or group.streams:
         warnings.append(f"{run.name}: no density distance of latents on a grid, or that are streamed")
     else:
         try:
-            return _Known(member, tuple(fit_mixture(z, seed=settings.seed) for z in rows), "fitted mixture")
+            return _Known(member, tuple(fit_mixture(z, seed=settings.seed) for z in group.latents), "fitted mixture")
         except BadData as error:
             warnings.append(f"{run.name}: no density distance: {error}")
     return None

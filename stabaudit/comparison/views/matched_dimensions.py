@@ -5,7 +5,6 @@ from itertools import combinations
 import numpy as np
 
 from stabaudit.comparison.reading.join_rows import Group
-from stabaudit.comparison.reading.streaming import Stream
 from stabaudit.comparison.scoring.pairs import Member, Pairs
 from stabaudit.comparison.views.pair_values import Match, MatchedDimension
 from stabaudit.metrics.mcc_strong import SCORE as STRONG
@@ -24,7 +23,7 @@ def typical_match(group: Group, member: Member, pairs: Pairs) -> Match | None:
     Returns:
         None for a single restart, for latents on a grid, where the rows are not in memory or strong MCC was not computed.
     """
-    latents = [z for z in group.latents if not isinstance(z, Stream)]
+    latents = group.latents
     if len(latents) < 2 or group.summary.grid is not None or _STRONG_OUT not in next(iter(pairs.scored.values())).values:
         return None
     every = sorted(combinations(member.positions, 2), key=lambda pair: pairs.scored[pair].values[_STRONG_OUT])

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stabaudit.comparison.reading.join_rows import Group
-from stabaudit.comparison.reading.streaming import Stream
 from stabaudit.errors import UsageError
 from stabaudit.metrics.affine import affine_map
 from stabaudit.metrics.halves import Halves
@@ -80,8 +79,7 @@ def signals(groups: Sequence[Group]) -> tuple[Signal, ...]:
 
 def _in_memory(group: Group) -> tuple[Array, Array]:
     """The latents of a run's first restart, and the true sources."""
-    z, truth = group.latents[0], group.sources
-    if truth is None or isinstance(z, Stream) or isinstance(truth, Stream):
+    if group.sources is None:
         name = group.summary.name
         raise UsageError(f"{name} has no true sources in memory; this figure is for runs on synthetic data such as tcl")
-    return z, truth
+    return group.latents[0], group.sources

@@ -124,3 +124,12 @@ def test_origins_say_what_each_restart_reached(make_run, tmp_path):
     assert [r.name for r in origin.restarts] == ["a#0", "a#1", "a#2", "a#3"]
     assert origin.restarts[3].state == "diverged"
     assert origin.command == "stabaudit train"
+
+
+def test_the_middle_of_four_matched_dimensions_is_the_lower_of_two(make_run):
+    rng = np.random.default_rng(0)
+    base = rng.normal(size=(600, 4))
+    noise = np.array([0.01, 0.3, 0.8, 2.0])
+    folder = make_run("a", latents=[base + noise * rng.normal(size=base.shape) for _ in range(3)], d=4)
+    (match,) = scored(folder).matches
+    assert [d.a for d in match.dimensions] == [0, 1, 3]

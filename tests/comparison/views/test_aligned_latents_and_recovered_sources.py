@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LinearRegression
+from sklearn.metrics import r2_score
 
 from stabaudit.comparison.reading.selectors import read_groups
 from stabaudit.comparison.views.aligned_latents import read_planes
@@ -85,3 +87,17 @@ def test_signals_need_true_sources_that_agree(make_run, base):
     one, other = make_run("one", d=2, sources=base), make_run("other", d=2, sources=base + 1)
     with pytest.raises(UsageError, match="different true sources"):
         signals(read_groups([str(one), str(other)]))
+
+
+def test_r2_of_an_alignment_is_that_of_rows_it_was_not_estimated_on(make_run, base):
+    """Held against scikit-learn's least squares; the rows of *fit* alone would give more."""
+    noisy = base + np.random.default_rng(4).normal(size=base.shape)
+    _, second = read_planes(str(make_run("a", latents=[base, noisy], d=2))).planes
+    fit = split_halves(np.arange(ROWS))
+    line = LinearRegression().fit(np.float32(noisy)[fit], np.float32(base)[fit])
+
+    def r2(rows):
+        return r2_score(base[rows], line.predict(np.float32(noisy)[rows]), multioutput="variance_weighted")
+
+    assert second.r2 == pytest.approx(r2(~fit), abs=1e-5)
+    assert abs(r2(fit) - r2(~fit)) > 1e-3

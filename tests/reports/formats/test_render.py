@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from stabaudit.reports.formats.render import render
+from stabaudit.reports.formats.render import as_csv, render
 from stabaudit.reports.report import Report, Section, joined
 
 REPORT = Report(
@@ -84,3 +84,8 @@ def test_joined_reports_keep_every_record():
     both = joined([REPORT, other])
     assert [len(found) for found in both.records.values()] == [3, 1]
     assert render(both, "csv") == "n\n1\n"
+
+
+@pytest.mark.parametrize("sign", "=+-@＝＋－＠")
+def test_every_sign_that_begins_a_formula_is_quoted(sign):
+    assert as_csv([{"name": f"{sign}cmd()"}]) == f"name\n'{sign}cmd()\n"
