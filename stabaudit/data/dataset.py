@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,10 @@ from stabaudit.errors import BadData
 
 FloatArray = NDArray[np.float32]
 Array = NDArray[Any]
+
+
+Likelihood = Literal["bernoulli", "gaussian", "logistic"]
+NUMBERS = "biuf"  # kinds of numpy types: bool, integers, floats
 
 
 @dataclass(frozen=True)
@@ -36,30 +40,78 @@ class Split:
         """Return the number of rows."""
         return len(self.x)
 
-    def validate(self, where: str) -> None:
-        """Check shapes, finiteness and ids.
+    def checked(self, where: str) -> "Split":
+        """The same rows, with numbers of other types rounded to float32.
+
+        Integers, booleans and floats of any width are taken in x, u and sources, as they are from files, booleans as labels, and
+        Python's own text as ids. Nothing else is converted: what a text or a complex number was meant to be is not ours to guess.
 
         Raises:
-            BadData: rows missing in one array, NaN or infinity (with column and count), repeated ids.
+            BadData: another type or shape, rows missing in one array, NaN or infinity (with column and count), repeated ids.
         """
         for field in fields(self):
             array = getattr(self, field.name)
-            if array is None:
-                continue
-            if len(array) != len(self.x):
-                raise BadData(f"{where}: {field.name} has {len(array)} rows, x has {len(self.x)}")
-            if np.issubdtype(array.dtype, np.floating):
-                require_finite(array, f"{where}: {field.name}")
+            if array is not None and not isinstance(array, np.ndarray):
+                raise BadData(f"{where}: {field.name} is a {type(array).__name__}, expected a numpy array")
+        if self.x.ndim < 2 or 0 in self.x.shape[1:]:
+            raise BadData(f"{where}: x has shape {self.x.shape}, expected one row of numbers a sample: (n, …)")
         if len(self.x) == 0:
             raise BadData(f"{where}: no rows")
-        ids, counts = np.unique(self.sample_id, return_counts=True)
-        if (counts > 1).any():
-            raise BadData(f"{where}: {int((counts > 1).sum())} sample ids are repeated, the first is {ids[counts > 1][0]}")
+        for field in fields(self):
+            array = getattr(self, field.name)
+            if array is not None and array.shape[:1] != self.x.shape[:1]:
+                raise BadData(f"{where}: {field.name} has {len(array) if array.ndim else 'no'} rows, x has {len(self.x)}")
+        return Split(
+            x=to_float32(self.x, f"{where}: x"),
+            sample_id=_ids(self.sample_id, f"{where}: sample_id"),
+            u=_matrix(self.u, f"{where}: u"),
+            labels=_classes(self.labels, f"{where}: labels"),
+            sources=_matrix(self.sources, f"{where}: sources"),
+        )
+
+    def equals(self, other: "Split") -> bool:
+        """Whether both hold the same rows in the same order."""
+        pairs = [(getattr(self, field.name), getattr(other, field.name)) for field in fields(self)]
+        return all(a is b or (a is not None and b is not None and np.array_equal(a, b)) for a, b in pairs)
+
+
+def _matrix(array: FloatArray | None, where: str) -> FloatArray | None:
+    if array is None:
+        return None
+    if array.ndim != 2 or array.shape[1] == 0:
+        raise BadData(f"{where} has shape {array.shape}, expected ({len(array)}, k)")
+    return to_float32(array, where)
+
+
+def _classes(labels: Array | None, where: str) -> Array | None:
+    if labels is None:
+        return None
+    if labels.ndim != 1 or labels.dtype.kind not in "biu":
+        raise BadData(f"{where}: {labels.dtype} of shape {labels.shape}, expected one integer a row, shape ({len(labels)},)")
+    return labels.astype(np.int64) if labels.dtype.kind == "b" else labels
+
+
+def _ids(sample_id: Array, where: str) -> Array:
+    if sample_id.dtype.kind == "O" and all(isinstance(name, str) for name in sample_id.ravel()):
+        sample_id = sample_id.astype(np.str_)
+    if sample_id.ndim != 1 or sample_id.dtype.kind not in "iuU":
+        found = f"{sample_id.dtype} of shape {sample_id.shape}"
+        raise BadData(f"{where}: {found}, expected one integer or text a row, shape ({len(sample_id)},)")
+    ids, counts = np.unique(sample_id, return_counts=True)
+    if (counts > 1).any():
+        raise BadData(
+            f"{where.removesuffix(': sample_id')}: {int((counts > 1).sum())} sample ids are repeated, the first is "
+            f"{ids[counts > 1][0]}"
+        )
+    return sample_id
 
 
 @dataclass(frozen=True)
 class Dataset:
     """A dataset: two splits, which may be the same rows where a source evaluates on what it trained on (`tcl`).
+
+    It is checked when it is made, and numbers of other types become float32 (see `Split.checked`), so that what is wrong with it
+    is said before anything is trained.
 
     Args:
         name: what the user typed, e.g. "mnist".
@@ -67,21 +119,46 @@ class Dataset:
         evaluation: rows whose latents are kept.
         likelihood: the default likelihood: "bernoulli" for values in [0, 1], "logistic" for colour images in 256
             levels, else "gaussian".
+
+    Raises:
+        BadData: a split that is not as it should be, or two that do not agree: other shapes of x or u, ids in both.
     """
 
     name: str
     train: Split
     evaluation: Split
-    likelihood: Literal["bernoulli", "gaussian", "logistic"]
+    likelihood: Likelihood
 
     def __post_init__(self) -> None:
-        """Validate both splits and that they agree in shape."""
-        self.train.validate(f"{self.name} (training rows)")
+        """Check both splits and that they agree."""
+        if self.likelihood not in get_args(Likelihood):
+            raise BadData(f"{self.name}: likelihood {self.likelihood!r}, expected {', '.join(get_args(Likelihood))}")
+        for split in (self.train, self.evaluation):
+            if not isinstance(split, Split):
+                raise BadData(f"{self.name}: rows are a {type(split).__name__}, expected a stabaudit.data.dataset.Split")
+        train = self.train.checked(f"{self.name} (training rows)")
+        evaluation = train
         if self.evaluation is not self.train:
-            self.evaluation.validate(f"{self.name} (evaluation rows)")
-        if self.train.x.shape[1:] != self.evaluation.x.shape[1:]:
+            evaluation = self.evaluation.checked(f"{self.name} (evaluation rows)")
+            self._require_agreement(train, evaluation)
+        object.__setattr__(self, "train", train)
+        object.__setattr__(self, "evaluation", evaluation)
+
+    def _require_agreement(self, train: Split, evaluation: Split) -> None:
+        if train.x.shape[1:] != evaluation.x.shape[1:]:
+            raise BadData(f"{self.name}: training rows have shape {train.x.shape[1:]}, evaluation rows {evaluation.x.shape[1:]}")
+        widths = [None if split.u is None else split.u.shape[1] for split in (train, evaluation)]
+        if widths[0] != widths[1]:
+            said = ["no u" if width is None else f"u of {width} columns" for width in widths]
+            raise BadData(f"{self.name}: training rows have {said[0]}, evaluation rows {said[1]}")
+        kinds = ["text" if split.sample_id.dtype.kind == "U" else "integers" for split in (train, evaluation)]
+        if kinds[0] != kinds[1]:
+            raise BadData(f"{self.name}: sample_id holds {kinds[0]} in training rows and {kinds[1]} in evaluation rows")
+        both = np.intersect1d(train.sample_id, evaluation.sample_id)
+        if len(both) and not train.equals(evaluation):
             raise BadData(
-                f"{self.name}: training rows have shape {self.train.x.shape[1:]}, evaluation rows {self.evaluation.x.shape[1:]}"
+                f"{self.name}: {len(both)} sample ids are in both training and evaluation rows, the first is {both[0]}; "
+                "give every row a name of its own"
             )
 
     @cached_property
@@ -93,13 +170,30 @@ class Dataset:
                 array = getattr(split, field.name)
                 if array is not None:
                     digest.update(f"{field.name} {array.dtype.str} {array.shape}".encode())
-                    digest.update(np.ascontiguousarray(array).data if array.dtype.kind != "O" else repr(array.tolist()).encode())
+                    digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()[:16]
 
 
 def one_hot(codes: Array, categories: int | None = None) -> FloatArray:
     """Categories 0..K−1, shape (n,), as one-hot rows, shape (n, K), float32."""
     return np.eye(int(codes.max()) + 1 if categories is None else categories, dtype=np.float32)[codes]
+
+
+def to_float32(array: Array, where: str) -> FloatArray:
+    """Numbers as float32.
+
+    Raises:
+        BadData: no numbers, NaN or infinity (column and count), or values beyond the range of float32.
+    """
+    if array.dtype.kind not in NUMBERS:
+        raise BadData(f"{where} holds {array.dtype}, expected real numbers")
+    require_finite(array, where)
+    with np.errstate(over="ignore"):
+        values = array.astype(np.float32, copy=False)
+    beyond = ~np.isfinite(values)
+    if beyond.any():
+        raise BadData(f"{where} holds {int(beyond.sum())} values beyond the range of float32 (±3.4e38); rescale them")
+    return np.require(values, requirements=["C", "W"])  # torch takes no negative strides, and warns of what is read-only
 
 
 def require_finite(array: Array, where: str) -> None:

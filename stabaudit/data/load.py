@@ -8,6 +8,7 @@ from stabaudit.config import parse_options
 from stabaudit.data import own_files as files
 from stabaudit.data.dataset import Dataset
 from stabaudit.data.published_files import DataFolder
+from stabaudit.errors import BadData, StabauditError
 from stabaudit.registry import known, resolve
 
 
@@ -23,15 +24,21 @@ def load_dataset(name: str, options: Mapping[str, object], *, data_dir: Path | N
 
     Raises:
         UsageError: an unknown name, or options that do not fit.
-        BadData: files that are missing or do not hold what they should.
+        BadData: files that are missing or do not hold what they should, or whatever a user's loader raises.
     """
     loader = loader_of(name)
     values = parse_options(loader, options, f"dataset {name}")
     if loader is files.load:
         return loader(Path(name), **values)
-    if _reads_published_files(loader):
-        return loader(DataFolder.locate(data_dir, download=download), **values)
-    return loader(**values)
+    folder = [DataFolder.locate(data_dir, download=download)] if _reads_published_files(loader) else []
+    if name in known("dataset"):
+        return loader(*folder, **values)
+    try:
+        return loader(*folder, **values)
+    except StabauditError:
+        raise
+    except Exception as error:  # a user's function can raise anything
+        raise BadData(f"dataset {name!r} cannot be loaded: {type(error).__name__}: {error}") from error
 
 
 def loader_of(name: str) -> Callable[..., Dataset]:

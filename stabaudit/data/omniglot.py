@@ -73,7 +73,7 @@ def load(files: DataFolder, *, size: Size = 28, split_seed: NonNegative = 0) -> 
     characters = np.unique([name.rpartition("/")[0] for name in names], return_inverse=True)[1]
     alphabets = np.unique([name.partition("/")[0] for name in names], return_inverse=True)[1]
     everything = Split(x=np.stack(pictures), sample_id=np.array(names), u=one_hot(alphabets), labels=characters)
-    everything.validate("omniglot")  # before the split, which could hide a drawing that both archives hold
+    everything = everything.checked("omniglot")  # before the split, which could hide a drawing that both archives hold
     train, evaluation = hold_out(characters, HELD_OUT, seed=split_seed)
     return Dataset("omniglot", take(everything, train), take(everything, evaluation), "bernoulli")
 

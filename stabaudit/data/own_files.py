@@ -17,8 +17,8 @@ import numpy as np
 from pydantic import Field
 
 from stabaudit.config import NonNegative
-from stabaudit.data.dataset import Array, Dataset, Split, require_finite
-from stabaudit.data.formats.arrays import NUMBERS, check_ids, encode_auxiliary, encode_labels, to_rows
+from stabaudit.data.dataset import NUMBERS, Array, Dataset, Split, require_finite
+from stabaudit.data.formats.arrays import check_ids, encode_auxiliary, encode_labels, to_rows
 from stabaudit.data.formats.tables import Columns, read_table
 from stabaudit.data.splitting import hold_out, take
 from stabaudit.errors import BadData, UsageError
@@ -130,8 +130,7 @@ def assemble(arrays: Mapping[str, Array], where: str) -> tuple[Split, int]:
         labels=encode_labels(columns["labels"], f"{where}: labels") if "labels" in columns else None,
         sources=to_rows(columns["sources"], f"{where}: sources") if "sources" in columns else None,
     )
-    rows.validate(where)
-    return rows, len(arrays["x"])
+    return rows.checked(where), len(arrays["x"])
 
 
 def _join(parts: list[tuple[str, Array, Array]], field: str, where: str) -> Array:

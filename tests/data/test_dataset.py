@@ -26,9 +26,10 @@ def test_one_value_changes_the_fingerprint(field: str) -> None:
     rows = make()
     changed = getattr(rows, field).copy()
     changed.flat[-1] += 1 if field in {"labels", "sample_id"} else np.float32(1e-3)
-    before = Dataset("a", rows, rows, "gaussian").fingerprint
-    assert Dataset("a", rows, replace(rows, **{field: changed}), "gaussian").fingerprint != before
-    assert Dataset("another name", rows, make(), "gaussian").fingerprint == before
+    other = replace(rows, sample_id=rows.sample_id + 100)
+    before = Dataset("a", rows, other, "gaussian").fingerprint
+    assert Dataset("a", replace(rows, **{field: changed}), other, "gaussian").fingerprint != before
+    assert Dataset("another name", make(), other, "gaussian").fingerprint == before
 
 
 def test_a_fingerprint_tells_shapes_and_fields_apart() -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stabaudit.data.formats.arrays import MAX_ONE_HOT, encode_auxiliary, to_float32
+from stabaudit.data.dataset import to_float32
+from stabaudit.data.formats.arrays import MAX_ONE_HOT, encode_auxiliary
 from stabaudit.data.own_files import load
 from stabaudit.errors import BadData, UsageError
 

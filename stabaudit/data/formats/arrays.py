@@ -2,29 +2,11 @@
 
 import numpy as np
 
-from stabaudit.data.dataset import Array, FloatArray, one_hot, require_finite
+from stabaudit.data.dataset import Array, FloatArray, one_hot, to_float32
 from stabaudit.errors import BadData
 
-NUMBERS = "biuf"  # kinds of numpy types: bool, integers, floats
-CATEGORIES = "biuU"  # bool, integers, text
+CATEGORIES = "biuU"  # kinds of numpy types: bool, integers, text
 MAX_ONE_HOT = 1 << 28  # values, 1 GiB: more is rather a number that was saved as an integer than a category
-
-
-def to_float32(array: Array, where: str) -> FloatArray:
-    """Numbers as float32.
-
-    Raises:
-        BadData: no numbers, NaN or infinity (column and count), or values beyond the range of float32.
-    """
-    if array.dtype.kind not in NUMBERS:
-        raise BadData(f"{where} holds {array.dtype}, expected real numbers")
-    require_finite(array, where)
-    with np.errstate(over="ignore"):
-        values = array.astype(np.float32)
-    beyond = ~np.isfinite(values)
-    if beyond.any():
-        raise BadData(f"{where} holds {int(beyond.sum())} values beyond the range of float32 (±3.4e38); rescale them")
-    return values
 
 
 def to_rows(array: Array, where: str) -> FloatArray:

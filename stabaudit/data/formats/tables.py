@@ -7,8 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
-from stabaudit.data.dataset import Array
-from stabaudit.data.formats.arrays import to_float32
+from stabaudit.data.dataset import Array, to_float32
 from stabaudit.errors import BadData
 from stabaudit.registry import unknown
 from stabaudit.store.files import csv_table
