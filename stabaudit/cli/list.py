@@ -7,7 +7,7 @@ import typer
 from stabaudit.cli.output import FormatOption, OutputOption, deliver, message
 
 if TYPE_CHECKING:
-    from stabaudit.metrics.scores import Measure
+    from stabaudit.reports.report import Section
 
 What = Literal["families", "datasets", "architectures", "scores", "plans"]
 
@@ -18,7 +18,7 @@ def list_names(
     output: OutputOption = None,
 ) -> None:
     """List the known families, datasets, architectures, scores and plans."""
-    from stabaudit.metrics.scores import registered
+    from stabaudit.metrics.scores import described, registered
     from stabaudit.registry import Kind, broken, contested, known
     from stabaudit.reports.report import Report, Section
 
@@ -26,26 +26,48 @@ def list_names(
         "families": {name: entry.summary for name, entry in known("family").items()},
         "datasets": {name: entry.summary for name, entry in known("dataset").items()},
         "architectures": {name: entry.summary for name, entry in known("architecture").items()},
-        "scores": {one.name: _score(one) for one in registered()},
+        "scores": {one.name: one.meaning for one in registered()},
         "plans": _plans(),
     }
     chosen = {kind: entries for kind, entries in named.items() if what in {None, kind}}
-    sections = [Section(kind, ["name", "what it is"], list(entries.items()), left=2) for kind, entries in chosen.items()]
-    records = [
-        {"kind": kind, "name": name, "summary": summary} for kind, entries in chosen.items() for name, summary in entries.items()
+    sections = [
+        _scores() if kind == "scores" else Section(kind, ["name", "what it is"], list(entries.items()), left=2)
+        for kind, entries in chosen.items()
     ]
+    records: dict[str, list[dict[str, object]]] = {
+        "names": [
+            {"kind": kind, "name": name, "summary": summary}
+            for kind, entries in chosen.items()
+            for name, summary in entries.items()
+        ]
+    }
+    if "scores" in chosen:
+        records["scores"] = described(registered())
     kinds: dict[What, Kind] = {"families": "family", "datasets": "dataset", "architectures": "architecture", "scores": "score"}
     for plural, kind in kinds.items():
         if plural in chosen:
             for line in contested(kind) + broken(kind):
                 message(line)
-    deliver(Report(sections, {"names": records}, main="names"), form, output)
+    deliver(Report(sections, records, main="names"), form, output)
 
 
-def _score(one: "Measure") -> str:
-    """What a score says, when it is computed and where it is defined."""
-    asked = "" if one.default or one.unit == "restart" else f"; by --scores {one.name}"
-    return f"{one.meaning}{asked} ({one.reference})" if one.reference else f"{one.meaning}{asked}"
+def _scores() -> "Section":
+    """Scores with all that tells them apart."""
+    from stabaudit.metrics.scores import registered
+    from stabaudit.reports.report import Section
+
+    rows = [
+        [
+            one.name,
+            one.meaning,
+            f"[{one.low:g}, {one.high:g}]".replace("-inf", "−∞").replace("inf", "∞"),
+            ", ".join(one.floors) or "–",
+            "always" if one.default else "–" if one.unit == "restart" or one.needs == "model" else f"--scores {one.name}",
+            one.reference,
+        ]
+        for one in registered()
+    ]
+    return Section("scores", ["name", "what it says", "range", "floors", "computed", "reference"], rows, left=6)
 
 
 def _plans() -> dict[str, str]:

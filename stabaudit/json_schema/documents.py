@@ -112,6 +112,42 @@ class Named:
 
 
 @dataclass(frozen=True)
+class ScoreEntry:
+    """A score of the table of scores.
+
+    Args:
+        name: as it is typed, and as records have it.
+        label: as tables have it.
+        meaning: what it says.
+        low, high: its range; null where it is unbounded.
+        higher_is_better: whether more of it is more agreement.
+        floors: which of independence and rotation it is held against.
+        directed: whether a→b and b→a differ.
+        counted: whether it is a mean over the first k parts.
+        needs: what it is computed from.
+        unit: whether it is of a pair or of one restart.
+        default: whether it is computed unless others are asked for.
+        cost: of one pair of n rows and d dimensions.
+        reference: where it is defined.
+    """
+
+    name: str
+    label: str
+    meaning: str
+    low: float | None
+    high: float | None
+    higher_is_better: bool
+    floors: tuple[str, ...]
+    directed: bool
+    counted: bool
+    needs: str
+    unit: str
+    default: bool
+    cost: str
+    reference: str
+
+
+@dataclass(frozen=True)
 class Verified:
     """A run whose files were checked.
 
@@ -194,6 +230,6 @@ DOCUMENTS = {
         "likelihood", {"simulations": SimulationRow, "tallies": Tally, "profiles": ProfileRow, "remark": Remark}, {}
     ),
     "Run": Document("show", {"run": dict[str, str], "restarts": RestartRow}, {}),
-    "Names": Document("list", {"names": Named}, {}),
+    "Names": Document("list", {"names": Named}, {"scores": ScoreEntry}),
     "Integrity": Document("verify", {"runs": Verified, "problems": Problem}, {}),
 }
