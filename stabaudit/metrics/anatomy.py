@@ -232,5 +232,5 @@ def _purity_noise(purity: Array, own: Array, restarts: Array, run: Restarts) -> 
     unknown = (1.0 - own).clip(0.0, 1.0)
     spilt = (own - own * purity).clip(min=0.0)
     variance = others * unknown**2 / (n * m) + spilt * unknown * (1 / n + 1 / m)
-    noise: Array = np.sqrt(2 * variance / restarts) / own
+    noise: Array = np.sqrt(variance / (2 * restarts)) / own
     return noise
