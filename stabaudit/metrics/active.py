@@ -1,9 +1,9 @@
 """Strong MCC of the active dimensions, and its rotation floor within the subspace that they span.
 
-Collapsed dimensions lower strong MCC, and they make its rotation floor easy to pass: a rotation of all dimensions mixes active with
-collapsed ones, so that restarts whose active dimensions turn at random among themselves lie above it. Here both are of active
-dimensions alone. A restart is whitened and turned within its active subspace (see `stabaudit.metrics.floors`): the second of a pair
-in the first draw, the first in the second, and so on.
+Collapsed dimensions lower strong MCC, and they make its rotation floor easy to pass: a rotation of all dimensions mixes active
+with collapsed ones, so that restarts whose active dimensions turn at random among themselves lie above it. Here both are of
+active dimensions alone. A restart is whitened and turned within its active subspace (see `stabaudit.metrics.floors`): the second
+of a pair in the first draw, the first in the second, and so on.
 
 What a restart is turned by follows from its own seed, so that the floor of a pair does not depend on what else is compared.
 """

@@ -1,9 +1,9 @@
 """Blocks: dimensions of a run that share a subspace, because their information goes to the same dimensions of other restarts.
 
 The profile of dimension k says how much of its information other restarts hold in their members of l = 1 … d. Two dimensions
-belong together where the cosine between their profiles exceeds 0.05: within a plane or subspace turned at random it is 0.6 or more, in
-one turned by up to 15° about 0.1, between subspaces 0. Blocks are the connected components. Entries of a profile within four
-standard errors of 0 count as 0.
+belong together where the cosine between their profiles exceeds 0.05: it is 0.6 or more within a plane or subspace turned at
+random, 0.1 in a plane turned by up to 15°, 0 between subspaces. Blocks are the connected components. Entries of a profile within
+four standard errors of 0 count as 0.
 """
 
 from collections.abc import Sequence

@@ -114,12 +114,14 @@ class Followed:
         central: position of the restart whose mean matched correlation with the others is largest.
         matching: the dimension of every restart that is matched with dimension k of the central one, shape (N, d).
         own: [i, j, a] is Σ_l F_al S_al, the information in j about the decorrelated dimension a of i, shape (N, N, d).
-        profile: [k, l] is the part of it that members of k have from members of l, mean over ordered pairs, shape (d, d).
+        paired: [i, j, k] is F·S of the members of k in i and j, symmetric, shape (N, N, d).
+        profile: [k, l] is the part of the information that members of k have from members of l, mean over ordered pairs, (d, d).
     """
 
     central: int
     matching: Array
     own: Array
+    paired: Array
     profile: Array
 
 
@@ -141,16 +143,18 @@ def follow(run: Restarts) -> Followed:
             rows, matched = linear_sum_assignment(correlations, maximize=True)
             partners[i, j], partners[j, i] = matched, np.argsort(matched)
             strength[i, j] = strength[j, i] = correlations[rows, matched].mean()
-        return products.astype(np.float32)
+        kept: Array = products.astype(np.float32)
+        return kept
 
     products = in_parallel(products_of, range(n - 1))
     central = int(strength.sum(axis=1).argmax())
     matching: Array = partners[central]
-    profile = np.zeros((d, d))
+    profile, paired = np.zeros((d, d)), np.zeros((n, n, d))
     for i, rows in enumerate(products):
-        later = matching[i + 1 :]
-        profile += np.take_along_axis(rows[:, matching[i]], later[:, None, :], axis=2).sum(axis=0, dtype=np.float64)
-    return Followed(central, matching, own, (profile + profile.T) / (n * (n - 1)))
+        members = np.take_along_axis(rows[:, matching[i]], matching[i + 1 :, None, :], axis=2)
+        paired[i, i + 1 :] = paired[i + 1 :, i] = members.diagonal(axis1=1, axis2=2)
+        profile += members.sum(axis=0, dtype=np.float64)
+    return Followed(central, matching, own, paired, (profile + profile.T) / (n * (n - 1)))
 
 
 def information_of_pairs(run: Restarts) -> Array:

@@ -1,10 +1,12 @@
 """Runs with known truth: how often `anatomy` says what is so.
 
-    python tests/benchmarks/worlds.py [--runs 200] [--restarts 3 5 10] [--only NAME]
+    python tests/benchmarks/worlds.py [--runs 200] [--restarts 3 5 10] [--only NAME] [--solutions]
 
 Every world draws sources, and restarts that show them with noise, in an order and with signs and scales of their own. The table
 says how many axes were found (mean), in what share of runs a dimension was called an axis that is none, how many of the true axes
-were found, and in what share of runs the numbers of axes, of subspace dimensions and of dimensions not shared or inactive were all right.
+were found, and in what share of runs the numbers of axes, of subspace dimensions and of all others were right.
+
+With --solutions it says how often restarts that are alike are split into groups, and how often groups are found.
 """
 
 import argparse
@@ -15,6 +17,7 @@ import numpy as np
 
 from stabaudit.metrics.anatomy import Anatomy, anatomy
 from stabaudit.metrics.halves import Halves
+from stabaudit.statistics.solutions import solutions
 
 ROWS = 2000
 NOISE = 0.3
@@ -225,12 +228,56 @@ def judged(run: Run) -> tuple[Anatomy, Outcome]:
     )
 
 
+def pair_scores(sizes, rng, *, within=0.95, across=0.4, restart=0.02, noise=0.01, mediocre=0.0):
+    """Scores of restarts in groups, with effects of restarts (the first one lower by `mediocre`) and of pairs; shape (N, N)."""
+    group = np.repeat(np.arange(len(sizes)), sizes)
+    effects = rng.normal(0.0, restart, len(group))
+    effects[0] -= mediocre
+    of_pairs = np.triu(rng.normal(0.0, noise, (len(group), len(group))), 1)
+    mean = np.where(group[:, None] == group, within, across)
+    return (mean + effects[:, None] + effects + of_pairs + of_pairs.T).clip(0.0, 1.0)
+
+
+ALIKE = {
+    "scores 0.9, restarts ± 0.02, pairs ± 0.01": {"within": 0.9},
+    "scores 0.6, restarts ± 0.1, pairs ± 0.05": {"within": 0.6, "restart": 0.1, "noise": 0.05},
+    "scores 0.5, restarts ± 0, pairs ± 0.1": {"within": 0.5, "restart": 0.0, "noise": 0.1},
+    "one restart lower by 0.1": {"within": 0.9, "mediocre": 0.1},
+    "one restart lower by 0.2": {"within": 0.9, "mediocre": 0.2},
+}
+GROUPS = ((2, 1), (2, 2), (3, 1), (4, 1), (3, 2), (3, 3), (2, 2, 2), (9, 1), (5, 5), (6, 2, 1, 1))
+
+
+def print_solutions(runs: int) -> None:
+    """Shares of runs in which restarts that are alike are split, and in which groups are found as they are."""
+    print("| restarts that are alike | " + " | ".join(f"N = {n}" for n in (4, 5, 6, 10, 20)) + " |")
+    print("|---|" + 5 * "---|")
+    for name, options in ALIKE.items():
+        rng = np.random.default_rng(0)
+        split = [
+            np.mean([len(solutions(pair_scores([n], rng, **options)).groups) > 1 for _ in range(runs)]) for n in (4, 5, 6, 10, 20)
+        ]
+        print(f"| {name} | " + " | ".join(f"{share:.1%}" for share in split) + " |")
+    print("\n| groups found as they are | 0.95 within, 0.4 across | 0.9 within, 0.7 across |\n|---|---|---|")
+    for sizes in GROUPS:
+        rng = np.random.default_rng(0)
+        found = [
+            np.mean([tuple(map(len, solutions(pair_scores(sizes, rng, **means)).groups)) == sizes for _ in range(runs)])
+            for means in ({}, {"within": 0.9, "across": 0.7})
+        ]
+        print(f"| {' + '.join(map(str, sizes))} | " + " | ".join(f"{share:.1%}" for share in found) + " |")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--restarts", type=int, nargs="+", default=[3, 5, 10])
     parser.add_argument("--only", default="")
+    parser.add_argument("--solutions", action="store_true", help="groups of restarts instead of dimensions")
     options = parser.parse_args()
+    if options.solutions:
+        print_solutions(options.runs)
+        return
     print("| world | N | axes found | runs with a false axis | true axes found | counts right |")
     print("|---|---|---|---|---|---|")
     for position, (name, world) in enumerate(WORLDS.items()):
