@@ -80,8 +80,11 @@ def active_strong_mcc(
         >>> scored.values.round(2), scored.rotation[0, :, 1].min().round(1)
         (array([[0.71, 0.71]]), np.float64(0.7))
     """
+    dimensions = {r: _active_dimensions(halves, r, active[r]) for r in sorted({r for pair in pairs for r in pair})}
+    sizes = np.array([[len(dimensions[r]) for r in pair] for pair in pairs]).reshape(-1, 2)
+    scored = [position for position, both in enumerate(sizes) if both.all()]
     with single_threaded():
-        restarts = {r: _restricted(halves, r, active[r]) for r in sorted({r for pair in pairs for r in pair})}
+        restarts = {r: _restricted(halves, r, dimensions[r]) for r in sorted({r for p in scored for r in pairs[p]})}
 
     def cross(a: int, b: int) -> Cross:
         rows, columns = restarts[a].dimensions, restarts[b].dimensions
@@ -98,11 +101,9 @@ def active_strong_mcc(
         marginal = restarts[r].marginal
         return marginal.decorrelated_variance_on_score if decorrelated else marginal.variance_on_score
 
-    def score(pair: Pair) -> tuple[float, float]:
-        a, b = pair
+    def score(position: int) -> tuple[float, float]:
+        a, b = pairs[position]
         both = apart(a, b)
-        if not both.fit.size:
-            return 0.0, 0.0
         right = restarts[b].marginal.decorrelation if decorrelated else np.eye(len(variance(b)))
         matched = strong(Cross(both.fit @ right, both.score @ right), variance(a), variance(b))
         return float(matched.inside.mean()), float(matched.outside.mean())
@@ -112,21 +113,25 @@ def active_strong_mcc(
     def turn(r: int) -> None:
         """All draws in which restart r is turned."""
         turning = _Turning.drawn(restarts[r].marginal, draws - draws // 2, np.random.default_rng(seeds[r]))
-        for position, (a, b) in enumerate(pairs):
+        for position in scored:
+            a, b = pairs[position]
             if b == r:
                 rotation[position, 0::2] = turning.scores(apart(a, r), variance(a))
             if a == r:
                 rotation[position, 1::2] = turning.scores(apart(b, r), variance(b))[: draws // 2]
 
-    values = np.array(in_parallel(score, pairs)).reshape(-1, 2)
+    values = np.zeros((len(pairs), 2))
+    values[scored] = np.array(in_parallel(score, scored)).reshape(-1, 2)
     in_parallel(turn, list(restarts))
-    sizes = np.array([[len(restarts[r].dimensions) for r in pair] for pair in pairs]).reshape(-1, 2)
     return ActiveMcc(sizes, values, rotation)
 
 
-def _restricted(halves: Halves, restart: int, active: Array | None) -> _Active:
+def _active_dimensions(halves: Halves, restart: int, active: Array | None) -> Array:
     alive = halves.marginals[restart].scale > 0
-    dimensions = np.flatnonzero(alive if active is None else alive & active)
+    return np.flatnonzero(alive if active is None else alive & active)
+
+
+def _restricted(halves: Halves, restart: int, dimensions: Array) -> _Active:
     columns = halves.blocks[restart].start + dimensions
     fit, score = (
         Moments(half.n, half.mean[columns], half.covariance[columns[:, None], columns]) for half in (halves.fit, halves.score)
@@ -162,8 +167,8 @@ class _Turning(NamedTuple):
             cross: of the fixed restart with this one as it is.
             variance: of the fixed restart on *score*.
         """
-        if not cross.fit.size or not len(self.maps):
-            return np.zeros((len(self.maps), 2))
+        if not len(self.maps):
+            return np.zeros((0, 2))
         strength = np.abs(cross.fit @ self.maps)
         matched = np.array([linear_sum_assignment(draw, maximize=True) for draw in strength])
         each, rows, columns = np.arange(len(strength))[:, None], matched[:, 0], matched[:, 1]

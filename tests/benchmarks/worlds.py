@@ -194,6 +194,7 @@ WORLDS: dict[str, World] = {
     "halves rotated apart": lambda n, rng: mixed(n, 10, rng, lambda: [haar(5, rng), haar(5, rng)], 0),
     "planes rotated": lambda n, rng: planes(n, 10, rng),
     "planes rotated, d = 50": lambda n, rng: planes(n, 50, rng),
+    "planes turned by up to 15° (nearly axes)": lambda n, rng: planes(n, 10, rng, np.radians(15)),
     "echo of one direction": lambda n, rng: echo(n, 10, rng),
     "plane, 8 echo a direction": lambda n, rng: plane_with_echo(n, 10, rng),
     "two groups of restarts": lambda n, rng: two_groups(n, 10, rng),
