@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
-from scipy.stats import t as student
+from scipy.special import stdtr
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.integer]
@@ -98,7 +98,7 @@ def _candidate(scores: FloatArray) -> IntArray:
     """Labels of the groups that the largest gap between merges leaves, shape (N,)."""
     if len(scores) < 3:
         return np.zeros(len(scores), dtype=int)
-    distances = 1.0 - scores
+    distances = 1.0 - scores.clip(0.0, 1.0)
     np.fill_diagonal(distances, 0.0)
     tree = linkage(squareform(distances, checks=False), method="average")
     heights = tree[:, 2]
@@ -131,7 +131,7 @@ def _p_value(scores: FloatArray, labels: IntArray) -> float:
         others = effects[~lone]
         spread = others.std(ddof=1) * np.sqrt(1 + 1 / (n - 1))
         t = (others.mean() - effects[lone][0]) / max(spread, 1e-12)
-        return float(min(1.0, n * student.sf(t, n - 2)))
+        return float(min(1.0, n * stdtr(n - 2, -t)))
     same = (labels[:, None] == labels).astype(float)
     pairs = np.triu_indices(n, 1)
     x, y = (values[pairs] - _additive(_effects(values), values)[pairs] for values in (same, logs))
@@ -139,7 +139,13 @@ def _p_value(scores: FloatArray, labels: IntArray) -> float:
     df = len(x) - n - 1
     residual = ((y - beta * x) ** 2).sum() / df
     t = beta / np.sqrt(max(residual, 1e-24) / (x @ x))
-    return float(np.exp(min(0.0, student.logsf(t, df) + _log_bell(n))))
+    return float(np.exp(min(0.0, _log_tail(t, df) + _log_bell(n))))
+
+
+def _log_tail(t: float, df: int) -> float:
+    """Logarithm of P(T ≥ t) of Student's t; where that is below the smallest number, of its bound (1 + t²/df)^(−df/2) / 2."""
+    tail = float(stdtr(df, -t))
+    return log(tail) if tail > 0 else -df / 2 * float(np.log1p(t**2 / df)) - log(2)
 
 
 def _effects(values: FloatArray) -> FloatArray:

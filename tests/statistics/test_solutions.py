@@ -8,7 +8,6 @@ import pytest
 
 from stabaudit.statistics.solutions import solutions, unseen_share
 
-
 _path = Path(__file__).parents[1] / "benchmarks" / "worlds.py"
 _spec = importlib.util.spec_from_file_location("worlds", _path)
 worlds = importlib.util.module_from_spec(_spec)
