@@ -81,7 +81,7 @@ def train(
         on_note: is told what to know before training, one line each; by default as a Python warning.
         on_event: is told of progress and of shards that end (see `stabaudit.training.workers.messages`).
         on_tick: is called several times a second.
-        recipe: other fields of `stabaudit.training.prepare.Recipe`: latent_dim, restarts, seed, epochs or steps, batch_size, lr,
+        recipe: other fields of `stabaudit.training.recipe.Recipe`: latent_dim, restarts, seed, epochs or steps, batch_size, lr,
             arch, likelihood, exact, settings, …
 
     Returns:
@@ -90,16 +90,16 @@ def train(
     Raises:
         StabauditError: an unknown name or option, data that cannot be read, a folder that holds another run.
     """
-    from stabaudit.training.prepare import Recipe, prepare  # noqa: PLC0415 -- torch is not needed for the other functions
-    from stabaudit.training.train import Job  # noqa: PLC0415
+    from stabaudit.training.prepare import job_of  # noqa: PLC0415 -- torch is not needed for the other functions
+    from stabaudit.training.recipe import Recipe  # noqa: PLC0415
     from stabaudit.training.train import train as train_runs  # noqa: PLC0415
     from stabaudit.training.workers.pool import default_workers  # noqa: PLC0415
 
     asked = checked(Recipe, {"family": _named(family), "data": str(data)} | recipe, "train")
-    prepared = prepare(asked, data_dir=None if data_dir is None else Path(data_dir), download=download)
-    for note in prepared.notes:
+    folder, files = (None if path is None else Path(path) for path in (out, data_dir))
+    job = job_of(asked, folder, data_dir=files, download=download)
+    for note in job.prepared.notes:
         on_note(note)
-    job = Job(prepared, Path("runs") / prepared.name if out is None else Path(out))
     (run,) = train_runs([job], workers or default_workers(), on_event, on_tick)
     return run
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_origin,
 
 from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, TypeAdapter, ValidationError, model_validator
 
+from stabaudit.defaults import BATCH_SIZE, LEARNING_RATE, SCHEDULE, Schedule
 from stabaudit.errors import UsageError
 from stabaudit.registry import unknown
 
@@ -52,9 +53,9 @@ class Training(Frozen):
 
     epochs: Positive | None = None
     steps: Positive | None = None
-    batch_size: Positive = 64
-    learning_rate: PositiveFloat = 1e-3
-    schedule: Literal["plateau", "cosine", "constant"] = "plateau"
+    batch_size: Positive = BATCH_SIZE
+    learning_rate: PositiveFloat = LEARNING_RATE
+    schedule: Schedule = SCHEDULE
 
     @model_validator(mode="after")
     def _one_budget(self) -> Self:
@@ -158,6 +159,8 @@ def checked(model: type[Model], values: Mapping[str, object], where: str) -> Mod
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
         if first["type"] == "extra_forbidden":
+            if key in model.model_fields:
+                raise UsageError(f"{where}: {key} is given twice, by its short name too") from None
             raise unknown(f"key of {where}", key, model.model_fields) from None
         if first["type"] == "missing":
             raise UsageError(f"{where}: {key} is missing") from None

@@ -3,7 +3,7 @@
 summary = "what the plan asks"        # one line, shown by `stabaudit list plans`
 deviations = ["20 epochs, not 200"]   # from what it repeats; printed with every result
 
-[defaults]                            # keys of every run, as in `training.prepare.Recipe`
+[defaults]                            # keys of every run, as in `training.recipe.Recipe`
 data = "digits"
 restarts = 5
 settings.dropout = 0.0
@@ -41,12 +41,12 @@ from stabaudit.errors import BadData, UsageError
 from stabaudit.registry import unknown
 from stabaudit.statistics.gate import parse_score
 from stabaudit.store.files.atomic import missing, reason, shown
-from stabaudit.training.prepare import Recipe
+from stabaudit.training.recipe import SHORT, Recipe
 
 SUFFIX = ".toml"
 KEYS = {"summary", "deviations", "defaults", "grid", "adjust", "reference", "quick"}
 _SETTINGS = "settings."
-_ALIASES = {"dataset": "data", "architecture": "arch"}
+_NAMES = {short: name for name, short in SHORT.items()}
 _BUDGETS = {"epochs": "steps", "steps": "epochs"}  # one excludes the other
 
 
@@ -104,7 +104,7 @@ class Plan:
             flat = _dotted({key: value for key, value in given.items() if key != "settings"})
             flat |= {f"{_SETTINGS}{name}": value for name, value in recipe.settings.items()}
             for key in values:
-                before = flat.get(key, flat.get(_BUDGETS.get(key, "")))
+                before = flat.get(_named(key), flat.get(_BUDGETS.get(key, "")))
                 line = f"{key} = {values[key]}" + ("" if before is None else f", {before} in the plan")
                 if str(before) != str(values[key]) and line not in said:
                     said.append(line)
@@ -196,7 +196,8 @@ def parse_plan(name: str, content: Mapping[str, Any]) -> Plan:
 
 def _updated(values: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
     """Values with some changed; a budget in epochs takes the place of one in steps, and the other way round."""
-    return {key: value for key, value in values.items() if _BUDGETS.get(key) not in change} | dict(change)
+    named = {_named(key): value for key, value in change.items()}
+    return {_named(key): value for key, value in values.items() if _BUDGETS.get(key) not in named} | named
 
 
 def _cells(name: str, content: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -217,7 +218,7 @@ def _adjustment(name: str, number: int, table: Mapping[str, Any]) -> tuple[dict[
     if set(table) != {"when", "set"}:
         raise UsageError(f"plan {name}: adjust {number} must have the tables when and set, and nothing else")
     when, change = (_dotted(_table(f"{name}, adjust {number}", table, key)) for key in ("when", "set"))
-    return {key: value if isinstance(value, list) else [value] for key, value in when.items()}, change
+    return {_named(key): value if isinstance(value, list) else [value] for key, value in when.items()}, change
 
 
 def _references(plan: Plan, table: Mapping[str, Any]) -> Iterator[Reference]:
@@ -256,6 +257,11 @@ def _quick(name: str, content: Mapping[str, Any]) -> Quick | None:
     return Quick({key: [str(v) for v in (value if isinstance(value, list) else [value])] for key, value in only.items()}, values)
 
 
+def _named(key: str) -> str:
+    """What a recipe calls a key: learning_rate for lr."""
+    return _NAMES.get(key, key)
+
+
 def _keys(recipe: Recipe) -> set[str]:
     """Keys that a part of a plan can be chosen by."""
     return (set(Recipe.model_fields) - {"settings"}) | set(recipe.settings)
@@ -263,7 +269,7 @@ def _keys(recipe: Recipe) -> set[str]:
 
 def _text(recipe: Recipe, key: str) -> str | None:
     """A recipe's value of a key, as text; None where it has none."""
-    key = _ALIASES.get(key, key).removeprefix(_SETTINGS)
+    key = _named(key).removeprefix(_SETTINGS)
     value = getattr(recipe, key) if key in Recipe.model_fields else recipe.settings.get(key)
     return None if value is None else str(value)
 

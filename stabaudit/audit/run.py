@@ -16,8 +16,9 @@ from stabaudit.reports.formats.render import as_csv
 from stabaudit.reports.sections.restarts import restart_records
 from stabaudit.statistics.gate import parse_score
 from stabaudit.store.files.atomic import write_bytes
-from stabaudit.training.prepare import dataset_options, prepare
-from stabaudit.training.train import Job, train
+from stabaudit.training.prepare import dataset_options, job_of
+from stabaudit.training.prepared_run import Job
+from stabaudit.training.train import train
 from stabaudit.training.workers.messages import Event
 
 
@@ -36,10 +37,10 @@ def prepare_plan(plan: Plan, folder: Path, *, data_dir: Path | None = None, down
     jobs: list[Job] = []
     loaded: dict[str, Dataset] = {}  # runs on the same data share it
     for label, recipe in plan.recipes.items():
-        wanted = repr((recipe.data, dataset_options(recipe)))
-        prepared = prepare(recipe, data_dir=data_dir, download=download, dataset=loaded.get(wanted))
-        loaded.setdefault(wanted, prepared.dataset)
-        jobs.append(Job(prepared, folder / folder_name(label)))
+        wanted = repr((recipe.dataset, dataset_options(recipe)))
+        job = job_of(recipe, folder / folder_name(label), data_dir=data_dir, download=download, dataset=loaded.get(wanted))
+        loaded.setdefault(wanted, job.prepared.dataset)
+        jobs.append(job)
     return jobs
 
 

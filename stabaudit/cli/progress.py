@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from stabaudit.cli.output import command_line, message
-from stabaudit.training.train import Job
+from stabaudit.training.prepared_run import Job
 from stabaudit.training.workers.messages import Event, Failed, Finished, Shard
 from stabaudit.training.workers.messages import Progress as Advance
 

@@ -7,6 +7,7 @@ import typer
 
 from stabaudit.cli.import_latents import ArchitectureLabel, DatasetLabel, FamilyLabel, IdColumnOption, IdsByPositionOption
 from stabaudit.cli.output import message
+from stabaudit.defaults import ARCHITECTURE, BATCH_SIZE, DATASET, LATENT_DIM, LEARNING_RATE, RESTARTS, SCHEDULE, STEPS
 
 if TYPE_CHECKING:
     from stabaudit.store.run.run_folder import Run
@@ -32,25 +33,27 @@ def train(
     family: Annotated[
         str | None, typer.Argument(help="Model family; see 'stabaudit list families'. Left out where --command trains.")
     ] = None,
-    data: Annotated[str, typer.Option(help="Dataset by name, or a .npz, .npy, .parquet, .csv or .tsv file.")] = "digits",
+    data: Annotated[str, typer.Option(help="Dataset by name, or a .npz, .npy, .parquet, .csv or .tsv file.")] = DATASET,
     arch: Annotated[
-        str | None, typer.Option(help="Encoder and decoder networks; mlp by default, where the family has none of its own.")
+        str | None,
+        typer.Option(help=f"Encoder and decoder networks; {ARCHITECTURE} by default, where the family has none of its own."),
     ] = None,
     likelihood: Annotated[
         str | None, typer.Option(help="bernoulli, gaussian or logistic; by default what suits the data.")
     ] = None,
     latent_dim: Annotated[
-        int | None, typer.Option("--latent-dim", "-d", help="Latent dimensions; 10 by default, where there is a choice.", min=1)
+        int | None,
+        typer.Option("--latent-dim", "-d", help=f"Latent dimensions; {LATENT_DIM} by default, where there is a choice.", min=1),
     ] = None,
-    restarts: Annotated[int, typer.Option("--restarts", "-n", help="Trainings from different seeds.", min=1)] = 10,
+    restarts: Annotated[int, typer.Option("--restarts", "-n", help="Trainings from different seeds.", min=1)] = RESTARTS,
     seed: Annotated[int, typer.Option(help="Seed of the first restart; the others count on.", min=0)] = 0,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training rows, instead of steps.", min=1)] = None,
-    steps: Annotated[int | None, typer.Option(help="Training steps; 5,000 by default.", min=1)] = None,
-    batch_size: Annotated[int, typer.Option(help="Rows in a step.", min=1)] = 64,
-    lr: Annotated[float, typer.Option(help="Adam's learning rate at the start.")] = 1e-3,
+    steps: Annotated[int | None, typer.Option(help=f"Training steps; {STEPS:,} by default.", min=1)] = None,
+    batch_size: Annotated[int, typer.Option(help="Rows in a step.", min=1)] = BATCH_SIZE,
+    lr: Annotated[float, typer.Option(help="Adam's learning rate at the start.")] = LEARNING_RATE,
     schedule: Annotated[
         str, typer.Option(help="plateau: the learning rate falls when the loss stalls; cosine: to 0 over the training; constant.")
-    ] = "plateau",
+    ] = SCHEDULE,
     settings: Annotated[list[str] | None, typer.Option("--set", help="An option as key=value; repeat it.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     exact: Annotated[
@@ -107,8 +110,8 @@ def train(
         warm_up()
     from stabaudit.cli.progress import watch
     from stabaudit.config import checked
-    from stabaudit.training.prepare import Recipe, prepare
-    from stabaudit.training.train import Job
+    from stabaudit.training.prepare import job_of
+    from stabaudit.training.recipe import Recipe
     from stabaudit.training.train import train as train_runs
     from stabaudit.training.workers.pool import default_workers
 
@@ -135,10 +138,9 @@ def train(
         },
         "train",
     )
-    prepared = prepare(recipe, data_dir=data_dir, download=download)
-    job = Job(prepared, out or Path("runs") / prepared.name)
+    job = job_of(recipe, out, data_dir=data_dir, download=download)
     count = workers or default_workers()
-    for note in prepared.notes:
+    for note in job.prepared.notes:
         message(note)
     if dry_run:
         typer.echo(job.prepared.describe(job.folder, count))

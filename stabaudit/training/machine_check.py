@@ -17,21 +17,23 @@ import numpy as np
 import torch
 
 from stabaudit import __version__
+from stabaudit.defaults import DATASET
 from stabaudit.errors import BadRun, StabauditError, UsageError
 from stabaudit.store.files.atomic import reason, shown
 from stabaudit.store.run.lock import WriteLock
 from stabaudit.store.run.verify import verify
-from stabaudit.training.prepare import Recipe, prepare
+from stabaudit.training.prepare import job_of
+from stabaudit.training.recipe import Recipe
 from stabaudit.training.step.matmul import fastest_library
 from stabaudit.training.step.torch_compile import require_compiler
-from stabaudit.training.train import Job, train
+from stabaudit.training.train import train
 from stabaudit.training.workers.pool import default_workers
 
 PACKAGES = ("scipy", "scikit-learn", "pandas", "pyarrow", "pydantic", "safetensors", "filelock", "zuko")
 INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")  # as Linux names what speeds up products of matrices
 GIGABYTE = 1e9
 LITTLE = 1.0  # gigabytes of memory or disk, below which a training may come to its end
-TRIAL = Recipe(family="vae", data="digits", latent_dim=2, restarts=2, steps=20, settings={"widths": [16]})
+TRIAL = Recipe(family="vae", dataset=DATASET, latent_dim=2, restarts=2, steps=20, settings={"widths": [16]})
 
 State = Literal["ok", "note", "fails"]
 
@@ -164,7 +166,7 @@ def _training(folder: Path) -> Finding:
     start = time.monotonic()
     try:
         with tempfile.TemporaryDirectory(prefix=".stabaudit-doctor-", dir=folder) as trial:
-            (run,) = train([Job(prepare(TRIAL), Path(trial) / "run")], default_workers())
+            (run,) = train([job_of(TRIAL, Path(trial) / "run")], default_workers())
             said = [restart.detail for restart in run.manifest.restarts if restart.state != "done"]
             said += [problem.what for problem in verify(run)]
     except (OSError, StabauditError) as error:

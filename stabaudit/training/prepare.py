@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch import nn
 
-from stabaudit.config import Frozen, Option, Positive, PositiveFloat, RunConfig, Training, options_of
+from stabaudit import defaults
+from stabaudit.config import Option, RunConfig, Training, options_of
 from stabaudit.data.dataset import Dataset
 from stabaudit.data.load import load_dataset, loader_of
 from stabaudit.data.spectrum import spectrum
@@ -18,61 +18,41 @@ from stabaudit.families.base import Family
 from stabaudit.nets.likelihoods import LIKELIHOODS
 from stabaudit.registry import Kind, contested, resolve, unknown
 from stabaudit.training.build import OWN, builder, choose, own
-from stabaudit.training.prepared_run import Prepared
+from stabaudit.training.prepared_run import Job, Prepared
+from stabaudit.training.recipe import Recipe
 from stabaudit.training.step.execution_mode import manner_of
-from stabaudit.training.step.restarts import SEEDS
 from stabaudit.training.step.torch_compile import require_compiler
 from stabaudit.training.workers.shared_arrays import rows_of
 
-DEFAULT_ARCHITECTURE = "mlp"
-DEFAULT_LATENT_DIM = 10
-DEFAULT_STEPS = 5_000
+RUNS = Path("runs")  # where runs go
 NOISE_MARGIN = 10  # a direction of the data is seen when its variance is so many times the decoder's
 GROUPED_PARAMETERS = 100_000  # larger networks fill a core alone; stacking them gains nothing
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 KINDS: tuple[Kind, ...] = ("family", "dataset", "architecture")
 
 
-class Recipe(Frozen):
-    """One run as a user asks for it; what is None gets a value that suits the data.
+def job_of(
+    recipe: Recipe,
+    folder: Path | None = None,
+    *,
+    data_dir: Path | None = None,
+    download: bool = False,
+    dataset: Dataset | None = None,
+) -> Job:
+    """Check a recipe: the one way from what was asked for to what `train` takes.
 
     Args:
-        family: registered name or `package.module:Class`.
-        data: registered name or the path of a file.
-        arch: registered name; None: "mlp", or the family's own where it brings one.
-        likelihood: "bernoulli", "gaussian" or "logistic"; None: what the dataset suggests, or else what the family can use.
-        latent_dim: d; None: 10, or the only one that the family can have.
-        restarts: N.
-        seed: of restart 0; restart i has seed + i.
-        epochs: passes over the training rows; at most one of `epochs` and `steps`.
-        steps: training steps of each restart.
-        batch_size: rows in a step.
-        lr: learning rate at the start.
-        schedule: "plateau", "cosine" or "constant".
-        device: "auto" takes CUDA where there is one.
-        exact: train each restart by itself.
-        precision: "bf16" rounds what enters matrix products and convolutions to bfloat16.
-        compile: run training steps through `torch.compile`.
-        settings: options of family, architecture, dataset and likelihood.
-    """
+        recipe: what the user asked for.
+        folder: where the run goes; None: runs/FAMILY-ARCH-DATA-dD.
+        data_dir: as in `prepare`.
+        download: likewise.
+        dataset: likewise.
 
-    family: str
-    data: str
-    arch: str | None = None
-    likelihood: str | None = None
-    latent_dim: Positive | None = None
-    restarts: Positive = 10
-    seed: Annotated[int, Field(ge=0, lt=SEEDS)] = 0
-    epochs: Positive | None = None
-    steps: Positive | None = None
-    batch_size: Positive = 64
-    lr: PositiveFloat = 1e-3
-    schedule: Literal["plateau", "cosine", "constant"] = "plateau"
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    exact: bool = False
-    precision: Literal["float32", "bf16"] = "float32"
-    compile: bool = False
-    settings: dict[str, Option] = {}
+    Raises:
+        StabauditError: as `prepare`.
+    """
+    prepared = prepare(recipe, data_dir=data_dir, download=download, dataset=dataset)
+    return Job(prepared, RUNS / prepared.name if folder is None else folder)
 
 
 def prepare(recipe: Recipe, *, data_dir: Path | None = None, download: bool = False, dataset: Dataset | None = None) -> Prepared:
@@ -93,29 +73,29 @@ def prepare(recipe: Recipe, *, data_dir: Path | None = None, download: bool = Fa
     device = _device(recipe.device)
     if recipe.compile:
         require_compiler(device)
-    family, loader = _family(recipe), loader_of(recipe.data)
+    family, loader = _family(recipe), loader_of(recipe.dataset)
     architecture = _architecture(recipe, family)
     if dataset is None:
-        dataset = load_dataset(recipe.data, dataset_options(recipe), data_dir=data_dir, download=download)
+        dataset = load_dataset(recipe.dataset, dataset_options(recipe), data_dir=data_dir, download=download)
     if not isinstance(dataset, Dataset):
-        raise UsageError(f"dataset {recipe.data!r} gave a {type(dataset).__name__}, not a stabaudit.data.dataset.Dataset")
+        raise UsageError(f"dataset {recipe.dataset!r} gave a {type(dataset).__name__}, not a stabaudit.data.dataset.Dataset")
     chosen = choose(
         recipe.settings,
         family=(recipe.family, family),
         architecture=architecture,
-        dataset=(recipe.data, loader),
+        dataset=(recipe.dataset, loader),
         likelihood=_likelihood(recipe, family, dataset),
     )
     config = RunConfig(
         **chosen,
-        latent_dim=recipe.latent_dim or family.only_latent_dim(dataset.train.x.shape[1:]) or DEFAULT_LATENT_DIM,
+        latent_dim=recipe.latent_dim or family.only_latent_dim(dataset.train.x.shape[1:]) or defaults.LATENT_DIM,
         restarts=recipe.restarts,
         seed=recipe.seed,
         training=Training(
             epochs=recipe.epochs,
-            steps=recipe.steps or (None if recipe.epochs else DEFAULT_STEPS),
+            steps=recipe.steps or (None if recipe.epochs else defaults.STEPS),
             batch_size=recipe.batch_size,
-            learning_rate=recipe.lr,
+            learning_rate=recipe.learning_rate,
             schedule=recipe.schedule,
         ),
         exact=recipe.exact,
@@ -136,7 +116,7 @@ def dataset_options(recipe: Recipe) -> dict[str, Option]:
     others = options_of(family).keys() | options_of(_architecture(recipe, family)[1]).keys()
     return {
         option: recipe.settings[key]
-        for option in options_of(loader_of(recipe.data))
+        for option in options_of(loader_of(recipe.dataset))
         for key in (option, f"dataset.{option}")
         if key in recipe.settings and key not in others
     }
@@ -152,10 +132,10 @@ def _family(recipe: Recipe) -> type[Family]:
 def _architecture(recipe: Recipe, family: type[Family]) -> tuple[str, Callable[..., object]]:
     """Name and builder of the networks."""
     if "architecture" not in family.own:
-        name = recipe.arch or DEFAULT_ARCHITECTURE
+        name = recipe.architecture or defaults.ARCHITECTURE
         return name, resolve("architecture", name)
-    if recipe.arch not in {None, OWN}:
-        raise UsageError(f"family {recipe.family!r} brings its own networks, not {recipe.arch!r}: leave --arch out")
+    if recipe.architecture not in {None, OWN}:
+        raise UsageError(f"family {recipe.family!r} brings its own networks, not {recipe.architecture!r}: leave --arch out")
     return OWN, own
 
 

@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -99,6 +100,14 @@ class Prepared(Frozen, arbitrary_types_allowed=True):
             shards=self.shards(workers),
             restarts=[Restart(index=i, seed=config.seed + i) for i in range(config.restarts)],
         )
+
+
+@dataclass(frozen=True)
+class Job:
+    """A checked run and the folder it goes to."""
+
+    prepared: Prepared
+    folder: Path
 
 
 def environment(device: Literal["cpu", "cuda"]) -> Environment:

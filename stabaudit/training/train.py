@@ -3,25 +3,16 @@
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 from stabaudit.store.run.evaluation import Evaluation
 from stabaudit.store.run.manifest import Restart
 from stabaudit.store.run.resume import agree
 from stabaudit.store.run.run_folder import Run
-from stabaudit.training.prepared_run import Prepared
+from stabaudit.training.prepared_run import Job
 from stabaudit.training.workers.messages import Event, Failed, Finished, Shard
 from stabaudit.training.workers.pool import run_shards
 from stabaudit.training.workers.shared_arrays import share
-
-
-@dataclass(frozen=True)
-class Job:
-    """A checked run and the folder it goes to."""
-
-    prepared: Prepared
-    folder: Path
 
 
 def train(

@@ -5,10 +5,11 @@ import dataclasses
 import pytest
 
 from stabaudit.audit.plan import Plan, built_in, load_plan, parse_plan
-from stabaudit.audit.run import METRICS, check_score, prepare_plan
+from stabaudit.audit.run import check_score, prepare_plan
 from stabaudit.comparison.surveys.references import Reference
 from stabaudit.errors import BadData, UsageError
-from stabaudit.training.prepare import Recipe
+from stabaudit.metrics.scores import every_name
+from stabaudit.training.recipe import Recipe
 
 DEFAULTS = {"family": "vae", "data": "digits", "latent_dim": 4}
 
@@ -195,7 +196,7 @@ def test_built_in_plans_can_be_loaded_and_say_what_they_ask():
 def test_the_quickstart_compares_three_families_of_five_restarts_on_digits():
     plan = load_plan("quickstart")
     assert plan.families >= 3
-    assert all(recipe.restarts >= 5 and recipe.data == "digits" for recipe in plan.recipes.values())
+    assert all(recipe.restarts >= 5 and recipe.dataset == "digits" for recipe in plan.recipes.values())
 
 
 def test_a_plan_is_read_from_a_file(tmp_path):
@@ -235,13 +236,13 @@ def test_runs_of_a_plan_get_folders_and_share_their_data(tmp_path, monkeypatch):
     from stabaudit.audit import run as audit
 
     loaded = []
-    prepare = audit.prepare
+    job_of = audit.job_of
 
-    def counting(recipe, **others):
+    def counting(recipe, folder, **others):
         loaded.append(others["dataset"] is None)
-        return prepare(recipe, **others)
+        return job_of(recipe, folder, **others)
 
-    monkeypatch.setattr(audit, "prepare", counting)
+    monkeypatch.setattr(audit, "job_of", counting)
     plan = plan_of({"data": ["digits", "pinwheel"], "latent_dim": [2, 3]}, settings={"widths": [8]})
     jobs = prepare_plan(plan, tmp_path)
     assert [job.folder for job in jobs] == [tmp_path / label for label in plan.recipes]
@@ -272,7 +273,7 @@ def test_scores_that_runs_have_are_accepted(score):
     ("score", "message"),
     [
         ("strong", r"unknown score 'strong'; did you mean 'strong_mcc'"),
-        ("nmi", f"unknown score 'nmi'; known: {', '.join(sorted(METRICS))}"),
+        ("nmi", f"unknown score 'nmi'; known: {', '.join(sorted(every_name()))}"),
         ("strong mcc", "cannot read the score 'strong mcc'"),
     ],
 )

@@ -37,8 +37,9 @@ import torch
 from rivals import IVAE, Loop, conv_vae, mlp_vae
 
 from stabaudit.training.build import builder
-from stabaudit.training.prepare import Recipe, prepare
+from stabaudit.training.prepare import prepare
 from stabaudit.training.prepared_run import environment
+from stabaudit.training.recipe import Recipe
 from stabaudit.training.step.matmul import Products
 from stabaudit.training.step.restarts import Restarts
 from stabaudit.training.workers import pool as workers

@@ -47,7 +47,7 @@ def test_a_training_that_does_not_work_is_said_with_its_reason(tmp_path, capfd, 
 
 
 def test_a_restart_that_fails_is_a_training_that_does_not_work(tmp_path, monkeypatch):
-    trial = machine.TRIAL.model_copy(update={"lr": 1e30, "steps": 200})
+    trial = machine.TRIAL.model_copy(update={"learning_rate": 1e30, "steps": 200})
     monkeypatch.setattr(machine, "TRIAL", trial)
     assert "left the finite numbers" in found(tmp_path)["training"].fact
 

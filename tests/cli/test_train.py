@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stabaudit import defaults
 from stabaudit.cli import main as cli
 from stabaudit.cli.main import _run
 from stabaudit.store.run.run_folder import Run
-from stabaudit.training import prepare
 from stabaudit.training.workers.pool import default_workers
 
 MOODY = Path(__file__).parents[1] / "training" / "workers"  # a family that misbehaves on demand
@@ -210,7 +210,7 @@ def test_the_help_names_every_option_and_its_default(command, capsys):
 
 def test_defaults_that_are_decided_later_are_told(capsys):
     _, text = options_of("train", capsys)
-    assert f"Training steps; {prepare.DEFAULT_STEPS:,} by default." in text
+    assert f"Training steps; {defaults.STEPS:,} by default." in text
     assert "Worker processes; one per core by default." in text
     assert "runs/FAMILY-ARCH-DATA-dD by default." in text
     _, text = options_of("audit", capsys)

@@ -8,7 +8,8 @@ import pytest
 
 from stabaudit.store.run.run_folder import Run
 from stabaudit.store.run.verify import verify
-from stabaudit.training.prepare import Recipe, prepare
+from stabaudit.training.prepare import prepare
+from stabaudit.training.recipe import Recipe
 from stabaudit.training.workers.pool import warm_up
 
 KILLED_WRITES, KILLED_TRAININGS = 70, 30

@@ -10,9 +10,11 @@ import torch
 
 from stabaudit.config import checked
 from stabaudit.data.dataset import Dataset, Split, one_hot
+from stabaudit.defaults import STEPS as DEFAULT_STEPS
 from stabaudit.errors import UsageError
-from stabaudit.training.prepare import DEFAULT_STEPS, Recipe, dataset_options, prepare
+from stabaudit.training.prepare import dataset_options, prepare
 from stabaudit.training.prepared_run import GROUP
+from stabaudit.training.recipe import Recipe
 
 ROWS = 96
 

@@ -14,7 +14,8 @@ from stabaudit.families.vade import VaDE
 from stabaudit.nets.likelihoods import Gaussian
 from stabaudit.nets.mlp import build as mlp
 from stabaudit.store.run.run_folder import Run
-from stabaudit.training.prepare import Recipe, prepare
+from stabaudit.training.prepare import prepare
+from stabaudit.training.recipe import Recipe
 from stabaudit.training.step.restarts import Restarts, Rows
 
 HERE = Path(__file__).parent

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from stabaudit.store.run.run_folder import Run
-from stabaudit.training.prepare import Recipe, prepare
-from stabaudit.training.train import Job, train
+from stabaudit.training.prepare import prepare
+from stabaudit.training.prepared_run import Job
+from stabaudit.training.recipe import Recipe
+from stabaudit.training.train import train
 
 CASES = {
     "mlp": {"family": "vae", "settings": {"widths": [16, 12]}},

@@ -9,7 +9,8 @@ from torch import nn
 from stabaudit.config import Training
 from stabaudit.errors import UsageError
 from stabaudit.families.base import Family
-from stabaudit.training.prepare import Recipe, prepare
+from stabaudit.training.prepare import prepare
+from stabaudit.training.recipe import Recipe
 from stabaudit.training.step.restarts import Restarts, Rows
 
 RECIPE = {"family": "vae", "data": "digits", "latent_dim": 2, "device": "cpu", "compile": True}

@@ -23,8 +23,10 @@ from stabaudit.store.files.atomic import sha256
 from stabaudit.store.run.checkpoint import load_checkpoint
 from stabaudit.store.run.run_folder import Run
 from stabaudit.store.run.verify import verify
-from stabaudit.training.prepare import Recipe, prepare
-from stabaudit.training.train import Job, train
+from stabaudit.training.prepare import prepare
+from stabaudit.training.prepared_run import Job
+from stabaudit.training.recipe import Recipe
+from stabaudit.training.train import train
 from stabaudit.training.workers import pool as workers
 from stabaudit.training.workers.messages import Failed, Finished, Progress
 

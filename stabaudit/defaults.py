@@ -1,0 +1,17 @@
+"""What a training is where nothing else is asked for; commands, library and plans read it here.
+
+Apart from `config`, which needs pydantic, so that `stabaudit --help` stays quick.
+"""
+
+from typing import Literal
+
+Schedule = Literal["plateau", "cosine", "constant"]
+
+DATASET = "digits"  # of the commands and the library; a plan names its own
+ARCHITECTURE = "mlp"
+LATENT_DIM = 10
+RESTARTS = 10
+STEPS = 5_000
+BATCH_SIZE = 64
+LEARNING_RATE = 1e-3
+SCHEDULE: Schedule = "plateau"
