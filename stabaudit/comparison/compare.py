@@ -131,8 +131,8 @@ def _evidence(groups: Sequence[Group], labels: Sequence[str], settings: Settings
             raise UsageError(
                 f"ranks need all rows in memory: raise --memory above {settings.memory}, or use --correlation pearson"
             )
-        halves, same = stream_moments(streams, names, ids, fit, settings.memory)
-        return Evidence.of_moments(halves, names), [pair for pair in same if max(pair) < len(labels)]
+        halves, same, seeds = stream_moments(streams, names, ids, fit, settings.memory)
+        return Evidence.of_moments(halves, names, seeds), [pair for pair in same if max(pair) < len(labels)]
     rows = [z for group in groups for z in group.latents]
     rows += [z for group in groups if group.sources is not None for z in (group.sources, *group.samples)]
     evidence = Evidence.of_rows(rows, fit, settings.correlation, names)

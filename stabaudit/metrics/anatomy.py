@@ -44,7 +44,7 @@ from stabaudit.metrics.blocks import Block, blocks_of
 from stabaudit.metrics.checks import require_equal_dimensions
 from stabaudit.metrics.followed import Followed, Restarts, agreement_of_pairs, by_dimension, follow, information_of_pairs
 from stabaudit.metrics.halves import Halves
-from stabaudit.metrics.results import Array
+from stabaudit.metrics.pair_scores import Array
 from stabaudit.metrics.turned_planes import holm, plane_p_values, plane_quantiles
 
 Verdict = Literal["axis", "subspace", "not_shared", "inactive"]

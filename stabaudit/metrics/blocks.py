@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse.csgraph import connected_components
 
-from stabaudit.metrics.results import Array
+from stabaudit.metrics.pair_scores import Array
 
 _LEAST_COSINE = 0.05
 _STANDARD_ERRORS = 4.0

@@ -1,13 +1,15 @@
-"""What scores are computed from: the moments of all latents, and a way to draw those of unrelated ones.
+"""What scores are computed from: the moments of all latents, their rows where they are in memory, and draws of unrelated ones.
 
-Rows in memory give both: the independence floor permutes them. Moments alone, as of rows that were streamed, are enough for every
-score but those of ranks; the independence floor is then drawn from the moments (see `stabaudit.metrics.floors`).
+Rows in memory give both: the independence floor permutes them. Moments alone, as of rows that were streamed, are enough for
+scores that follow from moments; the independence floor is then drawn from them (see `stabaudit.metrics.floors`).
+
+Under Spearman's correlation every restart is replaced by the ranks of its values, within each half by itself, so that nothing of
+*score* enters *fit*. Scores, floors and verdicts are then those of ranks, all of them.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 
@@ -19,13 +21,6 @@ from stabaudit.metrics.ranks import Correlation, ranked
 from stabaudit.metrics.threads import in_parallel, single_threaded
 
 
-class PairMoments(NamedTuple):
-    """Cross-moments of a pair: of the values, and of what scores by rank correlate, which is the values again or their ranks."""
-
-    values: Cross
-    axes: Cross
-
-
 @dataclass(frozen=True)
 class Rows:
     """Latents in memory.
@@ -33,12 +28,10 @@ class Rows:
     Args:
         fit: True for rows of *fit*, shape (n,).
         latents: one array per restart, shapes (n, d_r).
-        ranks: the same ranked, or the latents themselves where strong MCC correlates values.
     """
 
     fit: Array
     latents: Sequence[Array]
-    ranks: Sequence[Array]
 
 
 @dataclass(frozen=True)
@@ -48,15 +41,15 @@ class Evidence:
     Args:
         names: what to call each of them in messages.
         values: their moments.
-        axes: the moments of what strong MCC correlates: `values` again, or those of ranks.
         rows: the latents themselves, or None where only their moments are known.
+        seeds: a number that follows from the values of each, so that random draws for one do not depend on the others.
         warnings: what was noticed, one line each.
     """
 
     names: Sequence[str]
     values: Halves
-    axes: Halves
     rows: Rows | None
+    seeds: Sequence[int]
     warnings: tuple[str, ...]
 
     @classmethod
@@ -68,7 +61,7 @@ class Evidence:
         Args:
             latents: one array per restart, shapes (n, d_r), rows joined on their sample ids; float32 or float64.
             fit: True for the rows to estimate on, False for those to score on, shape (n,), as from `split_halves`.
-            correlation: of strong MCC.
+            correlation: "spearman" replaces values by ranks.
             names: what to call each of the latents in messages.
 
         Raises:
@@ -77,14 +70,14 @@ class Evidence:
         called = names or [f"latents {position}" for position in range(len(latents))]
         warnings = require_scorable(latents, called, fit)
         values = Halves.of_rows(latents, fit)
-        if correlation == "pearson":
-            return cls(called, values, values, Rows(fit, latents, latents), (*warnings, *_dependent(values, called)))
-        ranks = ranked(latents, fit, values.marginals)
-        rows = Rows(fit, latents, ranks)
-        return cls(called, values, Halves.of_rows(ranks, fit), rows, (*warnings, *_dependent(values, called)))
+        if correlation == "spearman":
+            latents = ranked(latents, fit, values.marginals)
+            values = Halves.of_rows(latents, fit)
+        seeds = in_parallel(_seed, latents)
+        return cls(called, values, Rows(fit, latents), seeds, (*warnings, *_dependent(values, called)))
 
     @classmethod
-    def of_moments(cls, halves: Halves, names: Sequence[str]) -> "Evidence":
+    def of_moments(cls, halves: Halves, names: Sequence[str], seeds: Sequence[int]) -> "Evidence":
         """Take in moments.
 
         Raises:
@@ -92,22 +85,12 @@ class Evidence:
         """
         d = max(block.stop - block.start for block in halves.blocks)
         warnings = warn_of_few_rows(halves.fit.n, halves.score.n, d)
-        return cls(names, halves, halves, None, (*warnings, *_dependent(halves, names)))
-
-    @property
-    def by_rank(self) -> bool:
-        """Whether strong MCC correlates ranks."""
-        return self.axes is not self.values
+        return cls(names, halves, None, seeds, (*warnings, *_dependent(halves, names)))
 
     @property
     def dead(self) -> tuple[tuple[int, ...], ...]:
         """The dimensions of each latents that do not vary on *fit*."""
         return tuple(marginal.dead for marginal in self.values.marginals)
-
-    def observed(self, a: int, b: int) -> PairMoments:
-        """The moments of a pair as it is."""
-        values = self.values.cross(a, b)
-        return PairMoments(values, self.axes.cross(a, b) if self.by_rank else values)
 
     def shuffled(self, *, rng: np.random.Generator) -> Array | None:
         """Draw an order of the rows in which b is unrelated to a, shape (n,); None where only moments are known."""
@@ -115,8 +98,8 @@ class Evidence:
 
     def unrelated(
         self, pairs: Sequence[Pair], batches: Sequence[Sequence[int]], order: Array | None, *, rng: np.random.Generator
-    ) -> list[PairMoments]:
-        """Draw the moments that pairs would have were a and b unrelated.
+    ) -> list[Cross]:
+        """Draw the cross-moments that pairs would have were a and b unrelated.
 
         Args:
             pairs: positions (a, b).
@@ -126,24 +109,20 @@ class Evidence:
         """
         if self.rows is None or order is None:
             return self._by_chance(pairs, batches, rng)
-        rows = self.rows
-        values = permuted_crosses(self.values, rows.latents, rows.fit, order, pairs)
-        axes = permuted_crosses(self.axes, rows.ranks, rows.fit, order, pairs) if self.by_rank else values
-        return [PairMoments(*both) for both in zip(values, axes, strict=True)]
+        return permuted_crosses(self.values, self.rows.latents, self.rows.fit, order, pairs)
 
-    def _by_chance(self, pairs: Sequence[Pair], batches: Sequence[Sequence[int]], rng: np.random.Generator) -> list[PairMoments]:
+    def _by_chance(self, pairs: Sequence[Pair], batches: Sequence[Sequence[int]], rng: np.random.Generator) -> list[Cross]:
         sizes = self._sizes
 
-        def draw(task: tuple[Sequence[int], np.random.Generator]) -> list[PairMoments]:
+        def draw(task: tuple[Sequence[int], np.random.Generator]) -> list[Cross]:
             batch, own = task
             a, b = (Roots(*map(np.stack, zip(*(self._roots[pairs[p][side]] for p in batch), strict=True))) for side in (0, 1))
-            drawn = chance_cross(a, b, sizes, rng=own)
-            return [PairMoments(cross, cross) for cross in map(Cross, *drawn)]
+            return list(map(Cross, *chance_cross(a, b, sizes, rng=own)))
 
-        found: dict[int, PairMoments] = {}
+        found: dict[int, Cross] = {}
         drawn = in_parallel(draw, list(zip(batches, rng.spawn(len(batches)), strict=True)))
-        for batch, moments in zip(batches, drawn, strict=True):
-            found |= dict(zip(batch, moments, strict=True))
+        for batch, crosses in zip(batches, drawn, strict=True):
+            found |= dict(zip(batch, crosses, strict=True))
         return [found[position] for position in range(len(pairs))]
 
     @property
@@ -154,6 +133,35 @@ class Evidence:
     def _roots(self) -> list[Roots]:
         with single_threaded():
             return [roots(marginal, self._sizes) for marginal in self.values.marginals]
+
+
+class Digest:
+    """A number that follows from the values of rows, in whatever order and of whatever type of number they come."""
+
+    def __init__(self) -> None:
+        self._sum = np.uint64(0)
+
+    def add(self, rows: Array) -> None:
+        """Take in further rows, shape (m, d)."""
+        bits = np.ascontiguousarray(rows, dtype=np.float64).view(np.uint64)
+        with np.errstate(over="ignore"):  # arithmetic modulo 2⁶⁴
+            mixed = (bits * (_ODD ** np.arange(1, bits.shape[1] + 1, dtype=np.uint64))).sum(axis=1)
+            mixed = (mixed ^ (mixed >> np.uint64(33))) * _ODD
+            self._sum += (mixed ^ (mixed >> np.uint64(29))).sum()
+
+    @property
+    def seed(self) -> int:
+        """The number, of 64 bits."""
+        return int(self._sum)
+
+
+_ODD = np.uint64(0x9E3779B97F4A7C15)  # 2⁶⁴ divided by the golden ratio (Steele et al. 2014, doi:10.1145/2660193.2660195)
+
+
+def _seed(latents: Array) -> int:
+    digest = Digest()
+    digest.add(latents)
+    return digest.seed
 
 
 def _dependent(halves: Halves, names: Sequence[str]) -> list[str]:

@@ -14,14 +14,12 @@ which is the law of normal rows given their covariances. Permutations agree with
 as Laplace's; of heavier ones, in-sample strong MCC comes out low (Student's t with 3 degrees of freedom, n = 5,000, d = 50: by
 2%). Rows in memory are therefore permuted.
 
-*Rotation floor* (strong MCC only): b is whitened and turned, b → (b − b̄)WQ with Q Haar-distributed over the orthogonal matrices,
-which keeps every affine relation between a and b and destroys the axes. It is what strong MCC would be if the two agreed only up
-to an affine map, and it needs no rows: the cross-moments of the turned b are those of b times WQ. Which of the two is turned
-makes a difference, so draws take turns: b in the first, a in the second, and so on. Where b has rank r < d, Q is the first r rows
-of a d × d rotation, its columns rescaled: d random directions of unit variance in the space that b spans, so that as many
+*Rotation floor* (of scores that see axes): b is whitened and turned, b → (b − b̄)WQ with Q Haar-distributed over the orthogonal
+matrices, which keeps every affine relation between a and b and destroys the axes. It is what a score would be if the two agreed
+only up to an affine map, and it needs no rows: the cross-moments of the turned b are those of b times WQ. Which of the two is
+turned makes a difference, so b is turned in one half of the draws and a in the other. Where b has rank r < d, Q is the first r
+rows of a d × d rotation, its columns rescaled: d random directions of unit variance in the space that b spans, so that as many
 dimensions are matched as in the score itself. Dead dimensions stay dead, for the same reason.
-
-`adjusted` places a score between its floor, 0, and agreement, 1.
 """
 
 from collections.abc import Sequence
@@ -34,16 +32,6 @@ from stabaudit.metrics.halves import Cross, Halves, Marginal
 from stabaudit.metrics.moments import Moments, chunk_rows
 from stabaudit.metrics.pair_scores import Array, Pair
 from stabaudit.metrics.threads import in_parallel
-
-
-def adjusted(score: float, floor: float) -> float:
-    """(M − M₀)/(1 − M₀): 0 at the floor, 1 at agreement; 0 where the floor leaves no room (M₀ = 1, as for rotations of d = 1).
-
-    >>> adjusted(0.75, 0.5), adjusted(0.5, 0.5), adjusted(1.0, 1.0)
-    (0.5, 0.0, 0.0)
-    """
-    room = 1.0 - floor
-    return 0.0 if room < 1e-9 else (score - floor) / room
 
 
 def p_value(score: float, draws: Array) -> float:
@@ -173,37 +161,32 @@ def haar_corner(order: int, rows: int, columns: int, *, count: int, rng: np.rand
     return corner
 
 
-def turn(b: Marginal, *, rng: np.random.Generator) -> Array:
-    """Draw WQ, which whitens and turns b.
+def turnings(b: Marginal, count: int, *, rng: np.random.Generator) -> Array:
+    """Draw WQ, which whitens and turns b, several times.
 
     Args:
         b: the restart, in units of its standard deviations on *fit*.
+        count: of draws.
         rng: draws Q.
 
     Returns:
-        Shape (d_b, d_b); the columns of dead dimensions are zero, the others give unit variance on *fit*.
+        Shape (count, d_b, d_b); the columns of dead dimensions are zero, the others give unit variance on *fit*.
     """
     alive = b.scale > 0
-    directions = np.zeros((b.rank, len(b.scale)))
-    directions[:, alive] = haar_orthogonal(int(alive.sum()), rng=rng)[: b.rank]
-    directions[:, alive] /= np.linalg.norm(directions[:, alive], axis=0)
+    directions = np.zeros((count, b.rank, len(b.scale)))
+    drawn = haar_orthogonal(int(alive.sum()), count=count, rng=rng)[:, : b.rank]
+    directions[..., alive] = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
     turned: Array = b.whitening @ directions
     return turned
 
 
 def turned_cross(cross: Cross, turning: Array) -> Cross:
-    """Cross-moments of a with b turned."""
+    """Cross-moments of a with b turned, once or in several ways, shape (…, d_a, d_b)."""
     return Cross(cross.fit @ turning, cross.score @ turning)
 
 
-def turned_variance_on_score(b: Marginal, turning: Array) -> Array:
-    """Variances on *score* of b turned, in units of *fit*, shape (d_b,)."""
-    variance: Array = (turning * (b.score @ turning)).sum(axis=0)
-    return variance
-
-
-def haar_orthogonal(d: int, *, rng: np.random.Generator) -> Array:
-    """Draw an orthogonal matrix uniformly, shape (d, d): QR of a Gaussian matrix, signs fixed by R's diagonal (Mezzadri 2007)."""
-    q, r = np.linalg.qr(rng.standard_normal((d, d)))
-    orthogonal: Array = q * np.where(r.diagonal() < 0, -1.0, 1.0)
+def haar_orthogonal(d: int, *, count: int, rng: np.random.Generator) -> Array:
+    """Draw orthogonal matrices uniformly, shape (count, d, d): Q of Gaussian matrices, signs by R's diagonal (Mezzadri 2007)."""
+    q, r = np.linalg.qr(rng.standard_normal((count, d, d)))
+    orthogonal: Array = q * np.where(r.diagonal(axis1=1, axis2=2) < 0, -1.0, 1.0)[:, None, :]
     return orthogonal

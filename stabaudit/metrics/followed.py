@@ -10,7 +10,7 @@ from scipy.optimize import linear_sum_assignment
 from stabaudit.metrics.affine import affine
 from stabaudit.metrics.halves import Cross, Halves, Marginal, correlation
 from stabaudit.metrics.moments import Moments
-from stabaudit.metrics.results import Array
+from stabaudit.metrics.pair_scores import Array
 from stabaudit.metrics.threads import in_parallel, single_threaded
 
 

@@ -92,35 +92,44 @@ class Marginal:
         """Number of linearly independent directions on *fit*."""
         return int(self.whitening.shape[-1])
 
-    def turned(self, turning: Array) -> "Marginal":
-        """The restart after a linear map that gives its dimensions unit variance on *fit*, such as a random rotation.
+    def turned(self, turnings: Array) -> "Marginal":
+        """The restart after linear maps that give its dimensions unit variance on *fit*, such as random rotations.
 
         Args:
-            turning: of standardised rows, shape (d, d); columns of zeros give dead dimensions.
+            turnings: of standardised rows, shape (…, d, d); columns of zeros give dead dimensions.
 
         Returns:
-            Its moments. After a rotation of whitened rows the new dimensions are uncorrelated and their own whitening.
+            Its moments, stacked. After a rotation of whitened rows the new dimensions are uncorrelated and their own whitening.
         """
-        alive = (turning != 0).any(axis=0)
-        identity = np.diag(alive.astype(float))
-        score, drift = turning.T @ self.score @ turning, self.drift @ turning
-        variance = (turning * (self.score @ turning)).sum(axis=0)
+        stack = turnings.shape[:-2]
+        alive = (turnings != 0).any(axis=tuple(range(turnings.ndim - 1)))
+        score, drift = turnings.mT @ self.score @ turnings, self.drift @ turnings
+        variance = score.diagonal(axis1=-2, axis2=-1)
+        identity = np.broadcast_to(np.diag(alive.astype(float)), score.shape)
         whole = int(alive.sum()) == self.rank
-        fit = identity if whole else turning.T @ self.fit @ turning
-        whitening = identity[:, alive] if whole else _whitening(fit)
+        fit = identity if whole else turnings.mT @ self.fit @ turnings
+        if whole:
+            whitening = identity[..., alive]
+        else:
+            flat = [_whitening(one) for one in fit.reshape(-1, *fit.shape[-2:])]
+            whitening = np.stack([one[:, -self.rank :] for one in flat]).reshape(*stack, len(alive), -1)
         return Marginal(
-            mean=np.zeros(len(alive)),
-            scale=alive.astype(float),
+            mean=np.zeros((*stack, len(alive))),
+            scale=np.broadcast_to(alive.astype(float), (*stack, len(alive))),
             drift=drift,
             fit=fit,
             score=score,
             variance_on_score=variance,
             whitening=whitening,
-            whitened_score=whitening.T @ score @ whitening,
-            whitened_drift=drift @ whitening,
+            whitened_score=whitening.mT @ score @ whitening,
+            whitened_drift=(drift[..., None, :] @ whitening)[..., 0, :],
             decorrelation=identity,
             decorrelated_variance_on_score=variance,
         )
+
+    def repeated(self, count: int) -> "Marginal":
+        """The restart as so many stacked ones."""
+        return Marginal(*(np.broadcast_to(own, (count, *own.shape)) for own in (getattr(self, f.name) for f in fields(self))))
 
     def in_own_units(self, linear: Array) -> Array:
         """The linear map of standardised rows, shape (d, m), as one of rows in the latents' own units."""
@@ -161,6 +170,13 @@ class Halves:
         on_fit = moments_of(latents, np.flatnonzero(every))
         on_score = on_fit if fit is None else moments_of(latents, np.flatnonzero(~every))
         return cls.of_moments(on_fit, on_score, [z.shape[1] for z in latents])
+
+    def of_dimensions(self, chosen: Sequence[Array]) -> "Halves":
+        """The moments of some dimensions of each restart, at least one, shapes (m_r,)."""
+        columns = np.concatenate([block.start + np.asarray(own) for block, own in zip(self.blocks, chosen, strict=True)])
+        both = np.ix_(columns, columns)
+        fit, score = (Moments(m.n, m.mean[columns], m.covariance[both]) for m in (self.fit, self.score))
+        return Halves.of_moments(fit, score, [len(own) for own in chosen])
 
     def pair(self, a: int, b: int) -> tuple[Marginal, Marginal, Cross]:
         """What a measure of moments is computed from: both restarts and their cross-moments."""

@@ -101,7 +101,6 @@ SCORE = Measure(
     from_moments=matched,
     floors=("independence", "rotation"),
     needs="moments",
-    by_rank=True,
     default=True,
     headline=True,
     parts="best matched dimensions",

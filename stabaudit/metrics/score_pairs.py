@@ -14,13 +14,13 @@ import numpy as np
 
 from stabaudit.errors import UsageError
 from stabaudit.metrics.checks import require_equal_dimensions
-from stabaudit.metrics.evidence import Evidence, PairMoments
-from stabaudit.metrics.floors import turn, turned_cross
-from stabaudit.metrics.halves import Cross, Halves, Marginal
+from stabaudit.metrics.evidence import Evidence
+from stabaudit.metrics.floors import turned_cross, turnings
+from stabaudit.metrics.halves import Cross, Marginal
 from stabaudit.metrics.pair_scores import DEFAULT_K, Array, Pair, PairScores, Scored, ScoreName
-from stabaudit.metrics.ranks import Correlation, ranked
+from stabaudit.metrics.ranks import Correlation
 from stabaudit.metrics.scores import Measure, Parts, chosen, default_scores, mean_of_first
-from stabaudit.metrics.threads import in_parallel, single_threaded
+from stabaudit.metrics.threads import in_parallel
 
 SOURCES = -1  # the position that stands for the true sources in a pair
 _BATCH = 2**15  # matrix entries of a batch, 256 kB: few enough for the cache of a core, many enough to share what a call costs
@@ -35,6 +35,7 @@ def score_pairs(
     k: int = DEFAULT_K,
     correlation: Correlation = "pearson",
     floor_draws: int = 20,
+    rotations: int | None = None,
     rng: np.random.Generator,
     allow_unequal: bool = False,
     names: Sequence[str] | None = None,
@@ -48,8 +49,9 @@ def score_pairs(
         scores: names of scores; None for the default ones.
         k: parts averaged by counted scores, largest first, beside the mean over all. It names the score also where there are
             fewer.
-        correlation: of scores by rank and their floors.
-        floor_draws: draws of either floor; 0 for none.
+        correlation: "spearman" replaces values by ranks.
+        floor_draws: draws of the independence floor; 0 for none.
+        rotations: draws of the rotation floor; None for as many.
         rng: draws the floors.
         allow_unequal: match min(d_a, d_b) dimensions instead of refusing d_a ≠ d_b.
         names: what to call each of the latents in messages.
@@ -73,7 +75,16 @@ def score_pairs(
     """
     evidence = Evidence.of_rows(latents, fit, correlation, names)
     measures = chosen(default_scores() if scores is None else scores)
-    return score(evidence, pairs, measures=measures, k=k, floor_draws=floor_draws, rng=rng, allow_unequal=allow_unequal)
+    return score(
+        evidence,
+        pairs,
+        measures=measures,
+        k=k,
+        floor_draws=floor_draws,
+        rotations=rotations,
+        rng=rng,
+        allow_unequal=allow_unequal,
+    )
 
 
 def score_sources(
@@ -85,6 +96,7 @@ def score_sources(
     k: int = DEFAULT_K,
     correlation: Correlation = "pearson",
     floor_draws: int = 20,
+    rotations: int | None = None,
     rng: np.random.Generator,
     allow_unequal: bool = False,
     names: Sequence[str] | None = None,
@@ -94,7 +106,16 @@ def score_sources(
     evidence = Evidence.of_rows([*latents, sources], fit, correlation, called)
     pairs = [(position, len(latents)) for position in range(len(latents))]
     measures = chosen(default_scores() if scores is None else scores)
-    scored = score(evidence, pairs, measures=measures, k=k, floor_draws=floor_draws, rng=rng, allow_unequal=allow_unequal)
+    scored = score(
+        evidence,
+        pairs,
+        measures=measures,
+        k=k,
+        floor_draws=floor_draws,
+        rotations=rotations,
+        rng=rng,
+        allow_unequal=allow_unequal,
+    )
     return replace(scored, pairs=tuple(replace(pair, b=SOURCES) for pair in scored.pairs))
 
 
@@ -104,8 +125,10 @@ def score(
     *,
     measures: Sequence[Measure] | None = None,
     floor_pairs: Sequence[Pair] | None = None,
+    rotation_pairs: Sequence[Pair] | None = None,
     k: int = DEFAULT_K,
     floor_draws: int = 20,
+    rotations: int | None = None,
     rng: np.random.Generator,
     allow_unequal: bool = False,
 ) -> Scored:
@@ -116,10 +139,12 @@ def score(
         pairs: positions (a, b); None for all a < b.
         measures: what to score, None for the default scores; those that need rows are left out, with a warning, where only
             moments are known.
-        floor_pairs: those of them that the independence floor is drawn for; None for all. The rotation floor is drawn for all.
+        floor_pairs: those of them that the independence floor is drawn for; None for all.
+        rotation_pairs: those of them that the rotation floor is drawn for; None for all.
         k: as in `score_pairs`, like the following.
-        floor_draws: draws of either floor.
-        rng: draws them.
+        floor_draws: draws of the independence floor.
+        rotations: draws of the rotation floor, None for as many; of measures that need rows never more than `floor_draws`.
+        rng: draws the independence floor, and one number that the rotations are drawn with.
         allow_unequal: match min(d_a, d_b) dimensions.
 
     Raises:
@@ -139,13 +164,10 @@ def score(
     if not kept:
         raise UsageError(f"{', '.join(left)}: these scores need all rows in memory; raise --memory")
     scoring = _Scoring(evidence, kept, k)
-    # Generators of their own, so that the rotation floor does not depend on how the other one is drawn.
-    rng_independence, rng_rotation = rng.spawn(2)
-    independence = scoring.independence(every if floor_pairs is None else floor_pairs, floor_draws, rng_independence)
-    turns = [every if draw % 2 == 0 else [(b, a) for a, b in every] for draw in range(floor_draws)]
-    rotated = scoring.rotated_names
-    rotation = np.array([scoring.turned(turned, rng_rotation) for turned in turns] if rotated else []).reshape(
-        floor_draws if rotated else 0, len(every), len(rotated)
+    seed = int(rng.integers(2**63))
+    independence = scoring.independence(every if floor_pairs is None else floor_pairs, floor_draws, rng)
+    rotation = scoring.rotation(
+        every if rotation_pairs is None else rotation_pairs, floor_draws if rotations is None else rotations, floor_draws, seed
     )
     parts, values = scoring.scores(every)
     scored = tuple(
@@ -154,7 +176,7 @@ def score(
             b=b,
             values=dict(zip(scoring.names, values[position].tolist(), strict=True)),
             independence=independence.get((a, b), {}),
-            rotation=dict(zip(rotated, rotation[:, position].T, strict=True)),
+            rotation=rotation.get((a, b), {}),
             parts=parts[position],
         )
         for position, (a, b) in enumerate(every)
@@ -176,15 +198,6 @@ class _Scoring:
         """All scores, in the order of tables."""
         return [name for one in self.measures for name in self._names_of(one)]
 
-    @cached_property
-    def rotated_names(self) -> list[ScoreName]:
-        """Those that have a rotation floor."""
-        return [name for one in self._turnable for name in self._names_of(one)]
-
-    @cached_property
-    def _turnable(self) -> list[Measure]:
-        return [one for one in self.measures if "rotation" in one.floors]
-
     def _counts(self, one: Measure) -> list[int | None]:
         return [self.k, None] if one.counted else [None]
 
@@ -202,27 +215,22 @@ class _Scoring:
         return [mean_of_first(k, half) for parts in ways for k in self._counts(one) for half in (parts.inside, parts.outside)]
 
     def scores(
-        self, pairs: Sequence[Pair], moments: Sequence[PairMoments] | None = None, order: Array | None = None
+        self, pairs: Sequence[Pair], crosses: Sequence[Cross] | None = None, order: Array | None = None
     ) -> tuple[list[dict[str, Parts]], Array]:
         """Score every pair: the parts of scores that have curves, and all scores, shape (pairs, names).
 
         Args:
             pairs: positions (a, b).
-            moments: in place of the pairs' own.
+            crosses: cross-moments in place of the pairs' own.
             order: of the rows of b, in place of their own.
         """
-        marginals, axes = self.evidence.values.marginals, self.evidence.axes.marginals
+        marginals = self.evidence.values.marginals
 
         def work(batch: list[int]) -> list[tuple[Measure, list[Parts]]]:
-            given = [self.evidence.observed(*pairs[p]) if moments is None else moments[p] for p in batch]
-            sides = [[pairs[p][side] for p in batch] for side in (0, 1)]
-            first, second = (Marginal.stacked([marginals[at] for at in side]) for side in sides)
-            cross = Cross.stacked([pair.values for pair in given])
-            by_rank = first, second, cross
-            if self.evidence.by_rank:
-                ranks = (Marginal.stacked([axes[at] for at in side]) for side in sides)
-                by_rank = *ranks, Cross.stacked([pair.axes for pair in given])  # type: ignore[assignment]  # two of them
-            return [(one, _ways(one, *(by_rank if one.by_rank else (first, second, cross)))) for one in self._by_moments]
+            given = [self.evidence.values.cross(*pairs[p]) if crosses is None else crosses[p] for p in batch]
+            first, second = (Marginal.stacked([marginals[pairs[p][side]] for p in batch]) for side in (0, 1))
+            cross = Cross.stacked(given)
+            return [(one, _ways(one, first, second, cross)) for one in self._by_moments]
 
         batches = self._batches(pairs)
         values = np.empty((len(pairs), len(self.names)))
@@ -230,7 +238,7 @@ class _Scoring:
         for batch, found in zip(batches, in_parallel(work, batches), strict=True):
             for one, ways in found:
                 values[np.ix_(batch, self._columns(one))] = np.column_stack(self._values_of(one, ways))
-                if one.parts is not None and moments is None:
+                if one.parts is not None and crosses is None:
                     for row, position in enumerate(batch):
                         parts[position][one.name] = ways[0].of(row)
         self._add_rows(values, pairs, order)
@@ -253,8 +261,7 @@ class _Scoring:
             first, second = (rows.latents[at].astype(np.float64) for at in (a, b))
             second = second if order is None else second[order]
             for one in by_rows:
-                ways = [(first, second), (second, first)] if one.directed else [(first, second)]
-                values[position, self._columns(one)] = [found for way in ways for found in one.of_rows(*way, rows.fit)]
+                values[position, self._columns(one)] = _of_rows(one, first, second, rows.fit)
 
     def independence(self, pairs: Sequence[Pair], draws: int, rng: np.random.Generator) -> dict[Pair, dict[ScoreName, Array]]:
         """Draws of the independence floor of every score, shape (K,) each."""
@@ -265,76 +272,93 @@ class _Scoring:
             draw[:] = self.scores(pairs, self.evidence.unrelated(pairs, batches, order, rng=rng), order)[-1]
         return {pair: dict(zip(self.names, drawn[:, position].T, strict=True)) for position, pair in enumerate(pairs)}
 
-    def turned(self, pairs: Sequence[Pair], rng: np.random.Generator) -> Array:
-        """One draw of the rotation floor, the second of each pair turned; a restart is turned once.
+    def rotation(self, pairs: Sequence[Pair], draws: int, of_rows: int, seed: int) -> dict[Pair, dict[ScoreName, Array]]:
+        """Draws of the rotation floor, shape (K,) each: b turned in the first half of them, a in the others.
 
-        Returns:
-            Shape (pairs, names that have this floor).
+        A restart's rotations follow from `seed` and its own values, so a pair's floor does not depend on what else is scored.
+
+        Args:
+            pairs: positions (a, b).
+            draws: K of scores that follow from moments.
+            of_rows: at most so many of scores that need rows.
+            seed: with which rotations are drawn.
         """
+        turnable = [one for one in self.measures if "rotation" in one.floors]
+        if not turnable or not draws:
+            return {}
+        found: dict[tuple[Pair, bool], dict[ScoreName, Array]] = {}
+        marginals, counts = self.evidence.values.marginals, (draws - draws // 2, draws // 2)  # b turned, a turned
+        of_turned: dict[int, list[tuple[Pair, bool]]] = {}
+        for a, b in pairs:
+            of_turned.setdefault(b, []).append(((a, b), False))
+            of_turned.setdefault(a, []).append(((a, b), True))
+
+        def work(turned: int) -> list[tuple[tuple[Pair, bool], dict[ScoreName, Array]]]:
+            rng = np.random.default_rng([seed, self.evidence.seeds[turned]])
+            maps = turnings(marginals[turned], max(counts), rng=rng)
+            return [(task, self._turned(task, maps[: counts[task[1]]], turnable, of_rows)) for task in of_turned[turned]]
+
+        for several in in_parallel(work, sorted(of_turned)):
+            found |= dict(several)
+        return {
+            pair: {
+                name: np.concatenate([found[pair, False][name], found[pair, True][name]])
+                for one in turnable
+                for name in self._names_of(one)
+            }
+            for pair in pairs
+        }
+
+    def _turned(self, task: tuple[Pair, bool], maps: Array, measures: Sequence[Measure], of_rows: int) -> dict[ScoreName, Array]:
+        """Scores of one pair with one of the two turned in several ways, shape (draws,) each.
+
+        Args:
+            task: the pair, and whether its first is turned, else its second.
+            maps: that turn it, shape (draws, d, d).
+            measures: that see axes.
+            of_rows: at most so many draws of scores that need rows.
+        """
+        (a, b), first_turned = task
+        fixed, turned = (b, a) if first_turned else (a, b)
         marginals = self.evidence.values.marginals
-        with single_threaded():
-            turnings = {b: turn(marginals[b], rng=rng) for b in sorted({b for _, b in pairs})}
-            turned = {b: marginals[b].turned(turning) for b, turning in turnings.items()}
-        by_value = [one for one in self._turnable if one.from_moments and not (one.by_rank and self.evidence.by_rank)]
-        found = np.empty((len(pairs), len(self.rotated_names)))
-
-        def work(batch: list[int]) -> list[list[Parts]]:
-            first = Marginal.stacked([marginals[pairs[p][0]] for p in batch])
-            second = Marginal.stacked([turned[pairs[p][1]] for p in batch])
-            cross = Cross.stacked([turned_cross(self.evidence.values.cross(*pairs[p]), turnings[pairs[p][1]]) for p in batch])
-            return [_ways(one, first, second, cross) for one in by_value]
-
-        batches = self._batches(pairs, turned)
-        for batch, of_measures in zip(batches, in_parallel(work, batches), strict=True):
-            for one, ways in zip(by_value, of_measures, strict=True):
-                found[np.ix_(batch, self._rotated_columns(one))] = np.column_stack(self._values_of(one, ways))
-        if others := [one for one in self._turnable if one not in by_value]:
-            self._turn_rows(found, pairs, turnings, others)
+        count = len(maps)
+        if not count:
+            return {name: np.empty(0) for one in measures for name in self._names_of(one)}
+        still, moved = marginals[fixed].repeated(count), marginals[turned].turned(maps)
+        cross = turned_cross(self.evidence.values.cross(fixed, turned), maps)
+        rows = self.evidence.rows
+        found: dict[ScoreName, Array] = {}
+        for one in measures:
+            if one.from_moments:
+                sides = (moved, still, cross.transposed) if first_turned and one.directed else (still, moved, cross)
+                columns = np.array(self._values_of(one, _ways(one, *sides)))
+            elif rows is not None:
+                z = rows.latents[fixed].astype(np.float64)
+                limited = maps[: max(1, of_rows // 2)]
+                others = (rows.latents[turned] @ marginals[turned].in_own_units(turning) for turning in limited)
+                columns = np.array(
+                    [_of_rows(one, y, z, rows.fit) if first_turned else _of_rows(one, z, y, rows.fit) for y in others]
+                ).T
+            found |= dict(zip(self._names_of(one), columns, strict=True))
         return found
 
-    def _rotated_columns(self, one: Measure) -> list[int]:
-        return [self.rotated_names.index(name) for name in self._names_of(one)]
-
-    def _turn_rows(self, found: Array, pairs: Sequence[Pair], turnings: dict[int, Array], measures: Sequence[Measure]) -> None:
-        """The same of ranks, and of measures that need rows: these do not follow from moments, so rows are turned."""
-        rows, marginals = self.evidence.rows, self.evidence.values.marginals
-        if rows is None:
-            raise UsageError("ranks need the rows themselves, not only their moments")
-        turned = {b: rows.latents[b] @ marginals[b].in_own_units(turning) for b, turning in turnings.items()}
-        by_rank = [one for one in measures if one.from_moments]
-        if by_rank:
-            ranks = ranked(list(turned.values()), rows.fit, [marginals[b] for b in turned])
-            axes = Halves.of_rows([*rows.ranks, *ranks], rows.fit)
-            place = {b: len(rows.latents) + position for position, b in enumerate(turned)}
-        for position, (a, b) in enumerate(pairs):
-            for one in measures:
-                if one.from_moments:
-                    second = place[b]
-                    ways = _ways(one, axes.marginals[a], axes.marginals[second], axes.cross(a, second))
-                    values = [float(value) for value in self._values_of(one, ways)]
-                else:
-                    first = rows.latents[a].astype(np.float64)
-                    values = [*one.of_rows(first, turned[b], rows.fit)]
-                    values += one.of_rows(turned[b], first, rows.fit) if one.directed else ()
-                found[position, self._rotated_columns(one)] = values
-
-    def _batches(self, pairs: Sequence[Pair], turned: dict[int, Marginal] | None = None) -> list[list[int]]:
+    def _batches(self, pairs: Sequence[Pair]) -> list[list[int]]:
         """Positions of pairs of one shape, a batch at a time."""
-        values, axes = self.evidence.values.marginals, self.evidence.axes.marginals
-
-        def shape(at: int, side: int) -> tuple[tuple[int, ...], ...]:
-            if turned is not None and side == 1:
-                return (turned[at].whitening.shape,)
-            return values[at].whitening.shape, axes[at].whitening.shape
-
-        alike: dict[tuple[tuple[tuple[int, ...], ...], ...], list[int]] = {}
+        marginals = self.evidence.values.marginals
+        alike: dict[tuple[tuple[int, ...], ...], list[int]] = {}
         for position, pair in enumerate(pairs):
-            alike.setdefault(tuple(shape(at, side) for side, at in enumerate(pair)), []).append(position)
+            alike.setdefault(tuple(marginals[at].whitening.shape for at in pair), []).append(position)
         batches = []
-        for ((((d_a, _), *_)), ((d_b, _), *_)), positions in alike.items():
+        for ((d_a, _), (d_b, _)), positions in alike.items():
             size = max(1, _BATCH // (d_a * d_b))
             batches += [positions[start : start + size] for start in range(0, len(positions), size)]
         return batches
+
+
+def _of_rows(one: Measure, a: Array, b: Array, fit: Array) -> list[float]:
+    """A score that needs rows, in and out of sample, and of a directed one both ways."""
+    ways = [(a, b), (b, a)] if one.directed else [(a, b)]
+    return [found for way in ways for found in one.of_rows(*way, fit)]
 
 
 def _ways(one: Measure, a: Marginal, b: Marginal, cross: Cross) -> list[Parts]:

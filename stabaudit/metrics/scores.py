@@ -68,7 +68,6 @@ class Measure:
         counted: whether it is a mean over the first k parts, with k in its name.
         needs: what it is computed from.
         unit: whether it is a score of a pair, or of one restart.
-        by_rank: whether `--correlation spearman` replaces values by ranks.
         default: whether it is computed unless other scores are asked for.
         headline: whether it stands in summaries, and baselines are held against it.
         of_sources: whether restarts are scored against true sources by it too.
@@ -91,7 +90,6 @@ class Measure:
     counted: bool = False
     needs: Needs = "rows"
     unit: Unit = "pair"
-    by_rank: bool = False
     default: bool = False
     headline: bool = False
     of_sources: bool = True
@@ -119,6 +117,8 @@ class Measure:
         if score is None or floor is None or self.best is None:
             return None
         room = self.best - floor
+        if abs(room) < _NO_ROOM:
+            return None
         return (score - floor) / room if (room > 0 if self.higher_is_better else room < 0) else None
 
     def of_rows(self, a: Array, b: Array, fit: Array) -> tuple[float, float]:
@@ -155,6 +155,7 @@ class Measure:
 
 
 _REVERSE = "_reverse"
+_NO_ROOM = 1e-9  # between a floor and the best value, as for rotations of one dimension
 
 
 class Against(NamedTuple):

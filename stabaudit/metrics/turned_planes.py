@@ -22,7 +22,7 @@ from functools import cache
 
 import numpy as np
 
-from stabaudit.metrics.results import Array
+from stabaudit.metrics.pair_scores import Array
 
 _DRAWS = 50_000
 _TAIL = 500  # largest draws, beyond which the leading term takes over

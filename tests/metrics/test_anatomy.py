@@ -9,12 +9,12 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from stabaudit.errors import BadData, UsageError
-from stabaudit.metrics.active import active_strong_mcc
 from stabaudit.metrics.anatomy import anatomy
 from stabaudit.metrics.blocks import blocks_of
-from stabaudit.metrics.floors import p_value
+from stabaudit.metrics.evidence import Evidence
 from stabaudit.metrics.halves import Halves
-from stabaudit.metrics.pairwise import DECORRELATED_OUT, STRONG_OUT, score_pairs
+from stabaudit.metrics.pair_scores import ScoreName
+from stabaudit.metrics.score_pairs import score, score_pairs
 from stabaudit.metrics.turned_planes import holm, mean_squared_cosine, plane_p_values, plane_quantiles
 
 _path = Path(__file__).parents[1] / "benchmarks" / "worlds.py"
@@ -345,42 +345,40 @@ def test_noise_joins_no_blocks():
 # Active dimensions.
 
 
-@pytest.mark.parametrize(("decorrelated", "name"), [(False, STRONG_OUT), (True, DECORRELATED_OUT)])
-def test_with_all_dimensions_active_scores_and_floors_are_those_of_pairs(correlated_run, decorrelated, name):
-    pairs = list(combinations(range(4), 2))
-    halves, seeds = Halves.of_rows(correlated_run, FIT), {i: i for i in range(4)}
-    found = active_strong_mcc(halves, pairs, dict.fromkeys(range(4)), draws=60, seeds=seeds, decorrelated=decorrelated)
-    reference = score_pairs(correlated_run, FIT, floor_draws=60, rng=np.random.default_rng(0)).pairs
-    np.testing.assert_allclose(found.values[:, 1], [pair.values[name] for pair in reference], atol=1e-12)
-    floors = np.array([pair.rotation[name] for pair in reference])
-    assert found.rotation[:, :, 1].mean() == pytest.approx(floors.mean(), abs=0.01)
+def worlds_fit(latents):
+    return np.arange(len(latents[0])) % 2 == 0
+
+
+def test_with_all_dimensions_chosen_moments_are_those_of_all(correlated_run):
+    halves = Halves.of_rows(correlated_run, worlds_fit(correlated_run))
+    whole = halves.of_dimensions([np.arange(len(marginal.scale)) for marginal in halves.marginals])
+    np.testing.assert_array_equal(whole.cross(0, 1).fit, halves.cross(0, 1).fit)
+    np.testing.assert_array_equal(whole.marginals[1].decorrelation, halves.marginals[1].decorrelation)
 
 
 def test_active_dimensions_that_turn_lie_at_their_floor_not_at_that_of_all():
-    run = worlds.WORLDS["4 rotated + 6 collapsed"](6, np.random.default_rng(0))
-    pairs = list(combinations(range(6), 2))
-    halves, seeds = Halves.of_rows(run.latents, FIT), {i: i for i in range(6)}
-    of_active = active_strong_mcc(halves, pairs, dict(enumerate(run.active)), draws=99, seeds=seeds)
-    of_all = active_strong_mcc(halves, pairs, dict.fromkeys(range(6)), draws=99, seeds=seeds)
-    p_active, p_all = (p_value(x.values[:, 1].mean(), x.rotation[:, :, 1].mean(axis=0)) for x in (of_active, of_all))
-    assert p_all == 0.01
-    assert p_active > 0.05
-    assert (of_active.sizes == 4).all()
-
-
-def test_the_floor_of_a_pair_does_not_depend_on_other_pairs(correlated_run):
-    halves, active, seeds = Halves.of_rows(correlated_run, FIT), dict.fromkeys(range(4)), {i: 10 + i for i in range(4)}
-    alone = active_strong_mcc(halves, [(1, 2)], active, draws=7, seeds=seeds)
-    among = active_strong_mcc(halves, [(0, 2), (1, 2), (1, 3)], active, draws=7, seeds=seeds)
-    np.testing.assert_array_equal(alone.rotation[0], among.rotation[1])
-
-
-def test_unequal_numbers_of_active_dimensions_match_the_fewer():
+    """Four active dimensions turned at random beside six collapsed ones: above the rotation floor of all ten."""
     rng = np.random.default_rng(0)
-    z = rng.standard_normal((400, 4))
-    halves = Halves.of_rows([z, z[:, ::-1], z], FIT[:400])
-    active = {0: np.array([True, True, False, False]), 1: np.array([False, True, True, True]), 2: np.zeros(4, dtype=bool)}
-    found = active_strong_mcc(halves, [(0, 1), (1, 0), (0, 2)], active, draws=4, seeds={0: 0, 1: 1, 2: 2})
-    np.testing.assert_allclose(found.values[:2], 1.0, atol=1e-12)
-    assert found.sizes.tolist() == [[2, 3], [3, 2], [2, 0]]
-    assert found.values[2].tolist() == [0.0, 0.0]
+    z = rng.standard_normal((2000, 4))
+    turned = [z @ np.linalg.qr(rng.standard_normal((4, 4)))[0] for _ in range(6)]
+    latents = [np.column_stack([active, 0.01 * rng.standard_normal((2000, 6))]) for active in turned]
+    every = Evidence.of_rows(latents, np.arange(2000) % 2 == 0)
+    active = Evidence.of_moments(every.values.of_dimensions([np.arange(4)] * 6), every.names, every.seeds)
+    name = ScoreName("strong_mcc", None, "out")
+    means, floors = [], []
+    for evidence in (every, active):
+        pairs = score(evidence, floor_draws=1, rotations=99, rng=np.random.default_rng(0)).pairs
+        means.append(np.mean([pair.values[name] for pair in pairs]))
+        floors.append(np.mean([pair.rotation[name] for pair in pairs], axis=0))
+    assert means[0] > floors[0].max()
+    assert floors[1].min() < means[1] < floors[1].max()
+
+
+def test_the_rotation_floor_of_a_pair_does_not_depend_on_what_else_is_scored(correlated_run):
+    latents, fit = correlated_run, worlds_fit(correlated_run)
+    name = ScoreName("strong_mcc", None, "out")
+    alone, among = (
+        score_pairs(latents[:count], fit, floor_draws=1, rotations=7, rng=np.random.default_rng(0)).pairs[0].rotation[name]
+        for count in (2, 4)
+    )
+    np.testing.assert_allclose(alone, among, atol=1e-12)

@@ -9,7 +9,6 @@ from scipy.stats import ks_2samp, kstest, ortho_group
 from stabaudit.metrics.affine import affine
 from stabaudit.metrics.floors import (
     Roots,
-    adjusted,
     chance_cross,
     haar_corner,
     haar_orthogonal,
@@ -17,9 +16,8 @@ from stabaudit.metrics.floors import (
     permuted_crosses,
     permuted_within_halves,
     roots,
-    turn,
     turned_cross,
-    turned_variance_on_score,
+    turnings,
 )
 from stabaudit.metrics.halves import Cross, Halves
 from stabaudit.metrics.mcc_strong import matched_by_variance as strong
@@ -28,7 +26,7 @@ from stabaudit.metrics.mcc_weak import canonical as weak
 from stabaudit.metrics.mcc_weak import weak_mcc
 from stabaudit.metrics.pair_scores import ScoreName
 from stabaudit.metrics.score_pairs import score_pairs
-from stabaudit.metrics.scores import mean_of_first
+from stabaudit.metrics.scores import mean_of_first, measure
 
 STRONG_IN, STRONG_OUT = ScoreName("strong_mcc", None, "in"), ScoreName("strong_mcc", None, "out")
 
@@ -60,7 +58,8 @@ def test_independent_noise_has_adjusted_scores_of_zero():
     rng = np.random.default_rng(1)
     scored = score_pairs(rng.laplace(size=(6, 1000, 8)), halves_of(1000), floor_draws=40, rng=rng)
     for name in scored.pairs[0].values:
-        scores = np.array([adjusted(pair.values[name], pair.independence[name].mean()) for pair in scored.pairs])
+        above = measure(name.metric).above_floor
+        scores = np.array([above(pair.values[name], pair.independence[name].mean()) for pair in scored.pairs])
         assert abs(scores.mean()) < 4 * scores.std(ddof=1) / np.sqrt(len(scores)), name
 
 
@@ -213,7 +212,7 @@ def test_rotation_floor_of_identical_representations(d, floor, tolerance, draws)
     marginal, cross = halves.marginals[1], halves.cross(0, 1)
     scores = []
     for _ in range(draws):
-        turning = turn(marginal, rng=rng)
+        turning = turnings(marginal, 1, rng=rng)[0]
         scores.append(strong(turned_cross(cross, turning), marginal.variance_on_score, marginal.variance_on_score).inside.mean())
     assert np.mean(scores) == pytest.approx(floor, abs=tolerance)
 
@@ -223,7 +222,7 @@ def test_rotation_floor_tells_axes_from_affine_agreement_from_nothing():
     rng = np.random.default_rng(5)
     n, d = 10_000, 50
     a, aligned = noisy_copies(n, d, rng=rng)
-    rotated = aligned @ haar_orthogonal(d, rng=rng)
+    rotated = aligned @ haar_orthogonal(d, count=1, rng=rng)[0]
     for b, score, floor in ((aligned, 0.800, 0.274), (rotated, 0.265, 0.274), (rng.standard_normal((n, d)), 0.033, 0.033)):
         pair = rotation_floor(a, b, 4, rng)
         assert pair.values[STRONG_IN] == pytest.approx(score, abs=0.015)
@@ -238,12 +237,10 @@ def test_turning_by_moments_equals_turning_the_rows():
     fit = halves_of(200)
     halves = Halves.of_rows([a, b], fit)
     first, second = halves.marginals
-    turning = turn(second, rng=rng)
+    turning = turnings(second, 1, rng=rng)[0]
     rows = b @ second.in_own_units(turning)
     np.testing.assert_allclose(np.cov(rows[fit].T, bias=True), np.eye(4), atol=1e-12)
-    matched = strong(
-        turned_cross(halves.cross(0, 1), turning), first.variance_on_score, turned_variance_on_score(second, turning)
-    )
+    matched = strong(turned_cross(halves.cross(0, 1), turning), first.variance_on_score, second.turned(turning).variance_on_score)
     assert matched.inside.mean() == pytest.approx(strong_mcc(a[fit], rows[fit]), abs=1e-12)
     assert matched.outside.mean() == pytest.approx(strong_mcc(a, rows, fit), abs=1e-12)
     canonical = weak(first, second, halves.cross(0, 1)).outside
@@ -255,7 +252,7 @@ def test_a_rank_deficient_b_is_turned_in_the_space_it_spans():
     plane = rng.standard_normal((500, 2))
     b = np.column_stack([plane @ rng.standard_normal((2, 4)), np.full(500, 0.1)])  # 4 dimensions of rank 2, and a dead one
     halves = Halves.of_rows([b], None)
-    turning = turn(halves.marginals[0], rng=rng)
+    turning = turnings(halves.marginals[0], 1, rng=rng)[0]
     rows = b @ halves.marginals[0].in_own_units(turning)
     np.testing.assert_allclose(rows.var(axis=0), [1, 1, 1, 1, 0], atol=1e-9)
     assert np.linalg.matrix_rank(rows - rows.mean(axis=0), tol=1e-6) == 2
@@ -264,7 +261,7 @@ def test_a_rank_deficient_b_is_turned_in_the_space_it_spans():
 
 def test_turns_are_haar_distributed():
     rng = np.random.default_rng(8)
-    draws = np.array([haar_orthogonal(3, rng=rng) for _ in range(2000)])
+    draws = haar_orthogonal(3, count=2000, rng=rng)
     np.testing.assert_allclose(draws @ draws.transpose(0, 2, 1), np.broadcast_to(np.eye(3), draws.shape), atol=1e-12)
     for entry in draws.reshape(2000, 9).T:  # Archimedes: a coordinate on the sphere in three dimensions is uniform on [−1, 1]
         assert kstest(entry, "uniform", args=(-1, 2)).pvalue > 1e-4
@@ -279,7 +276,8 @@ def test_p_values_of_the_null_are_uniform_and_the_smallest_is_one_over_k_plus_on
 
 
 def test_adjusted_maps_floor_and_agreement_to_zero_and_one():
-    assert adjusted(0.3, 0.3) == 0.0
-    assert adjusted(1.0, 0.3) == 1.0
-    assert adjusted(0.1, 0.3) < 0
-    assert adjusted(1.0, 1.0) == adjusted(1.0, 1.0 - 1e-16) == 0.0
+    strong = measure("strong_mcc")
+    assert strong.above_floor(0.3, 0.3) == 0.0
+    assert strong.above_floor(1.0, 0.3) == 1.0
+    assert strong.above_floor(0.1, 0.3) < 0
+    assert strong.above_floor(1.0, 1.0) is None

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stabaudit.errors import BadData, UsageError
+from stabaudit.metrics.evidence import Digest
 from stabaudit.metrics.halves import Halves
 from stabaudit.metrics.moments import MomentSums
 from stabaudit.store.run.evaluation import iter_sources, sources_shape
@@ -92,7 +93,7 @@ def _blocks_of_latents(path: Path, rows: int) -> Iterator[tuple[Array, Array]]:
 
 def stream_moments(
     streams: Sequence[Stream], names: Sequence[str], sample_id: Array, fit: Array, memory: int
-) -> tuple[Halves, list[tuple[int, int]]]:
+) -> tuple[Halves, list[tuple[int, int]], list[int]]:
     """Read all files once.
 
     Args:
@@ -103,7 +104,8 @@ def stream_moments(
         memory: bytes to make do with, beside ids and split.
 
     Returns:
-        The moments on both halves, and the positions (a, b) of streams that hold the same numbers throughout.
+        The moments on both halves, the positions (a, b) of streams that hold the same numbers throughout, and for each stream a
+        number that follows from its values, as of `stabaudit.metrics.evidence.Evidence.seeds`.
 
     Raises:
         UsageError: too little memory.
@@ -117,6 +119,7 @@ def stream_moments(
     fit_sums, score_sums = MomentSums(sizes), MomentSums(sizes)
     same = [(a, b) for a, b in combinations(range(len(streams)), 2) if sizes[a] == sizes[b]]
     readers = [stream.blocks(rows) for stream in streams]
+    digests = [Digest() for _ in streams]
     for start in range(0, len(sample_id), rows):
         here = slice(start, start + rows)
         blocks = []
@@ -125,10 +128,13 @@ def stream_moments(
             if not np.array_equal(ids, sample_id[here]):
                 raise _out_of_step(names[0], name, start)
             blocks.append(values)
+        for digest, values in zip(digests, blocks, strict=True):
+            digest.add(values)
         fit_sums.add(blocks, np.flatnonzero(fit[here]))
         score_sums.add(blocks, np.flatnonzero(~fit[here]))
         same = [(a, b) for a, b in same if np.array_equal(blocks[a][0], blocks[b][0]) and np.array_equal(blocks[a], blocks[b])]
-    return Halves.of_moments(fit_sums.moments(), score_sums.moments(), sizes), same
+    halves = Halves.of_moments(fit_sums.moments(), score_sums.moments(), sizes)
+    return halves, same, [digest.seed for digest in digests]
 
 
 def _rows_at_a_time(width: int, memory: int) -> int:

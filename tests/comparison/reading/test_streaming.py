@@ -108,7 +108,7 @@ def test_blocks_give_the_moments_of_all_rows(files):
     streams = [Opened.latents_file(path, read_header(path)).stream for path in map(groups.Path, paths)]
     ids = np.arange(N)[::-1]
     fit = split_halves(ids)
-    halves, same = stream_moments(streams, paths, ids, fit, 10**6)
+    halves, same, _ = stream_moments(streams, paths, ids, fit, 10**6)
     assert same == []
     rows = np.concatenate([np.column_stack([pq.read_table(path)[f"z{k}"] for k in range(D)]) for path in paths], axis=1)
     for half, mask in ((halves.fit, fit), (halves.score, ~fit)):
