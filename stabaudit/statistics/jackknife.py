@@ -102,8 +102,8 @@ def over_restarts(values: FloatArray, *, scale: Scale = "identity") -> Estimate:
         values: shape (N,), N ≥ 1.
         scale: of the interval.
 
-    >>> over_restarts(np.array([1.0, 2.0, 3.0])).se
-    0.5773502691896258
+    >>> round(over_restarts(np.array([1.0, 2.0, 3.0])).se, 3)
+    0.577
     """
     sd = _sd(values)
     return _estimate(values, None if sd is None else sd**2 / len(values), len(values) - 1, scale)

@@ -25,7 +25,7 @@ def detectable_loss(difference: Estimate, margin: float, *, power: float = 0.8, 
         In units of the score, at least the margin; None where the difference has no standard error: no loss is then found.
 
     >>> round(detectable_loss(Estimate(0.0, None, 0.02, 8, 20), 0.02), 3)
-    0.085
+    0.084
     """
     if difference.se is None:
         return None
