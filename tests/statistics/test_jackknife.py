@@ -143,6 +143,8 @@ def test_difference_of_scores_is_cut_off_at_one():
     assert jackknife.difference(a, b).interval()[1] == 1
     assert jackknife.difference(b, a).interval()[0] == -1
     assert jackknife.difference(a, b).interval()[0] == pytest.approx(0.6 - 2.7764451 * math.hypot(0.2, 0.2))
+    centred = Estimate(0.9, None, 0.5, 2, 3)
+    assert jackknife.difference(a, centred).scale == jackknife.difference(centred, a).scale == "identity"
     distances = [Estimate(mean, None, 1.0, 4, 3, "log") for mean in (5.0, 3.0)]
     assert jackknife.difference(*distances).interval()[1] > 2
 
@@ -203,6 +205,18 @@ def test_intervals_never_leave_the_range(values, scale, level):
     ):
         low, high = estimate.interval(level)
         assert lowest <= low <= estimate.mean <= high <= highest
+
+
+@pytest.mark.parametrize("scale", ["identity", "logit", "log1m", "log", "difference"])
+def test_the_narrowest_interval_holds_the_mean(scale):
+    for mean in np.linspace(0.001, 0.999, 999):
+        low, high = Estimate(float(mean), None, 1e-18, 4, 0, scale).interval()
+        assert low <= mean <= high
+
+
+def test_a_mean_at_an_end_without_spread_has_no_error_on_its_scale():
+    assert Estimate(1.0, None, 0.0, 4, 10, "logit").scaled_se == 0
+    assert Estimate(1.0, None, 0.1, 4, 10, "logit").scaled_se == math.inf
 
 
 @pytest.mark.parametrize(("value", "scale"), [(1.1, "logit"), (-0.1, "logit"), (1.1, "log1m"), (-0.1, "log")])

@@ -41,9 +41,10 @@ def by_hand(a, b):
     return np.mean([statistic(group) >= observed - 1e-9 for group in combinations(range(len(values)), len(a))])
 
 
-@pytest.mark.parametrize(("n_a", "n_b"), [(3, 3), (3, 4), (4, 3), (5, 5), (3, 6)])
-def test_every_deal_by_hand(n_a, n_b):
-    rng = np.random.default_rng([n_a, n_b])
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("n_a", "n_b"), [(3, 3), (3, 4), (5, 5), (3, 6), (6, 3)])
+def test_every_deal_by_hand(n_a, n_b, seed):
+    rng = np.random.default_rng([n_a, n_b, seed])
     a, b = scores_of(rng, n_a), scores_of(rng, n_b, mean=0.5, spread=0.1)
     assert permutation_p(a, b, rng=rng) == pytest.approx(by_hand(a, b))
 
@@ -63,7 +64,9 @@ def test_drawn_deals_agree_with_all_deals(monkeypatch):
     drawn = [permutation_p(a, b, rng=np.random.default_rng(seed)) for seed in (0, 0, 1)]
     assert drawn == pytest.approx([exact] * 3, abs=0.02)
     assert drawn[0] == drawn[1] != drawn[2]
+    assert smallest_p(5, 6) == 1e-4
     monkeypatch.setattr(permutation, "EXACT_LIMIT", 462)
+    assert smallest_p(5, 6) == 1 / 462
     assert permutation_p(a, b, rng=np.random.default_rng(1)) == exact
 
 
