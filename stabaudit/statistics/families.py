@@ -195,8 +195,8 @@ def friedman_exact_p(values: FloatArray) -> float | None:
         values: shape (n configurations, k families).
 
     Returns:
-        In (0, 1]; None where it would take more than two million sums: without ties beyond 125 configurations of three families, 26
-        of four, 9 of five, 4 of six, 2 of seven.
+        In (0, 1]; None where it would take more than two million sums: without ties beyond 125 configurations of three families,
+        26 of four, 9 of five, 4 of six, 2 of seven.
 
     >>> round(friedman_exact_p(np.array([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6], [0.7, 0.8, 0.9]])), 4)
     0.0278

@@ -90,7 +90,7 @@ def r_squared(rng: Rng, n: int) -> np.ndarray:
 
 
 def distance(rng: Rng, n: int) -> np.ndarray:
-    return np.exp(-2 + sums(rng, rng.normal(0, 0.3, n), 0.1))
+    return np.exp(-2 + sums(rng, rng.normal(0, 0.5, n), 0.2))
 
 
 WORLDS = (
@@ -103,7 +103,7 @@ WORLDS = (
     World("two solutions, 90/10", "logit", solutions(0.9)),
     World("one restart in ten goes wrong", "logit", one_bad),
     World("R², mean 0.75", "log1m", r_squared),
-    World("distance, mean 0.15", "log", distance),
+    World("distance, mean 0.18", "log", distance),
 )
 
 

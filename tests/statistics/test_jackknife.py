@@ -278,7 +278,7 @@ def r_squared(rng, n):
 
 
 def distance(rng, n):
-    return np.exp(restarts(rng, n, mean=-2, spread=0.3, noise=0.1))
+    return np.exp(restarts(rng, n, mean=-2, spread=0.4, noise=0.2))
 
 
 @pytest.mark.parametrize("n", [5, 10])
