@@ -17,6 +17,7 @@ from stabaudit.errors import UsageError
 
 Interval = tuple[float, float]
 Verdict = Literal["pass", "fail", "inconclusive"]
+Presence = Literal["present", "absent", "unsettled"]
 Reading = Literal["mean", "adjusted", "axis_alignment"]
 
 Operator = Literal[">=", ">", "<=", "<"]
@@ -151,6 +152,29 @@ def judge_regression(difference: Interval | None, margin: float) -> Verdict:
     if low > -margin:
         return "pass"
     return "fail" if high < -margin else "inconclusive"
+
+
+def judge_absence(interval: Interval | None, margin: float = 0.1) -> Presence:
+    """Say whether a score that is 0 by chance, such as the axis alignment, is there or not.
+
+    Absence is shown as equivalence is: by an interval that has no room for anything that matters, not by one that holds 0.
+
+    Args:
+        interval: of the score; None where it has none.
+        margin: > 0, how far from 0 still counts as nothing, in units of the score.
+
+    Returns:
+        "absent": the interval lies within ±margin; "present": it lies above 0 but not within the margin; else "unsettled".
+
+    >>> judge_absence((-0.03, 0.05)), judge_absence((0.2, 0.6)), judge_absence((-0.2, 0.3))
+    ('absent', 'present', 'unsettled')
+    """
+    if interval is None:
+        return "unsettled"
+    low, high = interval
+    if -margin < low and high < margin:
+        return "absent"
+    return "present" if low > 0 else "unsettled"
 
 
 def worst(verdicts: list[Verdict]) -> Verdict:

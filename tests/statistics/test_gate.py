@@ -3,7 +3,15 @@
 import pytest
 
 from stabaudit.errors import UsageError
-from stabaudit.statistics.gate import FamilyRequirement, ScoreKey, judge_regression, parse_requirement, parse_score, worst
+from stabaudit.statistics.gate import (
+    FamilyRequirement,
+    ScoreKey,
+    judge_absence,
+    judge_regression,
+    parse_requirement,
+    parse_score,
+    worst,
+)
 
 
 @pytest.mark.parametrize(
@@ -19,6 +27,29 @@ from stabaudit.statistics.gate import FamilyRequirement, ScoreKey, judge_regress
 )
 def test_regression_against_a_margin_of_two_hundredths(difference, verdict):
     assert judge_regression(difference, 0.02) == verdict
+
+
+@pytest.mark.parametrize(
+    ("interval", "presence"),
+    [
+        ((-0.09, 0.09), "absent"),
+        ((0.02, 0.08), "absent"),  # above 0, but by nothing that matters
+        ((-0.1, 0.05), "unsettled"),  # touching the margin is not within it
+        ((-0.05, 0.1), "unsettled"),
+        ((0.05, 0.1), "present"),
+        ((0.0, 0.5), "unsettled"),
+        ((0.001, 0.5), "present"),
+        ((-0.5, -0.2), "unsettled"),
+        (None, "unsettled"),
+    ],
+)
+def test_absence_needs_an_interval_around_zero(interval, presence):
+    assert judge_absence(interval) == presence
+
+
+def test_the_margin_of_absence_can_be_chosen():
+    assert judge_absence((-0.15, 0.05), margin=0.2) == "absent"
+    assert judge_absence((-0.05, 0.05), margin=0.01) == "unsettled"
 
 
 @pytest.mark.parametrize(
