@@ -115,6 +115,7 @@ def test_it_costs_nothing_where_it_is_not_used(tmp_path):
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.slow
 def test_failures_show_the_score(tmp_path, make_run):
     (tmp_path / "test_mine.py").write_text(USES.format(folder=str(make_run("vae"))))
     done = run_pytest(tmp_path)

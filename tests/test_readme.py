@@ -14,6 +14,8 @@ import pytest
 
 from stabaudit.store.run.run_folder import Run
 
+pytestmark = pytest.mark.slow
+
 README = Path(__file__).parents[1] / "README.md"
 LONGEST = 40  # lines that adding a family may take
 

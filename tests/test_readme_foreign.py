@@ -11,6 +11,8 @@ import pytest
 from stabaudit.cli.main import _run
 from stabaudit.store.run.run_folder import Run
 
+pytestmark = pytest.mark.slow
+
 README = Path(__file__).parents[1] / "README.md"
 SECTION = re.search(r"^## Any model, any latents\n(.*?)^## ", README.read_text("utf-8"), re.DOTALL | re.MULTILINE)[1]
 PARTS = dict(zip(*[iter(re.split(r"^### (.*)\n", SECTION, flags=re.MULTILINE)[1:])] * 2, strict=True))

@@ -94,6 +94,7 @@ def test_help_shows_what_can_be_required(run, monkeypatch):
         assert example in out
 
 
+@pytest.mark.slow
 def test_an_audit_in_every_form(run, tmp_path):
     (tmp_path / "plan.toml").write_text(
         'summary = "s"\ndeviations = ["fewer steps"]\n[defaults]\ndata = "digits"\nrestarts = 2\nsteps = 3\nlatent_dim = 2\n'

@@ -23,6 +23,7 @@ def found(folder):
     return {finding.topic: finding for finding in examine(folder)}
 
 
+@pytest.mark.slow
 def test_a_training_is_tried_and_nothing_is_left_behind(tmp_path, capfd):
     assert _run(["doctor", str(tmp_path), "--format", "json"]) == 0
     document = json.loads(capfd.readouterr().out, parse_constant=pytest.fail)
@@ -46,6 +47,7 @@ def test_a_training_that_does_not_work_is_said_with_its_reason(tmp_path, capfd, 
     assert "training: mend what is said here" in out
 
 
+@pytest.mark.slow
 def test_a_restart_that_fails_is_a_training_that_does_not_work(tmp_path, monkeypatch):
     trial = machine.TRIAL.model_copy(update={"learning_rate": 1e30, "steps": 200})
     monkeypatch.setattr(machine, "TRIAL", trial)

@@ -17,6 +17,7 @@ def refuse(number):
     raise ValueError(f"no {number}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "start"), [("f.svg", b"<svg"), ("f.png", b"\x89PNG")])
 def test_json_and_a_figure(tmp_path, capfd, name, start):
     output = tmp_path / "found.json"

@@ -8,6 +8,8 @@ import pytest
 from stabaudit.audit.plan import built_in, load_plan
 from stabaudit.cli.main import _run
 
+pytestmark = pytest.mark.slow
+
 TRAIN, TEST = 512, 256
 
 

@@ -66,6 +66,7 @@ def test_a_run_is_trained_and_said_to_be_done(train):
     assert refused.startswith("stabaudit: error: runs/vae-mlp-small-d2 holds another run: training.steps is 12 there, 13 here.")
 
 
+@pytest.mark.slow
 def test_the_rank_of_the_priors_matrix_is_followed_and_kept_with_prior_and_collapse_scores(train):
     assert train("vade", "--set", "components=4", "--steps", "12", "--workers", "1", "--quiet")[0] == 0
     run = Run.open(Path("runs/vade-mlp-small-d2"))
@@ -82,6 +83,7 @@ def test_the_rank_of_the_priors_matrix_is_followed_and_kept_with_prior_and_colla
     assert Run.open(Path("runs/vae-mlp-small-d2")).divergence(0)["kl"].shape == (2,)
 
 
+@pytest.mark.slow
 def test_one_diverged_restart_is_told_and_is_no_failure(train):
     status, out, err = train("moody:Moody", "--steps", "40", "--set", "mood=diverge", "--out", "run", "--quiet", "--workers", "1")
     assert (status, out) == (0, "")
@@ -101,6 +103,7 @@ def test_a_restart_that_failed_is_a_failure(train):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mood", "detail"),
     [("diverge", "diverged: the loss or the latents left the finite numbers"), ("raise", "failed: ArithmeticError: not today")],
@@ -171,6 +174,7 @@ def test_data_that_are_not_there_are_named(train):
     assert written() == []
 
 
+@pytest.mark.slow
 def test_a_family_in_the_working_directory_is_found_by_the_console_script():
     """Which, unlike `python -m`, does not look there by itself."""
     Path("mine.py").write_text("from stabaudit.families.vae import VAE\nclass Mine(VAE): pass\n")

@@ -167,6 +167,7 @@ def test_files_of_the_other_dataset_are_recognised(
 REAL = Path(os.environ.get("STABAUDIT_DATA") or Path(__file__).parents[2].parent / "shared" / "data")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "load", "mean", "sd"),
     [

@@ -43,6 +43,7 @@ def test_mixing_is_not_linear_and_layers_differ() -> None:
     assert not np.allclose(mixing.weights[1], mixing.weights[2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("inputs", "outputs"), [(5, 5), (2, 5)])
 def test_weights_are_what_redrawing_below_the_quartile_gives(inputs: int, outputs: int) -> None:
     rng = np.random.default_rng(0)

@@ -302,6 +302,7 @@ def test_missing_files_are_named(folder: Path) -> None:
         load(DataFolder(folder))
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
 @given(position=st.floats(0, 1), value=st.integers(0, 255), end=st.one_of(st.just(1.0), st.floats(0, 1)))
 def test_no_damage_surprises(folder: Path, position: float, value: int, end: float) -> None:

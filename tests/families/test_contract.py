@@ -111,6 +111,7 @@ def test_loss_is_finite_and_every_parameter_gets_a_gradient(case):
     assert silent == []
 
 
+@pytest.mark.slow
 def test_everything_is_made_on_the_device_of_the_model(case):
     """On torch's device without numbers: a tensor made on the CPU would be refused there, as it would be on a GPU."""
     build, rows, _ = case
@@ -122,6 +123,7 @@ def test_everything_is_made_on_the_device_of_the_model(case):
     assert {value.device for value in [*terms.values(), posterior.mean, posterior.log_var]} == {device}
 
 
+@pytest.mark.slow
 def test_encode_is_deterministic_and_loaded_weights_agree(case):
     build, rows, latent_dim = case
     torch.manual_seed(0)
@@ -144,6 +146,7 @@ def loss_at_the_end(family, rows):
     return family.loss(Batch(rows.x, rows.u, noise(), torch.tensor(1.0)))["loss"].item()
 
 
+@pytest.mark.slow
 def test_grouped_training_equals_lone_training_and_learns(trained_case):
     build, rows, _ = trained_case
     training = Training(steps=30, batch_size=32, learning_rate=1e-3)

@@ -106,6 +106,7 @@ def test_the_posterior_of_ppca_approaches_the_prior_as_the_noise_grows():
     assert distances[-1] < 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [PPCA, GMM])
 def test_hamiltonian_monte_carlo_agrees_with_the_closed_form(kind):
     draws = 600

@@ -101,6 +101,7 @@ def from_prior(family, u, count, generator):
     return mean + (log_var / 2).exp() * torch.randn(mean.shape, generator=generator)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "options"),
     [

@@ -70,6 +70,7 @@ def flipped(content, seed=0):
         yield bytes(damaged)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", READS)
 def test_every_flipped_bit_of_a_file_is_refused_when_it_is_read_and_named_by_verify(run_folder, file):
     run, path = Run.open(run_folder), run_folder / file

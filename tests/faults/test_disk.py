@@ -86,6 +86,7 @@ def small_disk(tmp_path):
 TRAIN = "train vae -d 3 -n 2 --steps 8 --set widths=32 --workers 1 --quiet --exact"
 
 
+@pytest.mark.slow
 def test_a_training_on_a_full_disk_says_so_and_goes_on_when_there_is_room(small_disk, capfd):
     disk, remount = small_disk
     command = [*TRAIN.split(), "--out", str(disk / "run")]

@@ -197,6 +197,7 @@ def test_a_unit_that_is_never_active_is_not_bounded():
     assert not right.truth_only
 
 
+@pytest.mark.slow
 def test_a_simulation_depends_on_the_seed_and_its_number_alone():
     few, more, others = (
         [fit for fits in simulate(Design(count, None, 1, 30, seed=seed)) for fit in fits]

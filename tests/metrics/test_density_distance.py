@@ -96,6 +96,7 @@ def test_the_gradient_is_that_of_finite_differences(components, d):
         assert objective(parameters)[1] == pytest.approx(expected, abs=2e-5 * np.abs(expected).max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("components", "d"), [(2, 1), (4, 1), (3, 2), (8, 2), (5, 5), (3, 5), (7, 10)])
 def test_an_affine_image_is_at_distance_zero_and_the_map_is_recovered(components, d):
     for seed in range(3):

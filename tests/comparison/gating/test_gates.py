@@ -107,6 +107,7 @@ def test_what_so_few_configurations_cannot_show_is_inconclusive(make_run):
     assert (blocks.smallest, blocks.verdict) == (1.0, "inconclusive")
 
 
+@pytest.mark.slow
 def test_of_three_families_holms_adjustment_decides_what_can_be_shown(make_run):
     """Six configurations allow p = 1/32 at the least; three tests together three times that."""
     folder = families(make_run, 6, worse=0.4)

@@ -88,6 +88,7 @@ def test_a_score_is_the_mean_over_both_ways_of_every_pair_with_the_jackknifes_in
     assert 0 <= score.spread < 1
 
 
+@pytest.mark.slow
 def test_between_runs_either_way_has_a_score_and_pairs_of_one_seed_are_left_out(with_priors):
     two = with_priors("two", [(w[:2] / w[:2].sum(), m[:2], v[:2]) for w, m, v in triangles(3, noise=0.2)])
     three = with_priors("three", triangles(4, noise=0.2, seed=1))
@@ -121,6 +122,7 @@ def test_learned_priors_are_compared_unasked_and_mixtures_fitted_when_asked(make
     assert score.ci_low <= score.mean <= score.ci_high
 
 
+@pytest.mark.slow
 def test_a_run_with_priors_and_one_without_say_so(make_run, with_priors):
     comparison = compared(with_priors("a", triangles(3, noise=0.1)), make_run("b", d=2, restarts=3), densities=True)
     assert by_metric(comparison, "between")["density_distance"].source == "learned prior, fitted mixture"
@@ -167,6 +169,7 @@ def test_a_prior_that_is_no_mixture_is_refused(with_priors):
         read_groups([str(run.folder)])
 
 
+@pytest.mark.slow
 def test_the_table_says_whose_definition_it_is_and_json_holds_every_score(with_priors):
     comparison = compared(with_priors("a", triangles(4, noise=0.0)), with_priors("b", triangles(4, noise=0.3, seed=2)))
     report = comparison_report(comparison)

@@ -150,6 +150,7 @@ def test_a_comparison_of_grids_says_what_lies_where(form, grid_run, capfd, monke
     assert np.mean([p["rotation_floor"] for p in at]) == pytest.approx(score["rotation_floor"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["ae", "rvqvae"])
 def test_a_grid_is_trained_stored_and_compared_from_the_command_line(family, tmp_path, capfd):
     asked = [

@@ -143,6 +143,7 @@ def whole(place, manifest):
     return {name: (place / name).read_bytes() for name in READERS if name != "a.h5ad"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in READERS if name != "a.h5ad"])
 @few
 @given(data=st.data())

@@ -40,6 +40,7 @@ def test_a_loss_that_can_be_traced_is_stacked_and_nothing_is_said():
     assert not prepared("Plain", exact=True).config.eager
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
@@ -142,6 +143,7 @@ def test_training_starts_from_what_the_family_makes_of_the_rows():
     assert not torch.equal(of_seed.module(1).mixture.mean, plain.module(1).mixture.mean)
 
 
+@pytest.mark.slow
 def test_a_users_own_module_goes_from_nothing_to_a_report(capfd):
     words = "train own_model:Mine --data x.npz -d 2 -n 3 --steps 200 --set hidden=16 --quiet --workers 2 --out run"
     assert _run(words.split()) == 0

@@ -217,6 +217,7 @@ class Appended:
         return self.module(*tensors, *self.added)
 
 
+@pytest.mark.slow
 def test_matching_layouts_gives_gradients_the_strides_of_their_parameters_and_keeps_the_bits(case):
     module = case.module()
     parameters = list(case.parameters.values())

@@ -9,6 +9,8 @@ from stabaudit.training.prepared_run import Job
 from stabaudit.training.recipe import Recipe
 from stabaudit.training.train import train
 
+pytestmark = pytest.mark.slow
+
 CASES = {
     "mlp": {"family": "vae", "settings": {"widths": [16, 12]}},
     "conv": {"family": "vae", "arch": "conv", "settings": {"channels": [3, 4, 5, 6]}},  # batch normalisation keeps buffers

@@ -48,6 +48,7 @@ def group(family, seeds, *, epochs=3, dropout=0.1, schedule="constant"):
     return Restarts(build_of(family, dropout=dropout), seeds, rows_of(), training)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_grouped_training_equals_lone_training(family):
     together = group(family, [5, 6, 7])

@@ -37,6 +37,7 @@ def trained(seeds, *, compiled):
     return [restarts.train_epoch() for _ in range(2)], restarts.state()[0]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="no g++ here, which torch.compile needs")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")  # of what the compiler itself is made of
 @pytest.mark.parametrize("seeds", [[1], [1, 2]])

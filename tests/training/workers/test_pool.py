@@ -30,6 +30,8 @@ from stabaudit.training.train import train
 from stabaudit.training.workers import pool as workers
 from stabaudit.training.workers.messages import Failed, Finished, Progress
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 STEPS, STEPS_PER_EPOCH = 80, 4
 INSIDE = {"latents": "parquet", "history": "parquet", "weights": "safetensors", "divergence": "parquet"}
