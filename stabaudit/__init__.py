@@ -8,13 +8,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stabaudit.api import check, compare, compare_families, frame, load_run, report, train
+    from stabaudit.api import check, compare, compare_families, dimensions, frame, load_run, report, train
     from stabaudit.comparison.settings import Settings
     from stabaudit.errors import StabauditError
     from stabaudit.store.imports.foreign_files import Naming
 
 __version__ = "0.1.0"
-__all__ = ["Naming", "Settings", "StabauditError", "check", "compare", "compare_families", "frame", "load_run", "report", "train"]
+__all__ = [
+    "Naming",
+    "Settings",
+    "StabauditError",
+    "check",
+    "compare",
+    "compare_families",
+    "dimensions",
+    "frame",
+    "load_run",
+    "report",
+    "train",
+]
 
 _ELSEWHERE = {
     "Naming": "stabaudit.store.imports.foreign_files",

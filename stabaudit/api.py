@@ -143,6 +143,47 @@ def compare(
     return compare_groups(read_groups([str(selector) for selector in selectors], settings.memory, naming), settings)
 
 
+def dimensions(
+    *selectors: AnyPath | Mapping[str, Sequence[Any]],
+    settings: Settings = DEFAULT_SETTINGS,
+    naming: Naming = AS_IS,
+    **changed: Any,  # noqa: ANN401 -- fields of Settings
+) -> Comparison:
+    """The anatomy of runs: a verdict for every dimension, and the groups that the restarts fall into.
+
+    Args:
+        selectors: as of `compare`; each names a run of two restarts or more.
+        settings: correlation, seed and memory count.
+        naming: what rows and latents are called in latents files.
+        changed: fields of `Settings` that are to differ.
+
+    Returns:
+        Comparisons of every run with itself, as one: `frame(found.anatomy)` has a row for each dimension.
+
+    Raises:
+        UsageError: a single restart, whose dimensions nothing can be held against, or latents on a grid.
+
+    Example:
+        >>> import numpy as np
+        >>> import stabaudit
+        >>> rng = np.random.default_rng(0)
+        >>> z = rng.standard_normal((1000, 2))
+        >>> found = stabaudit.dimensions({"mine": [z + 0.1 * rng.standard_normal(z.shape) for _ in range(4)]})
+        >>> [one.verdict for one in found.anatomy]
+        ['axis', 'axis']
+    """
+    found = compare(*selectors, settings=settings, naming=naming, **changed)
+    for run in found.runs:
+        if not any(one.run == run.name for one in found.anatomy):
+            what = (
+                "latents on a grid, which have no anatomy yet"
+                if run.grid
+                else "one restart, nothing to hold its dimensions against"
+            )
+            raise UsageError(f"{run.name}: {what}; give runs of two restarts or more")
+    return found
+
+
 @dataclass(frozen=True)
 class Reported:
     """Runs, each compared within itself, and their families against each other.
@@ -253,7 +294,7 @@ def check(
     written = None
     if file is not None:
         config = found.configs.get(only_run(found.comparison, Path(path)).name)
-        new = as_baseline(found.comparison, settings, config)
+        new = as_baseline(found.comparison, settings, config, margin)
         if old is not None:
             require_comparable(old, new, file)
             if old.config is not None and config is not None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from stabaudit.cli.compare import FloorDrawsOption, KOption, ScoresOption, SeedOption, named_scores
+from stabaudit.cli.compare import FloorDrawsOption, KOption, RotationsOption, ScoresOption, SeedOption, named_scores
 from stabaudit.cli.output import OutputOption, PageFormatOption, command_line, deliver, deliver_page, message
 from stabaudit.cli.train import DataDirOption, DownloadOption, QuietOption, WorkersOption, parse_settings
 
@@ -17,6 +17,7 @@ def audit(
     scores: ScoresOption = None,
     k: KOption = 20,
     floor_draws: FloorDrawsOption = 20,
+    rotations: RotationsOption = 199,
     seed: SeedOption = 0,
     workers: WorkersOption = None,
     data_dir: DataDirOption = None,
@@ -56,7 +57,7 @@ def audit(
 
     tested = score or headlines()[0].name
     check_score(tested)
-    compared = Settings(k=k, floor_draws=floor_draws, seed=seed, scores=named_scores(scores)).including(
+    compared = Settings(k=k, floor_draws=floor_draws, rotations=rotations, seed=seed, scores=named_scores(scores)).including(
         [parse_score(tested).metric]
     )
     chosen = load_plan(plan).only(parse_choices(only or []))

@@ -10,6 +10,7 @@ from stabaudit.cli.compare import (
     FloorDrawsOption,
     KOption,
     MemoryOption,
+    RotationsOption,
     ScoresOption,
     SeedOption,
     named_scores,
@@ -38,6 +39,7 @@ def check(
     k: KOption = 20,
     correlation: CorrelationOption = "pearson",
     floor_draws: FloorDrawsOption = 20,
+    rotations: RotationsOption = 199,
     seed: SeedOption = 0,
     memory: MemoryOption = "1GB",  # type: ignore[assignment]  # parsed like what a user types
     form: GateFormatOption = "table",
@@ -57,7 +59,13 @@ def check(
     from stabaudit.reports.sections.gates import gates_report
 
     settings = Settings(
-        k=k, correlation=correlation, floor_draws=floor_draws, seed=seed, memory=memory, scores=named_scores(scores)
+        k=k,
+        correlation=correlation,
+        floor_draws=floor_draws,
+        rotations=rotations,
+        seed=seed,
+        memory=memory,
+        scores=named_scores(scores),
     )
     found = check_runs(
         path, require=require or (), baseline=baseline, margin=margin, update_baseline=update_baseline, settings=settings

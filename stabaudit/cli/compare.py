@@ -13,8 +13,11 @@ ScoresOption = Annotated[
     str | None,
     typer.Option("--scores", metavar="NAME,…", help="Names of 'stabaudit list scores', module:function, or all."),
 ]
-CorrelationOption = Annotated[Literal["pearson", "spearman"], typer.Option(help="Correlation of scores by rank.")]
-FloorDrawsOption = Annotated[int, typer.Option(min=1, help="Draws of what scores would be by chance.")]
+CorrelationOption = Annotated[Literal["pearson", "spearman"], typer.Option(help="spearman replaces all values by ranks.")]
+FloorDrawsOption = Annotated[int, typer.Option(min=1, help="Draws of what scores would be by chance, rows shuffled.")]
+RotationsOption = Annotated[
+    int, typer.Option(min=1, help="Random rotations that scores of axes are held against; p is at least 1/(1 + this).")
+]
 SeedOption = Annotated[int, typer.Option(min=0, help="Decides these draws.")]
 
 
@@ -52,6 +55,7 @@ def compare(
     k: KOption = 20,
     correlation: CorrelationOption = "pearson",
     floor_draws: FloorDrawsOption = 20,
+    rotations: RotationsOption = 199,
     seed: SeedOption = 0,
     memory: MemoryOption = "1GB",  # type: ignore[assignment]  # parsed like what a user types
     densities: Annotated[
@@ -76,6 +80,7 @@ def compare(
         k=k,
         correlation=correlation,
         floor_draws=floor_draws,
+        rotations=rotations,
         seed=seed,
         allow_unequal=allow_unequal,
         memory=memory,

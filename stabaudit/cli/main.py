@@ -27,6 +27,7 @@ _COMMANDS = {
     "import": "stabaudit.cli.import_latents:import_latents",
     "compare": "stabaudit.cli.compare:compare",
     "report": "stabaudit.cli.report:report",
+    "dimensions": "stabaudit.cli.dimensions:dimensions",
     "plot": "stabaudit.cli.plot:plot",
     "likelihood": "stabaudit.cli.likelihood:likelihood",
     "check": "stabaudit.cli.check:check",

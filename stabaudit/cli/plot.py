@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from stabaudit.cli.compare import FloorDrawsOption, KOption, MemoryOption, SeedOption
+from stabaudit.cli.compare import FloorDrawsOption, KOption, MemoryOption, RotationsOption, SeedOption
 from stabaudit.cli.figure_file import require_kind, write_figure
 from stabaudit.cli.output import message
 from stabaudit.errors import UsageError
@@ -46,6 +46,7 @@ def plot(
     dims: Annotated[str, typer.Option(metavar="K,L", help="The two dimensions that latents shows.")] = "0,1",
     k: KOption = 20,
     floor_draws: FloorDrawsOption = 20,
+    rotations: RotationsOption = 199,
     seed: SeedOption = 0,
     memory: MemoryOption = "1GB",  # type: ignore[assignment]  # parsed like what a user types
 ) -> None:
@@ -70,7 +71,7 @@ def plot(
 
         named = metric or headlines()[0].name
         require_drawable(what, named)
-        settings = Settings(k=k, floor_draws=floor_draws, seed=seed, memory=memory).including([named])
+        settings = Settings(k=k, floor_draws=floor_draws, rotations=rotations, seed=seed, memory=memory).including([named])
         comparison = compare(read_groups(selectors, memory), settings)
         for warning in comparison.warnings:
             message(warning)

@@ -10,6 +10,7 @@ from stabaudit.cli.compare import (
     FloorDrawsOption,
     KOption,
     MemoryOption,
+    RotationsOption,
     ScoresOption,
     SeedOption,
     named_scores,
@@ -37,6 +38,7 @@ def report(
     k: KOption = 20,
     correlation: CorrelationOption = "pearson",
     floor_draws: FloorDrawsOption = 20,
+    rotations: RotationsOption = 199,
     seed: SeedOption = 0,
     memory: MemoryOption = "1GB",  # type: ignore[assignment]  # parsed like what a user types
     form: PageFormatOption = "table",
@@ -55,7 +57,13 @@ def report(
     from stabaudit.comparison.settings import Settings
 
     settings = Settings(
-        k=k, correlation=correlation, floor_draws=floor_draws, seed=seed, memory=memory, scores=named_scores(scores)
+        k=k,
+        correlation=correlation,
+        floor_draws=floor_draws,
+        rotations=rotations,
+        seed=seed,
+        memory=memory,
+        scores=named_scores(scores),
     )
     found = report_runs(*paths, wilcoxon=wilcoxon, score=score, zeros=zeros, settings=settings)
     for warning in found.comparison.warnings:

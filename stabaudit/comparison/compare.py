@@ -8,12 +8,14 @@ import numpy as np
 
 from stabaudit.comparison.reading.join_rows import Group
 from stabaudit.comparison.reading.streaming import stream_moments
-from stabaudit.comparison.records import Comparison, Score
+from stabaudit.comparison.records import AnatomyRecord, Comparison, Score
+from stabaudit.comparison.scoring.active_dimensions import active_scores
 from stabaudit.comparison.scoring.against_sources import AgainstSources, against_sources, in_batches, unequal_to_sources
+from stabaudit.comparison.scoring.anatomy import anatomy_records, run_anatomy, run_solutions
 from stabaudit.comparison.scoring.collapse import Facts, collapse_scores, collapse_warnings, dimension_records
 from stabaudit.comparison.scoring.densities import density_scores
 from stabaudit.comparison.scoring.grid import evidence_at, position_scores, score_positions, shared_size, together
-from stabaudit.comparison.scoring.pairs import Member, Pairs, floor_pairs, independent
+from stabaudit.comparison.scoring.pairs import Member, Pairs, adjusted_over_all, floor_pairs, independent, rotation_pairs
 from stabaudit.comparison.settings import DEFAULT_SETTINGS, Settings
 from stabaudit.comparison.views.matched_dimensions import typical_match
 from stabaudit.errors import UsageError
@@ -46,21 +48,29 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
             list(combinations(range(len(labels)), 2)),
             measures=settings.measures,
             floor_pairs=floor_pairs(members),
+            rotation_pairs=rotation_pairs(members),
             k=settings.k,
             floor_draws=settings.floor_draws,
+            rotations=settings.rotations,
             rng=rng,
             allow_unequal=settings.allow_unequal,
         )
 
-    facts = [(group.summary.name, group.labels, group.facts) for group in groups if group.facts]
+    facts = [(group.summary.name, group.labels, group.facts) for group in groups]
     positions: list[Scored] = []
     against: dict[str, list[AgainstSources]] = {}
+    anatomies: list[AnatomyRecord] = []
+    active: list[Score] = []
     if size is None:
         evidence, same = _evidence(groups, labels, settings)
         scored, streamed = score_all(evidence, rng), evidence.rows is None
         if streamed:
             facts = [_with_variances(group, member, evidence) for group, member in zip(groups, members, strict=True)]
         against = _against_sources(groups, members, evidence, settings)
+        for member, (_, _, known) in zip(members, facts, strict=True):
+            if found := run_anatomy(member, known, evidence):
+                anatomies += anatomy_records(member, found)
+            active += active_scores(member, known, evidence, settings)
     else:
         latents = [z for group in groups for z in group.latents]  # grids are never streamed
         at = evidence_at(latents, size, groups[0].sample_id, settings.correlation, labels)
@@ -75,10 +85,14 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
     return Comparison(
         runs=tuple(group.summary for group in groups),
         scores=(
-            *(found for member in members for found in (*pairs.within(member), *_flat(against, member))),
+            *(
+                found
+                for member in members
+                for found in (*pairs.within(member), *(s for s in active if s.run_a == member.run), *_flat(against, member))
+            ),
             *(found for a, b in between for found in pairs.between(a, b)),
         ),
-        differences=tuple(found for a, b in combinations(several, 2) for found in pairs.differences(a, b, rng=rng)),
+        differences=adjusted_over_all(found for a, b in combinations(several, 2) for found in pairs.differences(a, b, rng=rng)),
         curves=(
             *(curve for member in several for curve in pairs.curves(member, member)),
             *(curve for a, b in between for curve in pairs.curves(a, b)),
@@ -89,13 +103,16 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
             *(warning for a, b in between for warning in _seed_warnings(a, b)),
             *_floor_warnings(pairs, streamed=streamed),
             *_doubles(labels, same),
-            *(warning for name, labels, known in facts for warning in collapse_warnings(name, labels, known)),
+            *(warning for name, labels, known in facts for warning in collapse_warnings(name, labels, known) if known),
             *densities.warnings,
         ),
-        collapse=tuple(one for name, _, known in facts for one in collapse_scores(name, known)),
+        collapse=tuple(one for name, _, known in facts if known for one in collapse_scores(name, known)),
         dimensions=tuple(one for of_run in facts for one in dimension_records(*of_run)),
         densities=densities.scores,
         floor_draws=settings.floor_draws,
+        rotations=settings.rotations,
+        anatomy=tuple(anatomies),
+        solutions=tuple(found for member in members for found in run_solutions(member, labels, pairs)),
         positions=tuple(position_scores(positions, size, members)) if size else (),
         pairs=(
             *(table for member in several for table in pairs.tables(member, member, labels)),
@@ -190,7 +207,7 @@ def _warnings(groups: Sequence[Group], dead: Sequence[tuple[str, ...]]) -> list[
     if len(precisions) > 1:
         named_runs = ", ".join(f"{g.summary.name} {g.summary.precision}" for g in groups if g.summary.precision)
         found.append(f"trained in different precisions ({named_runs}): a difference between them may be rounding")
-    found += [f"{', '.join(names)}: constant on the rows fitted to, so the correlations count as 0" for names in dead if names]
+    found += [f"{', '.join(names)}: constant on the rows fitted to: their correlations count as 0" for names in dead if names]
     return found
 
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from stabaudit.comparison.views.pair_values import Match, PairTable
 from stabaudit.metrics.scores import measure
-from stabaudit.statistics.jackknife import Estimate
+from stabaudit.statistics.jackknife import Estimate, Scale
 
 Sample = Literal["in", "out"]
 
@@ -60,8 +60,10 @@ class Score:
         sample: scored on the rows it was fitted on, or on the others.
         mean: over pairs, in the range of the score.
         sd: standard deviation over the same pairs.
-        ci_low, ci_high: 95% interval of the mean, the restart being the unit; None where there are too few restarts. It is
-            symmetric, not cut off at 1, so that it gives back the standard error.
+        se: standard error of the mean, the restart being the unit; None where there are not enough restarts.
+        df: degrees of freedom of `se`.
+        scale: on which the interval is symmetric, so that it keeps to the range of the score.
+        ci_low, ci_high: 95% interval of the mean; None where there are not enough restarts.
         pairs: how many values were averaged.
         restarts: how many restarts they came from.
         independence_floor: the score of unrelated latents: rows shuffled, everything refitted.
@@ -80,6 +82,9 @@ class Score:
     sample: Sample
     mean: float
     sd: float | None
+    se: float | None
+    df: float
+    scale: Scale
     ci_low: float | None
     ci_high: float | None
     pairs: int
@@ -90,6 +95,10 @@ class Score:
     axis_alignment: float | None
     p_rotation: float | None
     dead_dimensions: tuple[str, ...]
+
+    def estimate(self) -> Estimate:
+        """The mean and how sure it is."""
+        return Estimate(self.mean, self.sd, self.se, self.df, self.pairs, self.scale)
 
     def interval(self, reading: Literal["mean", "adjusted", "axis_alignment"] = "mean") -> tuple[float, float] | None:
         """The interval of the score, or of what a floor makes of it; None where there is none."""
@@ -129,8 +138,9 @@ class PositionScore:
 class Difference:
     """A score within run a minus the same score within run b.
 
-    `p_welch` is Welch's t on jackknife pseudo-values, `p_permutation` deals the restarts anew; None where either cannot be had:
-    dealing needs runs with as many restarts.
+    `p_welch` is Welch's t on jackknife pseudo-values, `p_permutation` the studentised permutation of the same values (Janssen
+    1997), both of equal stability; None where there are not enough restarts. `p_smallest` is the smallest that permuting so many
+    can give, `p_holm` is `p_welch` adjusted over all scores and pairs of runs of the comparison (Holm 1979).
     """
 
     run_a: str
@@ -143,6 +153,8 @@ class Difference:
     ci_high: float | None
     p_welch: float | None
     p_permutation: float | None
+    p_smallest: float
+    p_holm: float | None = None
 
 
 @dataclass(frozen=True)
@@ -231,14 +243,95 @@ class DensityScore:
 
 @dataclass(frozen=True)
 class DimensionRecord:
-    """One dimension of one restart: variance of its posterior mean, whether that is active, and its divergence where known."""
+    """One dimension of one restart: variance of its posterior mean, whether it is active, and its divergence, where known."""
 
     run: str
     restart: str
     dimension: int
     variance: float
-    active: bool
+    active: bool | None
     kl: float | None
+
+
+@dataclass(frozen=True)
+class AnatomyRecord:
+    """One dimension of a run, followed through all restarts from the central one (see `stabaudit.metrics.anatomy`).
+
+    Args:
+        run: the run.
+        dimension: its number in the central restart.
+        verdict: axis (the same in every restart), subspace (its information is there, spread over several dimensions),
+            not_shared, or inactive (collapsed in most restarts).
+        may_be_axis: whether it is an axis, or nothing but the number of restarts keeps it from being shown to be one.
+        shared_information: out-of-sample R² of the dimension from all of another restart, mean over ordered pairs, in (−∞, 1].
+        shared_information_low, shared_information_high: 95% interval, the restart being the unit.
+        shared_information_floor: that of unrelated latents.
+        axis_agreement: mean squared correlation of the matched dimensions, decorrelated, in [0, 1].
+        axis_agreement_low, axis_agreement_high: 95% interval.
+        correlation: mean |correlation| of the matched dimensions.
+        purity: the part of the shared information that sits in one dimension of the other restart; about 1 for an axis.
+        lowest_purity: of the restart farthest from the axis.
+        purity_null: what purity must exceed: 95% of planes turned at random stay below it, adjusted over dimensions.
+        p: probability of such purity for a plane that every restart turns at random.
+        p_holm: p, adjusted over the dimensions that share information (Holm 1979).
+        active_restarts: restarts in which the matched dimension is active.
+        restarts: how many there are.
+        block: number of the subspace that it belongs to; None where nothing is shared.
+        central_restart: position of the central restart.
+        members: the matched dimension of every restart.
+        agreement_by_restart: mean squared correlation of each restart's member with those of the others.
+    """
+
+    run: str
+    dimension: int
+    verdict: Literal["axis", "subspace", "not_shared", "inactive"]
+    may_be_axis: bool
+    shared_information: float
+    shared_information_low: float | None
+    shared_information_high: float | None
+    shared_information_floor: float
+    axis_agreement: float
+    axis_agreement_low: float | None
+    axis_agreement_high: float | None
+    correlation: float
+    purity: float | None
+    lowest_purity: float | None
+    purity_null: float | None
+    p: float | None
+    p_holm: float | None
+    active_restarts: int
+    restarts: int
+    block: int | None
+    central_restart: int
+    members: tuple[int, ...]
+    agreement_by_restart: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A group of restarts of a run that agree among themselves (see `stabaudit.statistics.solutions`).
+
+    Args:
+        run: the run.
+        solution: number of the group, the largest first; a single group where no split is shown.
+        restarts: its restarts.
+        metric: the score that the groups were found by.
+        within: its mean over the pairs within the group; None for a restart that stands apart.
+        across: its mean over pairs of different groups; None for a single group.
+        p: of the split; None where there are not enough restarts to test one, or none is large enough.
+        unseen_share: of a single group, the share of trainings that may still end elsewhere, at 95%; None for several.
+        order: its restarts, the most central first.
+    """
+
+    run: str
+    solution: int
+    restarts: tuple[str, ...]
+    metric: str
+    within: float | None
+    across: float | None
+    p: float | None
+    unseen_share: float | None
+    order: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -260,6 +353,9 @@ class Comparison:
     collapse: tuple[CollapseScore, ...] = ()
     dimensions: tuple[DimensionRecord, ...] = ()
     densities: tuple[DensityScore, ...] = ()
+    anatomy: tuple[AnatomyRecord, ...] = ()
+    solutions: tuple[Solution, ...] = ()
+    rotations: int = 0
 
 
 def limits(estimate: Estimate) -> tuple[float | None, float | None]:

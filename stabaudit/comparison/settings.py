@@ -18,8 +18,9 @@ class Settings:
 
     Args:
         k: parts that counted scores average, such as canonical pairs, beside the mean over all.
-        correlation: of scores by rank.
-        floor_draws: draws of either floor, at least 1.
+        correlation: "spearman" replaces all values by ranks.
+        floor_draws: draws of the independence floor, at least 1.
+        rotations: draws of the rotation floor, at least 1; the smallest p against them is 1/(1 + rotations).
         seed: decides the draws of floors and permutations; the split into halves has a seed of its own, the same for everyone.
         allow_unequal: match the smaller number of dimensions instead of refusing unequal ones.
         memory: bytes that latents may take; those that take more are streamed from their files.
@@ -31,6 +32,7 @@ class Settings:
     k: int = DEFAULT_K
     correlation: Correlation = "pearson"
     floor_draws: int = 20
+    rotations: int = 199
     seed: int = 0
     allow_unequal: bool = False
     memory: int = DEFAULT_MEMORY
@@ -45,7 +47,7 @@ class Settings:
         """
         if self.correlation not in get_args(Correlation):
             raise unknown("correlation", str(self.correlation), get_args(Correlation))
-        for name, least in (("k", 1), ("floor_draws", 1), ("seed", 0), ("memory", 1)):
+        for name, least in (("k", 1), ("floor_draws", 1), ("rotations", 1), ("seed", 0), ("memory", 1)):
             if getattr(self, name) < least:
                 raise UsageError(f"{name}={getattr(self, name)}: expected at least {least}")
         object.__setattr__(self, "scores", tuple(one.name for one in chosen(self.scores)))

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 from stabaudit.comparison.gating.gates import Gate
 from stabaudit.comparison.records import (
+    AnatomyRecord,
     CollapseScore,
     Curve,
     DensityScore,
@@ -16,6 +17,7 @@ from stabaudit.comparison.records import (
     PositionScore,
     RunSummary,
     Score,
+    Solution,
 )
 from stabaudit.comparison.surveys.references import Held
 from stabaudit.likelihood.results import Remark, Tally
@@ -218,11 +220,14 @@ _SURVEY: dict[str, type] = {
     "positions": PositionScore,
     "collapse": CollapseScore,
     "densities": DensityScore,
+    "anatomy": AnatomyRecord,
+    "solutions": Solution,
     "warnings": Warned,
 }
 _FAMILIES: dict[str, type] = {"families": FamilyComparison, "friedman": Friedman, "unmatched": Unmatched}
 DOCUMENTS = {
     "Comparison": Document("compare", _SURVEY | {"pairs": Pair, "dimensions": DimensionRecord}, {}),
+    "Dimensions": Document("dimensions", {"anatomy": AnatomyRecord, "solutions": Solution, "warnings": Warned}, {}),
     "Survey": Document("report, audit", _SURVEY, _FAMILIES | {"references": Held, "deviations": Deviation}),
     "Families": Document("report of a table of scores", _FAMILIES, {}),
     "Gates": Document("check", {"gates": Gate, "verdicts": RunVerdict, "warnings": Warned}, {}),

@@ -10,6 +10,7 @@ from *fit*. Out-of-sample R² is negative when the map does worse than that cons
 dimension of b that does not vary has nothing to explain and R² = 0.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -126,7 +127,7 @@ def affine_parts(a: Marginal, b: Marginal, cross: Cross) -> Parts:
 SCORE = Measure(
     name="affine_r2",
     label="affine R²",
-    meaning="how much of one restart's variance is an affine function of the other?",
+    meaning="how much of one restart's variance is an affine function of the other? dimensions weighted by variance",
     low=-np.inf,
     high=1.0,
     reference="least squares; as an alignment of latents: Kivva et al. 2022, arXiv:2206.10044",
@@ -138,4 +139,25 @@ SCORE = Measure(
     default=True,
     of_sources=False,
     cost="n d² + d³",
+)
+
+
+def unweighted_r2(a: Array, b: Array, fit: Array | None = None) -> float:
+    """Mean R² over the dimensions of b, each with equal weight, in (−∞, 1]; arguments and errors as of `affine_r2`."""
+    return float(affine_explained(a, b, fit).per_dimension.mean())
+
+
+def unweighted_parts(a: Marginal, b: Marginal, cross: Cross) -> Parts:
+    """Mean R² over dimensions of a pair, or of stacked ones."""
+    inside, outside = affine(a, b, cross)
+    return Parts(*(half.per_dimension.mean(axis=-1)[..., None] for half in (inside, outside)))
+
+
+UNWEIGHTED = replace(
+    SCORE,
+    name="affine_r2_unweighted",
+    label="affine R², unweighted",
+    meaning="the same, every dimension with equal weight whatever its variance",
+    function=unweighted_r2,
+    from_moments=unweighted_parts,
 )

@@ -45,6 +45,7 @@ from stabaudit.metrics.checks import require_equal_dimensions
 from stabaudit.metrics.followed import Followed, Restarts, agreement_of_pairs, by_dimension, follow, information_of_pairs
 from stabaudit.metrics.halves import Halves
 from stabaudit.metrics.pair_scores import Array
+from stabaudit.metrics.scores import Measure
 from stabaudit.metrics.turned_planes import holm, plane_p_values, plane_quantiles
 
 Verdict = Literal["axis", "subspace", "not_shared", "inactive"]
@@ -88,6 +89,11 @@ class DimensionAnatomy:
     p: float | None = None
     p_holm: float | None = None
     block: int | None = None
+
+    @property
+    def may_be_axis(self) -> bool:
+        """Whether it is an axis, or a subspace that more restarts could show to be one: nothing but their number is missing."""
+        return self.verdict == "axis" or (self.lowest_purity is not None and self.lowest_purity >= LEAST_PURITY)
 
 
 @dataclass(frozen=True)
@@ -261,3 +267,17 @@ def _purity_noise(purity: Array, own: Array, restarts: Array, run: Restarts) -> 
     variance = others * unknown**2 / (n * m) + spilt * unknown * (1 / n + 1 / m)
     noise: Array = np.sqrt(variance / (2 * restarts)) / own
     return noise
+
+
+REPRODUCIBLE_AXES = Measure(
+    name="reproducible_axes",
+    label="reproducible axes",
+    meaning="how many dimensions are the same axes in every restart",
+    low=0.0,
+    high=np.inf,
+    reference="our definition: anatomy of a run",
+    needs="moments",
+    unit="run",
+    of_sources=False,
+    cost="N² d³",
+)

@@ -16,6 +16,8 @@ from stabaudit.metrics.scores import Measure
 Array = NDArray[Any]
 
 ACTIVE_UNIT_VARIANCE = 0.01  # Burda et al. 2016
+ACTIVE_UNIT_DIVERGENCE = 0.05  # nats; that of a variance of 0.1 under a standard normal prior
+DRAWS = 2  # of z for each x in a mutual information
 BLOCK = 1_000  # rows of the n × n matrix of densities at once
 
 
@@ -31,15 +33,21 @@ def active_units(mean: Array) -> Array:
     return active(mean.astype(np.float64).var(axis=0))
 
 
-def active(variance: Array) -> Array:
-    """Whether dimensions whose posterior means have these variances are active."""
-    return np.asarray(variance >= ACTIVE_UNIT_VARIANCE)
+def active(variance: Array, divergence: Array | None = None) -> Array:
+    """Whether dimensions are active: their posterior means vary, or, whatever their units, their divergence is not negligible.
+
+    Args:
+        variance: of the posterior means over x, shape (…).
+        divergence: from the prior in nats, shape (…), where it is known by dimension.
+    """
+    by_variance = np.asarray(variance >= ACTIVE_UNIT_VARIANCE)
+    return by_variance if divergence is None else by_variance | np.asarray(divergence >= ACTIVE_UNIT_DIVERGENCE)
 
 
 def mutual_information(mean: Array, log_var: Array, *, rng: np.random.Generator) -> float:
     """I(x; z) = E_x E_q(z|x) [log q(z|x) − log q(z)], with q(z) the mixture of all n posteriors, in nats.
 
-    One z is drawn for each x. The estimate cannot exceed log n: near it, more rows are needed to tell how much there is.
+    Two z are drawn for each x. The estimate cannot exceed log n: near it, more rows are needed to tell how much there is.
 
     Args:
         mean: posterior means, shape (n, d).
@@ -51,18 +59,18 @@ def mutual_information(mean: Array, log_var: Array, *, rng: np.random.Generator)
     """
     n = len(mean)
     mean, log_var = mean.astype(np.float64), log_var.astype(np.float64)
-    z = mean + np.exp(0.5 * log_var) * rng.standard_normal(mean.shape)
     # log q(z_i|x_j) as three matrix products: z² · 1/σ² − 2 z · μ/σ² + what depends on j alone.
     precision = np.exp(-log_var)
     weighted = mean * precision
     constant = (mean * weighted + log_var).sum(axis=1) + mean.shape[1] * math.log(2 * math.pi)
     total = 0.0
-    for start in range(0, n, BLOCK):
-        rows = np.arange(start, min(start + BLOCK, n))
-        square = z[rows] ** 2 @ precision.T - 2 * z[rows] @ weighted.T + constant
+    for start in range(0, DRAWS * n, BLOCK):
+        rows = np.arange(start, min(start + BLOCK, DRAWS * n)) % n
+        z = mean[rows] + np.exp(0.5 * log_var[rows]) * rng.standard_normal((len(rows), mean.shape[1]))
+        square = z**2 @ precision.T - 2 * z @ weighted.T + constant
         density = -0.5 * square
         total += float((density[np.arange(len(rows)), rows] - logsumexp(density, axis=1)).sum())
-    return total / n + math.log(n)
+    return total / (DRAWS * n) + math.log(n)
 
 
 _WANG = "Wang, Blei and Cunningham 2021, arXiv:2301.00537"

@@ -12,7 +12,7 @@ largest variance of the same latents; for an eigenvalue, the largest one; for a 
 variance on *fit*.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import accumulate, pairwise
 from typing import NamedTuple, Self
@@ -171,12 +171,12 @@ class Halves:
         on_score = on_fit if fit is None else moments_of(latents, np.flatnonzero(~every))
         return cls.of_moments(on_fit, on_score, [z.shape[1] for z in latents])
 
-    def of_dimensions(self, chosen: Sequence[Array]) -> "Halves":
-        """The moments of some dimensions of each restart, at least one, shapes (m_r,)."""
-        columns = np.concatenate([block.start + np.asarray(own) for block, own in zip(self.blocks, chosen, strict=True)])
+    def of_dimensions(self, chosen: Mapping[int, Array]) -> "Halves":
+        """The moments of some dimensions of some restarts, by position, at least one each; in the order of the mapping."""
+        columns = np.concatenate([self.blocks[restart].start + np.asarray(own) for restart, own in chosen.items()])
         both = np.ix_(columns, columns)
         fit, score = (Moments(m.n, m.mean[columns], m.covariance[both]) for m in (self.fit, self.score))
-        return Halves.of_moments(fit, score, [len(own) for own in chosen])
+        return Halves.of_moments(fit, score, [len(own) for own in chosen.values()])
 
     def pair(self, a: int, b: int) -> tuple[Marginal, Marginal, Cross]:
         """What a measure of moments is computed from: both restarts and their cross-moments."""

@@ -79,5 +79,6 @@ SCORE = Measure(
     default=True,
     headline=True,
     parts="canonical directions",
+    rows_per_dimension=2,
     cost="n d² + d³",
 )

@@ -159,10 +159,7 @@ def score(
         for a, b in every:
             require_equal_dimensions(d[a], d[b], f"{evidence.names[a]} and {evidence.names[b]}")
     measures = chosen(default_scores()) if measures is None else measures
-    kept = [one for one in measures if evidence.rows is not None or one.from_moments]
-    left = [one.name for one in measures if one not in kept]
-    if not kept:
-        raise UsageError(f"{', '.join(left)}: these scores need all rows in memory; raise --memory")
+    kept, warnings = _computable(measures, evidence, max(d))
     scoring = _Scoring(evidence, kept, k)
     seed = int(rng.integers(2**63))
     independence = scoring.independence(every if floor_pairs is None else floor_pairs, floor_draws, rng)
@@ -181,8 +178,30 @@ def score(
         )
         for position, (a, b) in enumerate(every)
     )
-    warnings = [f"{', '.join(left)}: left out, since the latents are streamed and these scores need all rows"] if left else []
     return Scored(scored, evidence.dead, (*evidence.warnings, *warnings))
+
+
+def _computable(measures: Sequence[Measure], evidence: Evidence, d: int) -> tuple[list[Measure], list[str]]:
+    """The measures that these latents allow, and a warning on those that they do not.
+
+    Raises:
+        UsageError: none.
+    """
+    streamed = [one for one in measures if evidence.rows is None and not one.from_moments]
+    n = evidence.values.fit.n
+    short = [one for one in measures if n < one.rows_per_dimension * d and one not in streamed]
+    kept = [one for one in measures if one not in streamed and one not in short]
+    warnings = []
+    if streamed:
+        names = ", ".join(one.name for one in streamed)
+        warnings.append(f"{names}: left out, since the latents are streamed and these scores need all rows; raise --memory")
+    if short:
+        names = ", ".join(one.name for one in short)
+        needed = max(one.rows_per_dimension for one in short) * d
+        warnings.append(f"{names}: left out, since {n} rows to fit on for {d} dimensions leave it arbitrary; {needed} are needed")
+    if not kept:
+        raise UsageError("; ".join(warnings))
+    return kept, warnings
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ from stabaudit.metrics.pair_scores import Array
 from stabaudit.registry import known, resolve, unknown
 
 Floor = Literal["independence", "rotation"]
-Unit = Literal["pair", "restart"]
+Unit = Literal["pair", "restart", "run"]
+Scale = Literal["identity", "logit", "log1m", "log"]
 Needs = Literal["moments", "rows", "labels", "model"]
 
 
@@ -67,11 +68,12 @@ class Measure:
         directed: whether a→b and b→a differ; within a run both are averaged.
         counted: whether it is a mean over the first k parts, with k in its name.
         needs: what it is computed from.
-        unit: whether it is a score of a pair, or of one restart.
+        unit: whether it is a score of a pair, of one restart, or of a whole run.
         default: whether it is computed unless other scores are asked for.
         headline: whether it stands in summaries, and baselines are held against it.
         of_sources: whether restarts are scored against true sources by it too.
         parts: what its parts are, for the axis of cumulative curves; None where there is no curve.
+        rows_per_dimension: of *fit*, below which it is arbitrary and left out.
         stored: its name in the record of a restart, where training has measured it.
         cost: of one pair of n rows and d dimensions.
     """
@@ -94,6 +96,7 @@ class Measure:
     headline: bool = False
     of_sources: bool = True
     parts: str | None = None
+    rows_per_dimension: int = 1
     stored: str | None = None
     cost: str = ""
 
@@ -102,6 +105,15 @@ class Measure:
         """The score of two that agree; None where nothing bounds it."""
         end = self.high if self.higher_is_better else self.low
         return end if math.isfinite(end) else None
+
+    @property
+    def scale(self) -> Scale:
+        """The scale on which its intervals keep to its range (see `stabaudit.statistics.jackknife`)."""
+        if (self.low, self.high) == (0.0, 1.0):
+            return "logit"
+        if self.high == 1.0:
+            return "log1m"
+        return "log" if self.low == 0.0 else "identity"
 
     @property
     def reverse(self) -> str:
@@ -290,7 +302,7 @@ def _named(name: str) -> Measure:
         label=name.rpartition(":")[2] if ":" in name else name,
         meaning=first.rstrip("."),
         low=-math.inf,
-        high=1.0,
+        high=math.inf,
         reference="",
         function=found,
         floors=("independence", "rotation"),

@@ -18,7 +18,7 @@ from stabaudit.errors import UsageError
 Interval = tuple[float, float]
 Verdict = Literal["pass", "fail", "inconclusive"]
 Presence = Literal["present", "absent", "unsettled"]
-Reading = Literal["mean", "adjusted", "axis_alignment"]
+Reading = Literal["mean", "adjusted", "axis_alignment", "fraction"]
 
 Operator = Literal[">=", ">", "<=", "<"]
 FamilyReading = Literal["p", "p_holm", "p_block", "hodges_lehmann"]
@@ -31,7 +31,7 @@ _HOLDS: dict[Operator, Callable[[float, float], bool]] = {
 }
 _BOUND = r"\s*(?P<operator>>=|<=|>|<)\s*(?P<bound>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
 _REQUIREMENT = re.compile(
-    r"(?P<metric>[A-Za-z_][\w.]*:[A-Za-z_]\w*|[a-z][a-z0-9_]*)(?:@(?P<k>all|[1-9]\d*))?(?:\.(?P<sample>in|out))?(?:\.(?P<reading>adjusted|axis_alignment))?"
+    r"(?P<metric>[A-Za-z_][\w.]*:[A-Za-z_]\w*|[a-z][a-z0-9_]*)(?:@(?P<k>all|[1-9]\d*))?(?:\.(?P<sample>in|out))?(?:\.(?P<reading>adjusted|axis_alignment|fraction))?"
     rf"(?:{_BOUND})?"
 )
 _FAMILY = r"[^\s(),]+(?:\([^()]*\))?"  # "vae" or "vae(prior=laplace, x=1)"

@@ -41,6 +41,7 @@ _RANGES: dict[Scale, tuple[float, float]] = {
     "log": (0.0, math.inf),
     "difference": (-1.0, 1.0),
 }
+LEVEL = 0.05  # of tests and, as its complement, of intervals
 ROUNDING = 1e-6  # how far outside its range a mean may lie, from single-precision scores, and is moved into it
 
 

@@ -53,11 +53,12 @@ class Solutions:
     order: tuple[int, ...]
 
 
-def solutions(scores: FloatArray) -> Solutions:
+def solutions(scores: FloatArray, *, level: float = LEVEL) -> Solutions:
     """Find the groups that restarts fall into.
 
     Args:
         scores: of pairs, symmetric, in [0, 1], shape (N, N), N ≥ 2; the diagonal is not looked at.
+        level: at which a split is accepted.
 
     Example:
         >>> scores = np.full((6, 6), 0.41)
@@ -70,7 +71,7 @@ def solutions(scores: FloatArray) -> Solutions:
     n = len(scores)
     candidate = _candidate(scores)
     p = _p_value(scores, candidate) if n > 3 and _is_material(scores, candidate) else None
-    labels = candidate if p is not None and p <= LEVEL else np.zeros(n, dtype=int)
+    labels = candidate if p is not None and p <= level else np.zeros(n, dtype=int)
     found = [_by_agreement(scores, np.flatnonzero(labels == label)) for label in np.unique(labels)]
     members = sorted(found, key=lambda group: (-len(group), min(group)))
     same = labels[:, None] == labels

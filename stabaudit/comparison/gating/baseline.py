@@ -7,7 +7,7 @@ what a regression test is there to judge.
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, FiniteFloat, ValidationError
 
@@ -15,23 +15,35 @@ from stabaudit.comparison.records import Comparison, Score
 from stabaudit.comparison.settings import Settings
 from stabaudit.config import Frozen, NonNegative, Positive, RunConfig
 from stabaudit.errors import UsageError
-from stabaudit.statistics.jackknife import Estimate, difference, standard_error
+from stabaudit.statistics.jackknife import Estimate, difference
+from stabaudit.statistics.power import detectable_loss
 from stabaudit.store.files.atomic import missing, reason, shown, write_bytes
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 2: standard errors with their degrees of freedom and scale, and the loss that can be detected
 
 
 class BaselineScore(Frozen):
-    """One score within a run; `se` is None where two restarts gave no interval."""
+    """One score within a run; `se` is None where two restarts gave no interval.
+
+    `detectable_loss` is the loss beyond the margin that a run with as many restarts, as far apart, is told of in four cases of
+    five, at the margin that the baseline was made with; version 1 has neither it nor `df` and `scale`.
+    """
 
     metric: str
     k: int | None
     sample: str
     mean: FiniteFloat
     se: Annotated[FiniteFloat, Field(ge=0)] | None
+    df: Annotated[FiniteFloat, Field(ge=0)] | None = None
+    scale: Literal["identity", "logit", "log1m", "log"] = "identity"
     ci_low: FiniteFloat | None
     ci_high: FiniteFloat | None
     restarts: Positive
+    detectable_loss: Annotated[FiniteFloat, Field(ge=0)] | None = None
+
+    def estimate(self) -> Estimate:
+        """The mean and how sure it is, as when it was measured."""
+        return Estimate(self.mean, None, self.se, self.restarts - 1 if self.df is None else self.df, 0, self.scale)
 
 
 class Baseline(Frozen):
@@ -52,17 +64,19 @@ class Baseline(Frozen):
         """Score − baseline, or None where the baseline has no such score."""
         for old in self.scores:
             if (old.metric, old.k, old.sample) == (score.metric, score.k, score.sample):
-                new = Estimate(score.mean, score.sd, _se(score), score.restarts - 1, score.pairs)
-                return difference(new, Estimate(old.mean, None, old.se, old.restarts - 1, 0))
+                return difference(score.estimate(), old.estimate())
         return None
 
 
-def _se(score: Score) -> float | None:
-    return None if score.ci_high is None else standard_error(score.ci_high - score.mean, score.restarts - 1)
+def as_baseline(comparison: Comparison, settings: Settings, config: RunConfig | None, margin: float) -> Baseline:
+    """The baseline that a comparison of one run makes.
 
-
-def as_baseline(comparison: Comparison, settings: Settings, config: RunConfig | None) -> Baseline:
-    """The baseline that a comparison of one run makes."""
+    Args:
+        comparison: of one run.
+        settings: how it was scored.
+        config: of the run, where stabaudit trained it.
+        margin: of the loss that can be detected.
+    """
     (run,) = comparison.runs
     return Baseline(
         run=run.name,
@@ -79,10 +93,13 @@ def as_baseline(comparison: Comparison, settings: Settings, config: RunConfig | 
                 k=score.k,
                 sample=score.sample,
                 mean=score.mean,
-                se=_se(score),
+                se=score.se,
+                df=score.df,
+                scale=score.estimate().scale,
                 ci_low=score.ci_low,
                 ci_high=score.ci_high,
                 restarts=score.restarts,
+                detectable_loss=detectable_loss(difference(score.estimate(), score.estimate()), margin),
             )
             for score in comparison.scores
         ],

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from stabaudit.comparison.records import CollapseScore, Comparison, DensityScore, Score
 from stabaudit.errors import UsageError
+from stabaudit.metrics.anatomy import REPRODUCIBLE_AXES
 from stabaudit.metrics.scores import measure
 from stabaudit.registry import unknown
 from stabaudit.statistics.gate import Reading, ScoreKey
@@ -34,7 +35,7 @@ def _same_k(score: Score, key: ScoreKey) -> bool:
 
 def read_score(score: Score, reading: Reading) -> float | None:
     """The mean itself, or what a floor makes of it; None where it has no such floor."""
-    return {"mean": score.mean, "adjusted": score.adjusted, "axis_alignment": score.axis_alignment}[reading]
+    return {"mean": score.mean, "adjusted": score.adjusted, "axis_alignment": score.axis_alignment}.get(reading)
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ def find_measured(comparison: Comparison, run: str, key: ScoreKey) -> Measured:
     Raises:
         UsageError: a score that nobody knows or that this run has not, or a k, rows or floor that it does not come with.
     """
+    if key.metric == REPRODUCIBLE_AXES.name:
+        return _axes(comparison, run, key)
     alone: dict[str, CollapseScore | DensityScore] = {one.score: one for one in comparison.collapse if one.run == run}
     alone |= {one.metric: one for one in comparison.densities if one.run_a == one.run_b == run}
     if key.metric in alone:
@@ -69,7 +72,21 @@ def find_measured(comparison: Comparison, run: str, key: ScoreKey) -> Measured:
         raise unknown(f"score of {run}", key.metric, {score.metric for score in pairs} | set(alone))
     score = find_score(pairs, run, key)
     floor = score.independence_floor if key.reading == "mean" else None
-    return Measured(str(key), read_score(score, key.reading), score.interval(key.reading), floor)
+    interval = None if key.reading == "fraction" else score.interval(key.reading)
+    return Measured(str(key), read_score(score, key.reading), interval, floor)
+
+
+def _axes(comparison: Comparison, run: str, key: ScoreKey) -> Measured:
+    """How many dimensions are axes, and how many may be: nothing but the number of restarts is missing for some."""
+    own = [one for one in comparison.anatomy if one.run == run]
+    if not own:
+        raise UsageError(f"{key}: {run} has no anatomy, which needs two restarts or more of vectors")
+    if key != ScoreKey(key.metric, reading=key.reading) or key.reading not in {"mean", "fraction"}:
+        raise UsageError(f"{key}: write {key.metric} or {key.metric}.fraction")
+    total = len(own) if key.reading == "fraction" else 1
+    axes, possible = (sum(found) for found in ([one.verdict == "axis" for one in own], [one.may_be_axis for one in own]))
+    name = key.metric + ("" if key.reading == "mean" else ".fraction")
+    return Measured(name, axes / total, (axes / total, possible / total), None)
 
 
 def _plain(score: CollapseScore | DensityScore, key: ScoreKey) -> Measured:

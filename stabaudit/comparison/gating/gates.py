@@ -16,6 +16,7 @@ from stabaudit.metrics.scores import headlines, measure
 from stabaudit.registry import unknown
 from stabaudit.statistics.families import FamilyComparison, compare_families
 from stabaudit.statistics.gate import FamilyRequirement, Interval, Requirement, ScoreKey, Verdict, judge_regression
+from stabaudit.statistics.power import detectable_loss
 from stabaudit.statistics.signed_rank import holm
 from stabaudit.store.files.atomic import shown
 from stabaudit.store.run.find import find_runs
@@ -37,6 +38,8 @@ class Gate:
         trained: how many there were to be.
         floor: the independence floor of the score, for scale.
         baseline: the baseline's score, for a regression.
+        detectable_loss: the true loss that such a gate fails on in four cases of five, for a regression; None where it has no
+            interval.
         change, change_low, change_high: value − baseline with its interval, for a regression.
         smallest: of a p-value, the smallest that as many configurations can give.
         configurations: over how many two families were tested; None for a score.
@@ -55,6 +58,7 @@ class Gate:
     trained: int
     floor: float | None = None
     baseline: float | None = None
+    detectable_loss: float | None = None
     change: float | None = None
     change_low: float | None = None
     change_high: float | None = None
@@ -151,6 +155,7 @@ def _judge_change(run: RunSummary, score: Score, key: ScoreKey, baseline: Baseli
         ci_high=score.ci_high,
         floor=score.independence_floor,
         baseline=score.mean - change.mean,
+        detectable_loss=detectable_loss(change, margin),
         change=change.mean,
         change_low=low,
         change_high=high,

@@ -20,7 +20,7 @@ from stabaudit.metrics.mcc_batched import BATCH, batched_strong_mcc
 from stabaudit.metrics.mcc_batched import SCORE as BATCHED
 from stabaudit.metrics.pair_scores import ScoreName
 from stabaudit.metrics.score_pairs import score
-from stabaudit.metrics.scores import MEANS, SAMPLES
+from stabaudit.metrics.scores import MEANS, SAMPLES, measure
 from stabaudit.statistics import jackknife
 
 
@@ -53,6 +53,7 @@ def against_sources(
         measures=measures,
         k=settings.k,
         floor_draws=settings.floor_draws,
+        rotations=settings.rotations,
         rng=np.random.default_rng(settings.seed),  # its own: floors do not depend on what else is compared
         allow_unequal=True,  # a model need not have as many dimensions as there are sources
     )
@@ -63,7 +64,14 @@ def against_sources(
         metric = f"{(SAMPLES if sampled else MEANS).prefix}{name.metric}"
         values = np.array([pair.values[name] for pair in scored.pairs])
         floors = Floors.of(scored.pairs, [name])
-        one = as_score((run, run), name, jackknife.over_restarts(values), restarts=len(positions), floors=floors, dead=dead)
+        one = as_score(
+            (run, run),
+            name,
+            jackknife.over_restarts(values, scale=measure(name.metric).scale),
+            restarts=len(positions),
+            floors=floors,
+            dead=dead,
+        )
         found.scores.append(replace(one, metric=metric))
         if name.sample == "out":
             found.tables.append(PairTable(run, "sources", metric, name.k, group.labels, ("sources",), values[:, None]))
@@ -83,7 +91,9 @@ def in_batches(group: Group, settings: Settings) -> AgainstSources:
     ]
     run = group.summary.name
     name, floors = ScoreName(BATCHED.name, None, "in"), Floors(independence=np.array(draws), rotation=None)
-    one = as_score((run, run), name, jackknife.over_restarts(values), restarts=len(values), floors=floors, dead=())
+    one = as_score(
+        (run, run), name, jackknife.over_restarts(values, scale=BATCHED.scale), restarts=len(values), floors=floors, dead=()
+    )
     table = PairTable(run, "sources", BATCHED.name, None, group.labels, ("sources",), values[:, None])
     return AgainstSources([one], [table])
 

@@ -22,6 +22,7 @@ from stabaudit.metrics.collapse import (
     active,
     mutual_information,
 )
+from stabaudit.metrics.scores import measure
 from stabaudit.statistics import jackknife
 from stabaudit.store.run.latents import Latents
 
@@ -41,6 +42,7 @@ class Facts:
         divergence: KL of each dimension, shape (d,), or None.
         information: mutual information in nats, or None.
         rows: how many it was computed from.
+        posterior: whether posteriors are known, so that a small variance of their means is collapse and no matter of units.
     """
 
     stored: Mapping[str, float]
@@ -48,19 +50,27 @@ class Facts:
     divergence: Array | None
     information: float | None
     rows: int
+    posterior: bool = False
+
+    @property
+    def active(self) -> Array | None:
+        """Which dimensions are active, shape (d,); None where posteriors are not known."""
+        if not self.posterior or self.variance is None:
+            return None
+        return active(self.variance, self.divergence)
 
 
 def facts_of(latents: Latents | None, stored: Mapping[str, float], divergence: Array | None) -> Facts:
     """Gather what is known of a restart; `latents` None for those that are streamed."""
     if latents is None:
-        return Facts(stored, None, divergence, None, 0)
+        return Facts(stored, None, divergence, None, 0, divergence is not None)
     variance = latents.mean.astype(np.float64).var(axis=0)
     if latents.log_var is None:
         return Facts(stored, variance, divergence, None, 0)
     chosen = np.argsort(latents.sample_id, kind="stable")[:: max(1, math.ceil(len(latents.mean) / INFORMATION_ROWS))]
     rng = np.random.default_rng(0)
     information = mutual_information(latents.mean[chosen], latents.log_var[chosen], rng=rng)
-    return Facts(stored, variance, divergence, information, len(chosen))
+    return Facts(stored, variance, divergence, information, len(chosen), posterior=True)
 
 
 def collapse_scores(run: str, facts: Sequence[Facts]) -> list[CollapseScore]:
@@ -69,9 +79,9 @@ def collapse_scores(run: str, facts: Sequence[Facts]) -> list[CollapseScore]:
     for one in COLLAPSE:
         if one.stored is not None and all(one.stored in restart.stored for restart in facts):
             found[one.name] = [restart.stored[one.stored] for restart in facts], _note(one.name, facts)
-    variances = [restart.variance for restart in facts if restart.variance is not None]
-    if len(variances) == len(facts):
-        found[ACTIVE_UNITS.name] = [float(active(v).mean()) for v in variances], f"of {len(variances[0])}"
+    known = [restart.active for restart in facts if restart.active is not None]
+    if len(known) == len(facts):
+        found[ACTIVE_UNITS.name] = [float(one.mean()) for one in known], f"fraction of {len(known[0])} dimensions"
     information = [restart.information for restart in facts if restart.information is not None]
     if len(information) == len(facts):
         found[MUTUAL_INFORMATION.name] = information, f"at most log n = {math.log(facts[0].rows):.2f}"
@@ -79,7 +89,7 @@ def collapse_scores(run: str, facts: Sequence[Facts]) -> list[CollapseScore]:
 
 
 def _score(run: str, name: str, values: Sequence[float], note: str) -> CollapseScore:
-    estimate = jackknife.over_restarts(np.array(values))
+    estimate = jackknife.over_restarts(np.array(values), scale=measure(name).scale)
     low, high = limits(estimate)
     return CollapseScore(run, name, estimate.mean, estimate.sd, low, high, len(values), note)
 
@@ -103,7 +113,7 @@ def dimension_records(run: str, labels: Sequence[str], facts: Sequence[Facts]) -
             restart=label,
             dimension=k,
             variance=float(variance),
-            active=bool(active(variance)),
+            active=None if restart.active is None else bool(restart.active[k]),
             kl=None if restart.divergence is None else float(restart.divergence[k]),
         )
         for label, restart in zip(labels, facts, strict=True)
@@ -116,16 +126,16 @@ def collapse_warnings(run: str, labels: Sequence[str], facts: Sequence[Facts]) -
     """Dimensions that are inactive, clusters that are dead, priors that cannot identify anything."""
     found = []
     called = list(zip(labels, facts, strict=True))
-    inactive = {
-        label: np.flatnonzero(~active(restart.variance)).tolist() for label, restart in called if restart.variance is not None
-    }
+    inactive = {label: np.flatnonzero(~restart.active).tolist() for label, restart in called if restart.active is not None}
     named = [
         f"{label} {_some(f'z{k}' for k in dimensions)} ({len(dimensions)})"
         for label, dimensions in inactive.items()
         if dimensions
     ]
     if named:
-        found.append(f"{run}: inactive dimensions, which say nothing of x and match like noise, yet count: {_some(named, '; ')}")
+        found.append(
+            f"{run}: inactive dimensions, which carry no information about x, yet count in every mean: {_some(named, '; ')}"
+        )
     dead = [
         f"{label} {int(restart.stored['dead_clusters'])} of {int(restart.stored['clusters'])}"
         for label, restart in called

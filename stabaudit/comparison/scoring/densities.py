@@ -25,6 +25,7 @@ from stabaudit.metrics.density_distance import (
     affine_density_distance,
 )
 from stabaudit.metrics.mixtures import GaussianMixture, fit_mixture, unimodal
+from stabaudit.metrics.scores import measure
 from stabaudit.metrics.threads import in_parallel
 from stabaudit.statistics import jackknife
 
@@ -149,7 +150,8 @@ def _score(  # noqa: PLR0917 -- of what, then what from
     for pair, distance in found.items():
         i, j = pair if pair[0] in places[0] else reversed(pair)
         table[places[0][i], places[1][j]] = distance.relative * unit(distance)
-    estimate = jackknife.within((table + table.T) / 2) if a is b else jackknife.between(table)
+    scale = measure(metric.removesuffix("_reverse")).scale
+    estimate = jackknife.within((table + table.T) / 2, scale=scale) if a is b else jackknife.between(table, scale=scale)
     low, high = limits(estimate)
     return DensityScore(
         run_a=a.member.run,

@@ -1,7 +1,7 @@
 """Scores of pairs → their mean, interval and floors, within a group of restarts and between two groups."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -13,7 +13,8 @@ from stabaudit.metrics.pair_scores import PairScores, ScoreName
 from stabaudit.metrics.scores import measure
 from stabaudit.statistics import jackknife
 from stabaudit.statistics.jackknife import Estimate
-from stabaudit.statistics.permutation import permutation_p
+from stabaudit.statistics.permutation import permutation_p, smallest_p
+from stabaudit.statistics.signed_rank import holm
 
 FloatArray = NDArray[np.float64]
 
@@ -65,6 +66,23 @@ def floor_pairs(members: Sequence[Member]) -> list[tuple[int, int]]:
     return chosen
 
 
+def rotation_pairs(members: Sequence[Member]) -> list[tuple[int, int]]:
+    """Pairs to draw the rotation floor for: every restart with the next, within each group and between each two.
+
+    Rotations are many, and their mean over a few pairs is as good as that over all.
+
+    >>> rotation_pairs([Member("a", (0, 1, 2, 3), (None,) * 4)])
+    [(0, 1), (0, 3), (1, 2), (2, 3)]
+    """
+    chosen: set[tuple[int, int]] = set()
+    for a, b in (*((member, member) for member in members), *combinations(members, 2)):
+        if a is not b or len(a.positions) > 1:
+            allowed = set(combinations(a.positions, 2)) if a is b else {(min(p), max(p)) for p in independent(a, b)}
+            step = 1 if a is b or len(a.positions) > 1 or len(b.positions) > 1 else 0
+            chosen |= (_circle(a.positions, b.positions, step) & allowed) or set(sorted(allowed)[:1])
+    return sorted(chosen)
+
+
 def _circle(a: Sequence[int], b: Sequence[int], step: int) -> set[tuple[int, int]]:
     """Every position of the longer with the one `step` places on in the other, in ascending order within a pair."""
     longest = max(len(a), len(b))
@@ -100,7 +118,7 @@ class Pairs:
             as_score(
                 (member.run, member.run),
                 name,
-                jackknife.within(self._matrix(name, member.positions)),
+                jackknife.within(self.matrix(name, member.positions), scale=measure(name.metric).scale),
                 restarts=len(member.positions),
                 floors=Floors.of(chosen, _both_ways(name)),
                 dead=self.dead_of(member),
@@ -115,7 +133,7 @@ class Pairs:
             as_score(
                 (a.run, b.run),
                 name,
-                jackknife.between(self._rectangle(name, a, b)),
+                jackknife.between(self._rectangle(name, a, b), scale=measure(name.metric).scale),
                 restarts=len(a.positions) + len(b.positions),
                 floors=Floors.of(chosen, [name]),
                 dead=self.dead_of(a, b),
@@ -128,10 +146,10 @@ class Pairs:
         return [self._difference(name, a, b, rng) for name in self.names if name.sample == "out"]
 
     def _difference(self, name: ScoreName, a: Member, b: Member, rng: np.random.Generator) -> Difference:
-        means = [jackknife.within(self._matrix(name, member.positions)) for member in (a, b)]
-        estimate = jackknife.difference(*means)
+        matrices = [self.matrix(name, member.positions) for member in (a, b)]
+        scale = measure(name.metric).scale
+        estimate = jackknife.difference(*(jackknife.within(matrix, scale=scale) for matrix in matrices))
         low, high = limits(estimate)
-        as_many = len(a.positions) == len(b.positions)
         return Difference(
             run_a=a.run,
             run_b=b.run,
@@ -142,7 +160,8 @@ class Pairs:
             ci_low=low,
             ci_high=high,
             p_welch=jackknife.two_sided_p(estimate),
-            p_permutation=permutation_p(self._matrix(name, a.positions + b.positions), rng=rng) if as_many else None,
+            p_permutation=permutation_p(matrices[0], matrices[1], rng=rng),
+            p_smallest=smallest_p(len(a.positions), len(b.positions)),
         )
 
     def curves(self, a: Member, b: Member) -> list[Curve]:
@@ -169,7 +188,7 @@ class Pairs:
                 k=name.k,
                 restarts_a=tuple(labels[position] for position in a.positions),
                 restarts_b=tuple(labels[position] for position in b.positions),
-                values=_no_diagonal(self._matrix(name, a.positions)) if a is b else self._rectangle(name, a, b),
+                values=_no_diagonal(self.matrix(name, a.positions)) if a is b else self._rectangle(name, a, b),
             )
             for name in names
             if name.sample == "out"
@@ -182,7 +201,7 @@ class Pairs:
             values[a.positions.index(i), b.positions.index(j)] = self.scored[i, j].values[name]
         return values
 
-    def _matrix(self, name: ScoreName, positions: Sequence[int]) -> FloatArray:
+    def matrix(self, name: ScoreName, positions: Sequence[int]) -> FloatArray:
         """Symmetric scores, shape (N, N); a directed score is the mean of both ways."""
         matrix = np.zeros((len(positions), len(positions)))
         for i, j in combinations(range(len(positions)), 2):
@@ -207,13 +226,13 @@ def _curve(  # noqa: PLR0917 -- of what, then what from
     length = min(map(len, of_pairs))  # ranks can differ
     curves = np.array([curve[:length] for curve in of_pairs])
     rows, columns = np.array(cells).T
-    estimates = []
+    estimates, scale = [], measure(metric).scale
     for values in curves.T:
         table = np.full((len(a.positions), len(b.positions)), np.nan)
         table[rows, columns] = values
         if a is b:
             table[columns, rows] = values
-        estimates.append(jackknife.within(table) if a is b else jackknife.between(table))
+        estimates.append(jackknife.within(table, scale=scale) if a is b else jackknife.between(table, scale=scale))
     intervals = [found for estimate in estimates if (found := estimate.interval()) is not None]
     low, high = zip(*intervals, strict=True) if intervals else ((), ())
     sd = tuple(estimate.sd for estimate in estimates if estimate.sd is not None)
@@ -251,6 +270,14 @@ class Floors:
         return cls(mean_of(lambda pair: pair.independence), mean_of(lambda pair: pair.rotation))
 
 
+def adjusted_over_all(differences: Iterable[Difference]) -> tuple[Difference, ...]:
+    """Differences with p-values adjusted over all of them that have one."""
+    every = list(differences)
+    tested = [(position, found.p_welch) for position, found in enumerate(every) if found.p_welch is not None]
+    adjusted = dict(zip([position for position, _ in tested], holm([p for _, p in tested]), strict=True))
+    return tuple(replace(found, p_holm=adjusted.get(position)) for position, found in enumerate(every))
+
+
 def as_score(
     runs: tuple[str, str], name: ScoreName, estimate: Estimate, *, restarts: int, floors: Floors, dead: tuple[str, ...]
 ) -> Score:
@@ -260,7 +287,8 @@ def as_score(
     rotation = None if floors.rotation is None else float(floors.rotation.mean())
     p_rotation = None
     if floors.rotation is not None:
-        p_rotation = (1 + int((floors.rotation >= estimate.mean).sum())) / (1 + len(floors.rotation))
+        as_good = floors.rotation >= estimate.mean if measure(name.metric).higher_is_better else floors.rotation <= estimate.mean
+        p_rotation = (1 + int(as_good.sum())) / (1 + len(floors.rotation))
     return Score(
         run_a=runs[0],
         run_b=runs[1],
@@ -270,6 +298,9 @@ def as_score(
         sample=name.sample,
         mean=estimate.mean,
         sd=estimate.sd,
+        se=estimate.se,
+        df=estimate.df,
+        scale=estimate.scale,
         ci_low=low,
         ci_high=high,
         pairs=estimate.count,

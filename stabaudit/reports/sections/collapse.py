@@ -32,7 +32,7 @@ def collapse_summary(runs: Sequence[str], scores: Sequence[CollapseScore]) -> Se
     words = [line for run in runs for line in _words([score for score in scores if score.run == run])]
     if len(words) > MANY_RUNS:
         runs_said = counted(len(words), "run")
-        words = [f"in {runs_said} some dimensions are collapsed, not active: whatever their scores, they say nothing of x."]
+        words = [f"in {runs_said} some dimensions are collapsed and carry no information about x."]
     return Section(
         "collapse, nats per row, mean over restarts", ["run", *(f"{measure(name).label} [95%]" for name in shown)], rows, words
     )
@@ -43,9 +43,8 @@ def _cell(score: CollapseScore | None) -> str:
 
 
 def _words(scores: Sequence[CollapseScore]) -> list[str]:
-    """Said where not all dimensions are active."""
+    """What to know where not all dimensions are active."""
     active = next((score for score in scores if score.score == ACTIVE_UNITS.name), None)
     if active is None or active.mean == 1:
         return []
-    share = f"{number(active.mean, 2)} of the dimensions"
-    return [f"{active.run}: {share} are active. The others are collapsed: whatever their scores, they say nothing of x."]
+    return [f"{active.run}: {active.mean:.0%} of the dimensions are active; the others carry no information about x."]

@@ -1,6 +1,5 @@
 """A comparison as tables: one per run, one per two runs, then the differences between runs."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import groupby
@@ -8,17 +7,15 @@ from itertools import groupby
 import numpy as np
 
 from stabaudit.comparison.records import Comparison, Curve, Difference, PositionScore, RunSummary, Score
+from stabaudit.metrics.mcc_strong import SCORE as STRONG
 from stabaudit.metrics.scores import Measure, headlines, measure
 from stabaudit.reports.report import Report, Section
 from stabaudit.reports.sections.collapse import collapse_section, collapse_summary
 from stabaudit.reports.sections.densities import density_section
 from stabaudit.reports.sections.grid_positions import position_section
+from stabaudit.reports.verdict import axes_in_short, strong_sentence, verdict
 from stabaudit.reports.wording import (
-    axes,
-    axes_scores,
     counted,
-    explain,
-    explain_p,
     mean_with_interval,
     number,
     out_of_sample,
@@ -26,6 +23,7 @@ from stabaudit.reports.wording import (
     score_name,
     shared_k,
 )
+from stabaudit.statistics.jackknife import LEVEL
 
 MANY_RUNS = 6  # more than this and one sentence counts what each would say
 _CURVE_POINTS = 10  # rows of a printed curve; JSON has them all
@@ -64,17 +62,21 @@ def summary_report(comparison: Comparison) -> Report:
     """One row per run: headline scores and those that were asked for, out-of-sample, with intervals and floors."""
     shown = summarised(comparison)
     rows, words = [], []
-    verdicts: Counter[str] = Counter()
     for run in comparison.runs:
         found = out_of_sample(comparison, run.name)
-        rows.append([run.name, _restarts(run), *(cell for one in shown for cell in _with_floors(found.get(one.name)))])
-        if both := axes_scores(found):
-            words.append(f"{run.name}: {explain(*both)}")
-            verdicts[axes(*both)] += 1
+        rows.append(
+            [
+                run.name,
+                _restarts(run),
+                axes_in_short(comparison, run.name),
+                *(cell for one in shown for cell in _with_floors(found.get(one.name))),
+            ]
+        )
+        if said := verdict(comparison, run.name):
+            words.append(f"{run.name}: {' '.join(said)}")
     if len(words) > MANY_RUNS:
-        counts = ", ".join(f"{verdict} in {count}" for verdict, count in verdicts.most_common())
-        words = [f"axes, by strong MCC against the rotation floor, over {counted(len(words), 'run')}: {counts}."]
-    header = ["run", "N"]
+        words = [axes_over_runs(comparison)]
+    header = ["run", "N", "axes"]
     for one in shown:
         floors = "floors" if len(one.floors) > 1 else "floor"
         header += [f"{score_name(one.name, shared_k(comparison, one.name))} [95%]", floors]
@@ -82,6 +84,17 @@ def summary_report(comparison: Comparison) -> Report:
     if comparison.collapse:
         sections.append(collapse_summary([run.name for run in comparison.runs], comparison.collapse))
     return Report(sections, _records(comparison))
+
+
+def axes_over_runs(comparison: Comparison) -> str:
+    """How many dimensions are axes, over many runs: one sentence."""
+    of_runs = {run.name: [one for one in comparison.anatomy if one.run == run.name] for run in comparison.runs}
+    axes = [sum(one.verdict == "axis" for one in own) for own in of_runs.values() if own]
+    dimensions = sum(len(own) for own in of_runs.values())
+    return (
+        f"over {counted(len(axes), 'run')} {sum(axes)} of {counted(dimensions, 'dimension')} are the same axes in every restart "
+        f"of their run; {sum(1 for count in axes if count)} of the runs have such axes."
+    )
 
 
 def summarised(comparison: Comparison) -> list[Measure]:
@@ -112,6 +125,8 @@ def _records(comparison: Comparison) -> dict[str, list[dict[str, object]]]:
         "positions": [asdict(position) for position in comparison.positions],
         "collapse": [asdict(score) for score in comparison.collapse],
         "densities": [asdict(score) for score in comparison.densities],
+        "anatomy": [asdict(one) for one in comparison.anatomy],
+        "solutions": [asdict(one) for one in comparison.solutions],
         "warnings": [{"warning": warning} for warning in comparison.warnings],
     }
 
@@ -144,6 +159,7 @@ def _pair_section(comparison: Comparison, scores: Sequence[Score]) -> Section:
         [
             score_name(score.metric, score.k),
             mean_with_interval(score.mean, score.ci_low, score.ci_high) if score.sample == "out" else number(None),
+            number(score.sd),
             number(inside[key].mean, 2)
             if score.sample == "out"
             else mean_with_interval(score.mean, score.ci_low, score.ci_high, 2),
@@ -155,10 +171,11 @@ def _pair_section(comparison: Comparison, scores: Sequence[Score]) -> Section:
         for key, score in (inside | outside).items()
         if _says_more(comparison, score)
     ]
-    header = ["score", "out-of-sample [95%]", "in", "chance", "rotation", "adj.", "axes"]
+    header = ["score", "out-of-sample [95%]", "sd", "in", "chance", "rotation", "adj.", "axes"]
     found = {score.metric: score for score in outside.values()}
-    both = axes_scores(found)
-    words = [explain(*both) + explain_p(both[0], comparison.floor_draws)] if both else []
+    words = verdict(comparison, scores[0].run_a) if scores[0].relation == "within" else []
+    if (strong := found.get(STRONG.name)) is not None and strong.rotation_floor is not None:
+        words.append(strong_sentence(strong, comparison.rotations))
     return Section(_title(comparison, scores[0]), header, rows, words)
 
 
@@ -185,24 +202,27 @@ def _title(comparison: Comparison, score: Score) -> str:
 
 def _difference_section(comparison: Comparison, differences: Sequence[Difference]) -> Section:
     """Every score within one run minus the same within another."""
-    header = ["score", "difference [95%]", "p (Welch)", "p (permuted)"]
+    header = ["score", "difference [95%]", "p (Welch)", "Holm p", "p (permuted)"]
     rows = [
         [
             score_name(d.metric, d.k),
             mean_with_interval(d.difference, d.ci_low, d.ci_high),
             p_value(d.p_welch),
+            p_value(d.p_holm),
             p_value(d.p_permutation),
         ]
         for d in differences
         if _says_more(comparison, d)
     ]
     words = [_explain_difference(d) for d in differences if d.metric == headlines()[0].name]
+    if differences[0].p_smallest > LEVEL:
+        words.append(f"permuting so few restarts gives no p below {differences[0].p_smallest:.2g}.")
     return Section(f"within {differences[0].run_a} − within {differences[0].run_b}, out-of-sample", header, rows, words)
 
 
 def _explain_difference(d: Difference) -> str:
     if d.ci_low is None or d.ci_high is None:
-        return "too few restarts to say which is more stable."
+        return "not enough restarts to say which is more stable."
     if d.ci_low > 0 or d.ci_high < 0:
         return f"the {measure(d.metric).label} of {d.run_a if d.ci_low > 0 else d.run_b} is higher."
     return f"the interval of the {measure(d.metric).label} holds 0: neither run is shown to be more stable."

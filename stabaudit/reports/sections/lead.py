@@ -1,34 +1,27 @@
 """What a report says, in plain words, before any table."""
 
-from collections import Counter
+from collections.abc import Sequence
 
-from stabaudit.comparison.records import Comparison, RunSummary, Score
+from stabaudit.comparison.records import Comparison, RunSummary
+from stabaudit.metrics.scores import headlines
 from stabaudit.reports.sections.comparison import MANY_RUNS
-from stabaudit.reports.sections.families import ALPHA, verdict
-from stabaudit.reports.wording import axes, axes_scores, counted, explain, number, out_of_sample, p_is
+from stabaudit.reports.sections.families import ALPHA
+from stabaudit.reports.sections.families import verdict as family_verdict
+from stabaudit.reports.verdict import verdict
+from stabaudit.reports.wording import counted, number, out_of_sample, p_is
 from stabaudit.statistics.families import FamilyTests
-
-_AXES = {
-    "reproducible": "the axes are reproducible",
-    "one direction": "a direction that the axes share explains what agrees",
-    "not settled": "whether the axes are reproducible is not settled",
-    "no better than turned": "the axes agree no better than after a rotation",
-    "none seen": "no common axes are seen",
-}
 
 
 def lead(comparison: Comparison, tests: FamilyTests | None = None) -> list[str]:
     """One sentence on what was compared; one on each run, or on each family where there are many; then the tests of families."""
     restarts = sum(run.restarts for run in comparison.runs)
-    words = [
-        f"{counted(len(comparison.runs), 'run')} with {counted(restarts, 'restart')}, scored on rows that nothing was fitted to."
-    ]
-    strong = {run.name: found for run in comparison.runs if (found := _scores(comparison, run))}
-    if len(strong) > MANY_RUNS:
-        families = dict.fromkeys(run.family or "without a family" for run in comparison.runs if run.name in strong)
-        words += [_family(comparison, family, strong) for family in families]
+    words = [f"{counted(len(comparison.runs), 'run')} with {counted(restarts, 'restart')}, scored on held-out rows."]
+    scored = [run for run in comparison.runs if verdict(comparison, run.name)]
+    if len(scored) > MANY_RUNS:
+        families = dict.fromkeys(run.family or "without a family" for run in scored)
+        words += [_family(comparison, family, scored) for family in families]
     else:
-        words += [f"{run}: {explain(*both)}" for run, both in strong.items()]
+        words += [f"{run.name}: {' '.join(verdict(comparison, run.name))}" for run in scored]
     if tests is not None:
         words += _tested(tests)
     if comparison.warnings:
@@ -36,19 +29,18 @@ def lead(comparison: Comparison, tests: FamilyTests | None = None) -> list[str]:
     return words
 
 
-def _scores(comparison: Comparison, run: RunSummary) -> tuple[Score, Score] | None:
-    """The two scores that say whether the axes of a run agree, out-of-sample."""
-    return axes_scores(out_of_sample(comparison, run.name))
-
-
-def _family(comparison: Comparison, family: str, strong: dict[str, tuple[Score, Score]]) -> str:
-    own = [strong[run.name] for run in comparison.runs if run.name in strong and (run.family or "without a family") == family]
-    means = [score.mean for score, _ in own]
-    verdicts = Counter(axes(*both) for both in own)
-    said = "; ".join(f"{_AXES[found]} in {count}" for found, count in verdicts.most_common())
-    low, high = number(min(means), 2), number(max(means), 2)
-    between = f"strong MCC {low}" if low == high else f"strong MCC from {low} to {high}"
-    return f"{family}: {between} over {counted(len(own), 'run')}; {said}."
+def _family(comparison: Comparison, family: str, runs: Sequence[RunSummary]) -> str:
+    own = [run for run in runs if (run.family or "without a family") == family]
+    headline = headlines()[0]
+    means = [found[headline.name].mean for run in own if headline.name in (found := out_of_sample(comparison, run.name))]
+    names = {run.name for run in own}
+    dimensions = [one for one in comparison.anatomy if one.run in names]
+    axes = sum(one.verdict == "axis" for one in dimensions)
+    said = f"{family}: {counted(len(own), 'run')}"
+    if means:
+        low, high = number(min(means), 2), number(max(means), 2)
+        said += f", {headline.label} {low}" if low == high else f", {headline.label} from {low} to {high}"
+    return f"{said}; {axes} of {counted(len(dimensions), 'dimension')} are the same axes in every restart of their run."
 
 
 def _tested(tests: FamilyTests) -> list[str]:
@@ -58,7 +50,7 @@ def _tested(tests: FamilyTests) -> list[str]:
         over = counted(tests.friedman.n, "configuration")
         words.append(f"Over {over} the families {differ} (Friedman, {p_is(tests.friedman.p)}).")
     words += [
-        f"{c.family_a} against {c.family_b} over {counted(c.n, 'configuration')}: {verdict(c)} ({p_is(c.p)})."
+        f"{c.family_a} against {c.family_b} over {counted(c.n, 'configuration')}: {family_verdict(c)} ({p_is(c.p)})."
         for c in tests.comparisons
     ]
     return words

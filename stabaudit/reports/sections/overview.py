@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from stabaudit.comparison.records import Comparison, RunSummary, Score
 from stabaudit.metrics.scores import Measure, measure
 from stabaudit.reports.report import Section
-from stabaudit.reports.wording import NONE, axes, axes_scores, mean_with_interval, number, out_of_sample, score_name, shared_k
+from stabaudit.reports.verdict import axes_in_short
+from stabaudit.reports.wording import NONE, mean_with_interval, number, out_of_sample, score_name, shared_k
 
 _FLOORS = {"independence": ("independence_floor", "chance"), "rotation": ("rotation_floor", "rotation")}
 _HEADER = ("run", "axes", "family", "architecture", "dataset", "d", "restarts")
@@ -35,11 +36,10 @@ def _shown(comparison: Comparison) -> list[Measure]:
 
 def _row(comparison: Comparison, run: RunSummary, shown: Sequence[Measure]) -> list[str]:
     found = out_of_sample(comparison, run.name)
-    both = axes_scores(found)
     size = str(run.latent_dim) if run.grid is None else f"{run.latent_dim} at {run.grid[0]}×{run.grid[1]}"
     return [
         run.name,
-        NONE if both is None else axes(*both),
+        axes_in_short(comparison, run.name),
         *(text or NONE for text in (run.family, run.architecture, run.dataset)),
         size,
         f"{run.restarts} of {run.trained}" if run.lost else str(run.restarts),

@@ -1,0 +1,101 @@
+"""Anatomy of every run, and whether its restarts fall into groups, as records (see `stabaudit.metrics.anatomy`)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from stabaudit.comparison.records import AnatomyRecord, Solution, limits
+from stabaudit.comparison.scoring.collapse import Facts
+from stabaudit.comparison.scoring.pairs import FloatArray, Member, Pairs
+from stabaudit.metrics.affine import SCORE as AFFINE_R2
+from stabaudit.metrics.anatomy import Anatomy, anatomy
+from stabaudit.metrics.evidence import Evidence
+from stabaudit.metrics.mcc_decorrelated import SCORE as DECORRELATED
+from stabaudit.metrics.mcc_strong import SCORE as STRONG
+from stabaudit.metrics.pair_scores import Array, ScoreName
+from stabaudit.statistics import jackknife
+from stabaudit.statistics.solutions import Solutions, solutions, unseen_share
+
+
+def run_anatomy(member: Member, facts: Sequence[Facts], evidence: Evidence) -> Anatomy | None:
+    """The anatomy of a run; None for a single restart."""
+    if len(member.positions) < 2:
+        return None
+    known = [found.active for found in facts] or None
+    return anatomy(evidence.values, member.positions, known)
+
+
+def anatomy_records(member: Member, found: Anatomy) -> list[AnatomyRecord]:
+    """A record for every dimension of the central restart, with intervals over restarts."""
+    records = []
+    for position, one in enumerate(found.dimensions):
+        information = found.information[position]
+        both_ways = np.nan_to_num((information + information.T) / 2)
+        shared = limits(jackknife.within(both_ways, scale="log1m"))
+        agreement = limits(jackknife.within(np.nan_to_num(found.agreement[position]), scale="logit"))
+        records.append(
+            AnatomyRecord(
+                run=member.run,
+                dimension=one.dimension,
+                verdict=one.verdict,
+                may_be_axis=one.may_be_axis,
+                shared_information=one.shared_information,
+                shared_information_low=shared[0],
+                shared_information_high=shared[1],
+                shared_information_floor=one.floor,
+                axis_agreement=one.axis_agreement,
+                axis_agreement_low=agreement[0],
+                axis_agreement_high=agreement[1],
+                correlation=one.correlation,
+                purity=one.purity,
+                lowest_purity=one.lowest_purity,
+                purity_null=one.purity_null,
+                p=one.p,
+                p_holm=one.p_holm,
+                active_restarts=one.active_restarts,
+                restarts=len(member.positions),
+                block=one.block,
+                central_restart=found.central,
+                members=tuple(int(k) for k in found.matching[:, one.dimension]),
+                agreement_by_restart=_by_restart(found.agreement[position]),
+            )
+        )
+    return records
+
+
+def _by_restart(agreement: Array) -> tuple[float, ...]:
+    """Mean squared correlation of each restart's member with those of the others."""
+    return tuple(float(value) for value in np.nanmean(agreement, axis=1))
+
+
+_GROUPED_BY = (DECORRELATED, STRONG, AFFINE_R2)  # on the axes first, then on the space
+
+
+def run_solutions(member: Member, labels: Sequence[str], pairs: Pairs) -> list[Solution]:
+    """The groups that the restarts of a run fall into, by the first score that shows groups, or else as one."""
+    if len(member.positions) < 2:
+        return []
+    computed = {name.metric for name in pairs.names}
+    shown = [one for one in _GROUPED_BY if one.name in computed]
+    if not shown:
+        return []
+    tried: list[tuple[str, FloatArray, Solutions]] = []
+    for one in (shown[0], *(other for other in shown[1:] if other is AFFINE_R2)):
+        matrix = pairs.matrix(ScoreName(one.name, None, "out"), member.positions).clip(0.0, 1.0)
+        tried.append((one.name, matrix, solutions(matrix, level=jackknife.LEVEL / 2)))
+    metric, matrix, found = next((one for one in tried if len(one[2].groups) > 1), tried[0])
+    several = len(found.groups) > 1
+    return [
+        Solution(
+            run=member.run,
+            solution=number,
+            restarts=tuple(labels[member.positions[restart]] for restart in group),
+            metric=metric,
+            within=within,
+            across=found.across,
+            p=found.p,
+            unseen_share=None if several else unseen_share(len(member.positions)),
+            order=tuple(labels[member.positions[restart]] for restart in found.order if restart in group),
+        )
+        for number, (group, within) in enumerate(zip(found.groups, found.within, strict=True))
+    ]

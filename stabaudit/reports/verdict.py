@@ -1,0 +1,143 @@
+"""What a comparison says of a run, in sentences: the space, the axes, the solutions.
+
+Each sentence is a claim. `tests/reports/test_verdict.py` holds it against worlds with known truth.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from stabaudit.comparison.records import AnatomyRecord, Comparison, Score, Solution
+from stabaudit.metrics.affine import SCORE as AFFINE_R2
+from stabaudit.metrics.mcc_strong import SCORE as STRONG
+from stabaudit.metrics.scores import measure
+from stabaudit.reports.wording import NONE, counted, interval, mean_with_interval, number, out_of_sample, p_is
+from stabaudit.statistics.gate import judge_absence
+
+SAME_SPACE = 0.9  # of the variance, from which on two spaces are called the same up to a linear map
+LITTLE_SPACE = 0.1  # below which, with its whole interval, nothing is called shared
+_NAMED = 8  # restarts of a group that are named; of more the first
+
+
+def verdict(comparison: Comparison, run: str) -> list[str]:
+    """Sentences on a run: its dimensions and its space, then its solutions; none where it has one restart."""
+    own = [one for one in comparison.anatomy if one.run == run]
+    found = out_of_sample(comparison, run)
+    said = []
+    if own:
+        said.append(f"{dimensions_sentence(own)}.")
+    if AFFINE_R2.name in found:
+        said.append(f"{space_sentence(found[AFFINE_R2.name])}.")
+    groups = [one for one in comparison.solutions if one.run == run]
+    if groups:
+        said += solution_sentences(groups, shared=_is_shared(own, found.get(AFFINE_R2.name)))
+    return said
+
+
+def axes_in_short(comparison: Comparison, run: str) -> str:
+    """How many dimensions are axes, for a cell: "3 of 10"; "3–5 of 10" where more restarts could show two more."""
+    own = [one for one in comparison.anatomy if one.run == run]
+    if not own:
+        return NONE
+    axes, possible = sum(one.verdict == "axis" for one in own), sum(one.may_be_axis for one in own)
+    return f"{axes}{f'–{possible}' if possible > axes else ''} of {len(own)}"
+
+
+def dimensions_sentence(own: Sequence[AnatomyRecord]) -> str:
+    """How many dimensions are the same axes, and what the others are; without a full stop."""
+    d, counts = len(own), Counter(one.verdict for one in own)
+    if counts["inactive"] == d:
+        return f"all {counted(d, 'dimension')} are inactive: there is nothing to be reproducible"
+    axes = counts["axis"]
+    if axes == d:
+        return (
+            "the only dimension is the same in every restart"
+            if d == 1
+            else f"all {d} dimensions are the same axes in every restart"
+        )
+    said = [_are(axes, d) if axes else f"none of the {counted(d, 'dimension')} is shown to be the same axis in every restart"]
+    undecided = [one for one in own if one.verdict == "subspace" and one.may_be_axis]
+    turning = Counter(one.block for one in own if one.verdict == "subspace" and not one.may_be_axis)
+    together = {block: size for block, size in turning.items() if size > 1}
+    alone = sum(turning.values()) - sum(together.values())
+    if together:
+        turned = sum(together.values())
+        spaces = "a plane that turns" if turned == 2 and len(together) == 1 else "a subspace that turns"
+        said.append(f"{turned} span {spaces if len(together) == 1 else f'{len(together)} subspaces that turn'}")
+    if alone:
+        said.append(f"{alone} {'is' if alone == 1 else 'are'} shared, but not as one axis")
+    if undecided:
+        restarts = counted(own[0].restarts, "restart")
+        said.append(f"{len(undecided)} may be {'an axis' if len(undecided) == 1 else 'axes'}, which {restarts} cannot show")
+    if counts["not_shared"]:
+        said.append(
+            f"{counts['not_shared']} {'shares' if counts['not_shared'] == 1 else 'share'} nothing with the other restarts"
+        )
+    if counts["inactive"]:
+        said.append(f"{counts['inactive']} {'is' if counts['inactive'] == 1 else 'are'} inactive")
+    return "; ".join(said)
+
+
+def _are(count: int, d: int) -> str:
+    return f"{count} of {d} dimensions {'is the same axis' if count == 1 else 'are the same axes'} in every restart"
+
+
+def space_sentence(score: Score) -> str:
+    """Whether the space is the same up to a linear map, by affine R²; without a full stop."""
+    value = mean_with_interval(score.mean, score.ci_low, score.ci_high, 2)
+    said = f"{AFFINE_R2.label} {value}, chance {number(score.independence_floor, 2)}"
+    low, high, floor = score.ci_low, score.ci_high, score.independence_floor or 0.0
+    if low is None or high is None:
+        return f"from one pair nothing can be said of the space ({said})"
+    if low > floor and score.mean >= SAME_SPACE:
+        return f"the space is the same up to a linear map ({said})"
+    if low > max(floor, LITTLE_SPACE):
+        return f"the space is shared in part up to a linear map ({said})"
+    if high < max(floor, LITTLE_SPACE):
+        return f"the space is not shared ({said})"
+    return f"whether the space is shared is not settled ({said})"
+
+
+def _is_shared(own: Sequence[AnatomyRecord], space: Score | None) -> bool:
+    """Whether restarts have anything in common, so that one group of them is a solution."""
+    dimensions = any(one.verdict in {"axis", "subspace"} for one in own)
+    return dimensions or (space is not None and space.ci_low is not None and space.ci_low > LITTLE_SPACE)
+
+
+def solution_sentences(groups: Sequence[Solution], *, shared: bool) -> list[str]:
+    """Whether restarts fall into groups; where they do not but share something, how often trainings may end elsewhere."""
+    label, restarts = measure(groups[0].metric).label, sum(len(group.restarts) for group in groups)
+    if len(groups) > 1:
+        parts = []
+        for group in groups:
+            numbers = [name.rpartition("#")[2] for name in group.restarts]
+            named = ", ".join(numbers[:_NAMED]) + (f" and {len(numbers) - _NAMED} more" if len(numbers) > _NAMED else "")
+            parts.append(
+                f"restart {named} stands apart"
+                if group.within is None
+                else f"restarts {named} agree with each other ({number(group.within, 2)})"
+            )
+        return [f"{', '.join(parts)}; not across ({number(groups[0].across, 2)}), by {label}, {p_is(groups[0].p)}."]
+    unseen = groups[0].unseen_share
+    if not shared or unseen is None or restarts < 3:
+        return []
+    return [f"the {restarts} restarts form one group: at 95%, at most {unseen:.0%} of further trainings could end elsewhere."]
+
+
+def strong_sentence(strong: Score, rotations: int) -> str:
+    """Strong MCC against its rotation floor: above it, at it, or not settled."""
+    said = f"{STRONG.label} {mean_with_interval(strong.mean, strong.ci_low, strong.ci_high, 2)}"
+    floors = f"chance {number(strong.independence_floor, 2)}, rotation floor {number(strong.rotation_floor, 2)}"
+    aligned = strong.interval("axis_alignment")
+    if aligned is None:
+        return f"{said}, {floors}: not enough restarts for an interval."
+    said += f", {floors}"
+    least = strong.p_rotation is not None and strong.p_rotation * (1 + rotations) < 1.5
+    p = "" if strong.p_rotation is None else f" {p_is(strong.p_rotation)}"
+    p += f", the smallest p that {rotations} rotations allow" if least else ""
+    match judge_absence(aligned):
+        case "present":
+            return f"{said}: above what a rotation leaves;{p}."
+        case "absent":
+            return f"{said}: no more than a rotation leaves, to within 0.1 on the axis score {interval(*aligned, 2)};{p}."
+        case _:
+            return f"{said}: whether it is more than a rotation leaves is not settled;{p}."
