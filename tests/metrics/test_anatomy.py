@@ -351,7 +351,7 @@ def worlds_fit(latents):
 
 def test_with_all_dimensions_chosen_moments_are_those_of_all(correlated_run):
     halves = Halves.of_rows(correlated_run, worlds_fit(correlated_run))
-    whole = halves.of_dimensions([np.arange(len(marginal.scale)) for marginal in halves.marginals])
+    whole = halves.of_dimensions({r: np.arange(len(marginal.scale)) for r, marginal in enumerate(halves.marginals)})
     np.testing.assert_array_equal(whole.cross(0, 1).fit, halves.cross(0, 1).fit)
     np.testing.assert_array_equal(whole.marginals[1].decorrelation, halves.marginals[1].decorrelation)
 
@@ -363,7 +363,7 @@ def test_active_dimensions_that_turn_lie_at_their_floor_not_at_that_of_all():
     turned = [z @ np.linalg.qr(rng.standard_normal((4, 4)))[0] for _ in range(6)]
     latents = [np.column_stack([active, 0.01 * rng.standard_normal((2000, 6))]) for active in turned]
     every = Evidence.of_rows(latents, np.arange(2000) % 2 == 0)
-    active = Evidence.of_moments(every.values.of_dimensions([np.arange(4)] * 6), every.names, every.seeds)
+    active = Evidence.of_moments(every.values.of_dimensions(dict.fromkeys(range(6), np.arange(4))), every.names, every.seeds)
     name = ScoreName("strong_mcc", None, "out")
     means, floors = [], []
     for evidence in (every, active):
