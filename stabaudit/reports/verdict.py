@@ -69,9 +69,7 @@ def dimensions_sentence(own: Sequence[AnatomyRecord]) -> str:
         restarts = counted(own[0].restarts, "restart")
         said.append(f"{len(undecided)} may be {'an axis' if len(undecided) == 1 else 'axes'}, which {restarts} cannot show")
     if counts["not_shared"]:
-        said.append(
-            f"{counts['not_shared']} {'shares' if counts['not_shared'] == 1 else 'share'} nothing with the other restarts"
-        )
+        said.append(f"{counts['not_shared']} {'is' if counts['not_shared'] == 1 else 'are'} not shared")
     if counts["inactive"]:
         said.append(f"{counts['inactive']} {'is' if counts['inactive'] == 1 else 'are'} inactive")
     return "; ".join(said)
