@@ -7,6 +7,7 @@ from typing import Literal
 from stabaudit.comparison.gating.gates import Gate
 from stabaudit.comparison.records import Comparison
 from stabaudit.reports.report import Outcome, Report, Section
+from stabaudit.reports.verdict import verdict
 from stabaudit.reports.wording import counted, mean_with_interval, number, p_value
 from stabaudit.statistics.gate import Verdict, worst
 
@@ -40,6 +41,7 @@ def gates_report(
     what = f"{len(by_run)} runs" if several else comparison.runs[0].name
     done, trained = sum(run.restarts for run in comparison.runs), sum(run.trained for run in comparison.runs)
     said = [_explain(gate) for gate in gates]
+    anatomy = {run.name: verdict(comparison, run.name) for run in comparison.runs}
     told = [
         f"{gate.run}: {text}" if several and gate.run else text
         for gate, text in zip(gates, said, strict=True)
@@ -48,6 +50,8 @@ def gates_report(
     words = [f"{what}: {overall}.", *told]
     if len(told) < len(gates):
         words.append(f"{len(gates) - len(told)} of {counted(len(gates), 'gate')} pass.")
+    if len(comparison.runs) <= _MANY:
+        words += [f"{run}: {text}" if several else text for run, texts in anatomy.items() for text in texts]
     title = f"gates on {what}: {done} of {counted(trained, 'restart')}"
     outcomes = [
         Outcome(
@@ -55,7 +59,7 @@ def gates_report(
             gate.run or _FAMILIES,
             gate.verdict,
             inconclusive if gate.verdict == "inconclusive" else gate.verdict,
-            text,
+            " ".join([text, *anatomy.get(gate.run or "", ())]),
         )
         for gate, text in zip(gates, said, strict=True)
     ]
@@ -88,6 +92,8 @@ def _explain(gate: Gate) -> str:
         said += f", was {number(gate.baseline)}"
     if gate.configurations is not None:
         said += f" over {counted(gate.configurations, 'configuration')}"
+    if gate.detectable_loss is not None:
+        said += f" (a loss of {number(gate.detectable_loss)} would fail in 80% of cases)"
     return f"{said}: {gate.verdict}, {_reason(gate)}."
 
 
@@ -95,8 +101,8 @@ def _reason(gate: Gate) -> str:
     if gate.smallest is not None:
         reasons: dict[Verdict, str] = {
             "pass": "it keeps the bound",
-            "fail": f"it does not keep the bound; {p_value(gate.smallest)} was within reach",
-            "inconclusive": f"so few cannot give less than {gate.smallest:.4g}; add configurations",
+            "fail": f"it does not keep the bound; the smallest p possible was {p_value(gate.smallest)}",
+            "inconclusive": f"the smallest p that this many configurations allow is {gate.smallest:.4g}; add configurations",
         }
         return reasons[gate.verdict]
     low = gate.change_low if gate.kind == "regression" else gate.ci_low
