@@ -132,6 +132,7 @@ print(run.done, run.manifest.config.latent_dim)
 """
 
 
+@pytest.mark.slow
 def test_train_from_a_script_without_a_main_guard(tmp_path):
     """Workers import nothing of the script that started them, so it does not start itself again."""
     (tmp_path / "mine.py").write_text(SCRIPT)

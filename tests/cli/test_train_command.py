@@ -22,6 +22,8 @@ from stabaudit.store.run.external_labels import External, Program
 from stabaudit.store.run.run_folder import Run
 from stabaudit.store.run.verify import verify
 
+pytestmark = pytest.mark.slow
+
 PYTHON = shlex.quote(sys.executable)
 
 # Writes z = seed·i and i²; what else it does is told by a file of its mood: "2 status 3" concerns seed 2.

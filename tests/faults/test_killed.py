@@ -14,7 +14,7 @@ from stabaudit.training.workers.pool import warm_up
 
 KILLED_WRITES, KILLED_TRAININGS = 70, 30
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "killpg"), reason="no process groups here")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "killpg"), reason="no process groups here")]
 
 
 @pytest.fixture(autouse=True)

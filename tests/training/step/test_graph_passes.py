@@ -18,6 +18,8 @@ from stabaudit.training.step.operations import changes_something
 from stabaudit.training.step.restarts import Restarts, Rows
 from stabaudit.training.step.trace import Inputs, trace
 
+pytestmark = pytest.mark.slow
+
 aten = torch.ops.aten
 B = 32
 
@@ -217,7 +219,6 @@ class Appended:
         return self.module(*tensors, *self.added)
 
 
-@pytest.mark.slow
 def test_matching_layouts_gives_gradients_the_strides_of_their_parameters_and_keeps_the_bits(case):
     module = case.module()
     parameters = list(case.parameters.values())

@@ -12,6 +12,8 @@ from stabaudit.training.step.noise import Ahead, Fresh, Request
 from stabaudit.training.step.optimiser import Plateau
 from stabaudit.training.step.restarts import TRAINING_STREAM, Restarts, Rows, encode, evaluate
 
+pytestmark = pytest.mark.slow
+
 FAMILIES = ["vae", "ivae", "vade"]
 
 
@@ -48,7 +50,6 @@ def group(family, seeds, *, epochs=3, dropout=0.1, schedule="constant"):
     return Restarts(build_of(family, dropout=dropout), seeds, rows_of(), training)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_grouped_training_equals_lone_training(family):
     together = group(family, [5, 6, 7])
