@@ -25,6 +25,8 @@ def verdict(comparison: Comparison, run: str) -> list[str]:
     said = []
     if own:
         said.append(f"{dimensions_sentence(own)}.")
+    if own and all(one.verdict == "inactive" for one in own):
+        return said
     if AFFINE_R2.name in found:
         said.append(f"{space_sentence(found[AFFINE_R2.name])}.")
     groups = [one for one in comparison.solutions if one.run == run]
@@ -56,7 +58,9 @@ def dimensions_sentence(own: Sequence[AnatomyRecord]) -> str:
         )
     said = [_are(axes, d) if axes else f"none of the {counted(d, 'dimension')} is shown to be the same axis in every restart"]
     undecided = [one for one in own if one.verdict == "subspace" and one.may_be_axis]
-    turning = Counter(one.block for one in own if one.verdict == "subspace" and not one.may_be_axis)
+    others = [one for one in own if one.verdict == "subspace" and not one.may_be_axis]
+    partly = [one for one in others if one.shared_information_low is not None and one.shared_information_low <= 0]
+    turning = Counter(one.block for one in others if one not in partly)
     together = {block: size for block, size in turning.items() if size > 1}
     alone = sum(turning.values()) - sum(together.values())
     if together:
@@ -65,6 +69,8 @@ def dimensions_sentence(own: Sequence[AnatomyRecord]) -> str:
         said.append(f"{turned} span {spaces if len(together) == 1 else f'{len(together)} subspaces that turn'}")
     if alone:
         said.append(f"{alone} {'is' if alone == 1 else 'are'} shared, but not as one axis")
+    if partly:
+        said.append(f"{len(partly)} {'is' if len(partly) == 1 else 'are'} shared by some restarts only")
     if undecided:
         restarts = counted(own[0].restarts, "restart")
         said.append(f"{len(undecided)} may be {'an axis' if len(undecided) == 1 else 'axes'}, which {restarts} cannot show")

@@ -50,7 +50,7 @@ def numbers(sentence, d):
         return sum(int(number) for number in re.findall(pattern, sentence))
 
     axes = count(rf"(\d+) of {d} dimensions (?:is|are) the same ax[ei]s")
-    subspaces = count(r"(\d+) span ") + count(r"(\d+) (?:is|are) shared, but") + count(r"(\d+) may be ax[ei]s")
+    subspaces = count(r"(\d+) span ") + count(r"(\d+) (?:is|are) shared(?:, but| by some)") + count(r"(\d+) may be ax[ei]s")
     return axes, subspaces, count(r"(\d+) (?:is|are) not shared") + count(r"(\d+) (?:is|are) inactive")
 
 
@@ -155,6 +155,12 @@ def record(verdict="axis", *, block=None, may_be_axis=None, dimension=0):
 )
 def test_every_form_of_the_sentence(own, sentence):
     assert dimensions_sentence(own) == sentence
+
+
+def test_what_only_some_restarts_share_is_not_called_shared_by_all():
+    some = replace(record("subspace", block=0), shared_information_low=-0.05)
+    every = replace(record("subspace", block=0), shared_information_low=0.2)
+    assert dimensions_sentence([some, every, every]).endswith("; 2 span a plane that turns; 1 is shared by some restarts only")
 
 
 def test_four_turned_dimensions_beside_six_collapsed_ones_are_no_axes_anywhere():

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from stabaudit.comparison.records import AnatomyRecord, Comparison
 from stabaudit.reports.report import Report, Section
 from stabaudit.reports.verdict import verdict
-from stabaudit.reports.wording import counted, mean_with_interval, number, p_value
+from stabaudit.reports.wording import NONE, counted, mean_with_interval, number, p_value
 
 _HEADER = (
     "dimension",
@@ -39,9 +39,7 @@ def dimension_section(run: str, own: Sequence[AnatomyRecord], words: Sequence[st
         [
             f"z{one.dimension}",
             _VERDICTS.get(one.verdict, one.verdict) + (f" {one.block}" if one.verdict == "subspace" else ""),
-            mean_with_interval(one.shared_information, one.shared_information_low, one.shared_information_high),
-            number(one.shared_information_floor),
-            mean_with_interval(one.axis_agreement, one.axis_agreement_low, one.axis_agreement_high),
+            *_numbers(one),
             number(one.purity),
             number(one.purity_null),
             p_value(one.p_holm),
@@ -51,6 +49,17 @@ def dimension_section(run: str, own: Sequence[AnatomyRecord], words: Sequence[st
     ]
     title = f"dimensions of {run}: {counted(own[0].restarts, 'restart')}, followed from restart {own[0].central_restart}"
     return Section(title, _HEADER, rows, [*words, LEGEND], left=2)
+
+
+def _numbers(one: AnatomyRecord) -> list[str]:
+    """Shared information with its floor, and axis agreement; dashes for a dimension that no restart has active."""
+    if not one.active_restarts:
+        return [NONE] * 3
+    return [
+        mean_with_interval(one.shared_information, one.shared_information_low, one.shared_information_high),
+        number(one.shared_information_floor),
+        mean_with_interval(one.axis_agreement, one.axis_agreement_low, one.axis_agreement_high),
+    ]
 
 
 def dimensions_report(comparison: Comparison) -> Report:
