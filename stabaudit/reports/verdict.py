@@ -48,7 +48,7 @@ def dimensions_sentence(own: Sequence[AnatomyRecord]) -> str:
     """How many dimensions are the same axes, and what the others are; without a full stop."""
     d, counts = len(own), Counter(one.verdict for one in own)
     if counts["inactive"] == d:
-        return f"all {counted(d, 'dimension')} are inactive: there is nothing to be reproducible"
+        return f"all {counted(d, 'dimension')} are inactive and carry no information about x"
     axes = counts["axis"]
     if axes == d:
         return (

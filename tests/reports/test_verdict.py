@@ -130,7 +130,7 @@ def record(verdict="axis", *, block=None, may_be_axis=None, dimension=0):
     [
         ([record()], "the only dimension is the same in every restart"),
         ([record()] * 3, "all 3 dimensions are the same axes in every restart"),
-        ([record("inactive")] * 3, "all 3 dimensions are inactive: there is nothing to be reproducible"),
+        ([record("inactive")] * 3, "all 3 dimensions are inactive and carry no information about x"),
         (
             [record(), *[record("subspace", block=1)] * 2, record("inactive")],
             "1 of 4 dimensions is the same axis in every restart; 2 span a plane that turns; 1 is inactive",
