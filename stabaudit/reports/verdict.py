@@ -102,9 +102,11 @@ def space_sentence(score: Score) -> str:
 
 
 def _is_shared(own: Sequence[AnatomyRecord], space: Score | None) -> bool:
-    """Whether restarts have anything in common, so that one group of them is a solution."""
-    dimensions = any(one.verdict in {"axis", "subspace"} for one in own)
-    return dimensions or (space is not None and space.ci_low is not None and space.ci_low > LITTLE_SPACE)
+    """Whether restarts agree on anything, by the whole interval, so that one group of them is a solution."""
+    if not own:
+        return space is not None and space.ci_low is not None and space.mean >= SAME_SPACE
+    shared = [one for one in own if one.verdict in {"axis", "subspace"}]
+    return any(one.verdict == "axis" or (one.shared_information_low or 0.0) > LITTLE_SPACE for one in shared)
 
 
 def solution_sentences(groups: Sequence[Solution], *, shared: bool) -> list[str]:
