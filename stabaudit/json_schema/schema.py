@@ -27,11 +27,13 @@ _SAID = {  # of fields whose class describes all of them in one sentence
     "column": "column of the grid, from 0",
     "difference": "the score within run a minus the same within run b",
     "p_welch": "of Welch's t on jackknife pseudo-values; null where it cannot be had",
-    "p_permutation": "of dealing the restarts anew; null where the runs have not as many",
+    "p_permutation": "of permuting the pseudo-values, studentised; null where a run has fewer than three restarts",
+    "p_smallest": "the smallest p that permuting so many restarts can give",
+    "p_holm": "p_welch, adjusted over all scores and pairs of runs (Holm 1979); null where there is none",
     "restart": "the restart: vade#3",
     "dimension": "its number, from 0",
     "variance": "of its posterior mean",
-    "active": "whether the variance is at least 0.01",
+    "active": "whether the variance is at least 0.01, or the divergence 0.05 nats; null where posteriors are not known",
     "kl": "its divergence in nats per row; null where it is not known",
 }
 

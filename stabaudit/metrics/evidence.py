@@ -73,7 +73,7 @@ class Evidence:
         if correlation == "spearman":
             latents = ranked(latents, fit, values.marginals)
             values = Halves.of_rows(latents, fit)
-        seeds = in_parallel(_seed, latents)
+        seeds = in_parallel(seed_of, latents)
         return cls(called, values, Rows(fit, latents), seeds, (*warnings, *_dependent(values, called)))
 
     @classmethod
@@ -158,7 +158,8 @@ class Digest:
 _ODD = np.uint64(0x9E3779B97F4A7C15)  # 2⁶⁴ divided by the golden ratio (Steele et al. 2014, doi:10.1145/2660193.2660195)
 
 
-def _seed(latents: Array) -> int:
+def seed_of(latents: Array) -> int:
+    """A number that follows from the values of latents, shape (n, d), in whatever order their rows come."""
     digest = Digest()
     digest.add(latents)
     return digest.seed

@@ -8,6 +8,7 @@ turned, by the same random numbers at all positions: a restart is unrelated to a
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from itertools import combinations, product
 
 import numpy as np
@@ -16,7 +17,7 @@ from stabaudit.comparison.reading.join_rows import Group
 from stabaudit.comparison.records import PositionScore
 from stabaudit.comparison.scoring.pairs import Member, Pairs
 from stabaudit.errors import BadData
-from stabaudit.metrics.evidence import Evidence
+from stabaudit.metrics.evidence import Evidence, seed_of
 from stabaudit.metrics.pair_scores import Array, PairScores, Scored, ScoreName
 from stabaudit.metrics.ranks import Correlation
 from stabaudit.metrics.scores import Parts
@@ -60,7 +61,7 @@ def evidence_at(
         latents: of every restart, shape (n, h·w·d_r), positions row by row.
         size: h and w.
         sample_id: names of the rows, shape (n,).
-        correlation: of strong MCC.
+        correlation: "spearman" replaces values by ranks.
         names: what to call each of the latents in messages.
 
     Raises:
@@ -68,8 +69,9 @@ def evidence_at(
     """
     count, fit = size[0] * size[1], split_halves(sample_id)
     apart = [z.reshape(len(z), count, -1) for z in latents]
+    seeds = [max(seed_of(z[:, position]) for position in range(count)) for z in apart]  # one for a restart as a whole
     for position in range(count):
-        yield Evidence.of_rows([z[:, position] for z in apart], fit, correlation, names)
+        yield replace(Evidence.of_rows([z[:, position] for z in apart], fit, correlation, names), seeds=seeds)
 
 
 def score_positions(

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 from stabaudit.reports.report import Report, Section
-from stabaudit.reports.wording import counted, interval, number, p_value
+from stabaudit.reports.wording import counted, interval, number, p_is, p_value
 from stabaudit.statistics.families import FamilyComparison, FamilyTests, Friedman
 
 ALPHA = 0.05
@@ -44,7 +44,9 @@ def families_report(tests: FamilyTests) -> Report:
 
 def _explain_friedman(friedman: Friedman) -> str:
     over = f"{len(friedman.families)} families and {counted(friedman.n, 'configuration')}"
-    return f"Friedman over {over}: χ² = {number(friedman.statistic, 1)}, p = {p_value(friedman.p, 4)}."
+    p = p_is(friedman.p, 4)
+    said = f"exact {p}" if friedman.method == "exact" else f"{p} by the χ² distribution"
+    return f"Friedman over {over}: χ² = {number(friedman.statistic, 1)}, {said}."
 
 
 def verdict(c: FamilyComparison) -> str:
