@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from stabaudit.comparison.records import Comparison
     from stabaudit.reports.figures.elements import Figure
 
-What = Literal["curves", "heatmap", "box", "elbo", "match", "latents", "sources"]
+OfComparison = Literal["curves", "dimensions", "strip", "heatmap", "box", "elbo", "match"]
+What = Literal["curves", "dimensions", "strip", "heatmap", "box", "elbo", "match", "latents", "sources"]
 
 
 def _figure_file(path: Path) -> Path:
@@ -26,7 +27,8 @@ def plot(
         What,
         typer.Argument(
             metavar="WHAT",
-            help="curves: cumulative MCC; heatmap, box: scores of pairs; elbo: objective against MCC; match: matched dimensions; "
+            help="curves: cumulative MCC; dimensions: shared information against purity; strip: agreement of every dimension and "
+            "restart; heatmap, box: scores of pairs; elbo: objective against MCC; match: matched dimensions; "
             "latents: two dimensions of every restart; sources: recovered beside true ones.",
         ),
     ],
@@ -71,21 +73,23 @@ def plot(
 
         named = metric or headlines()[0].name
         require_drawable(what, named)
+        if what in {"dimensions", "strip"}:
+            floor_draws = rotations = 1  # no floor is shown
         settings = Settings(k=k, floor_draws=floor_draws, rotations=rotations, seed=seed, memory=memory).including([named])
         comparison = compare(read_groups(selectors, memory), settings)
         for warning in comparison.warnings:
             message(warning)
-        figure = _of_pairs(what, comparison, named, band)
+        figure = _of_comparison(what, comparison, named, band)
     write_figure(figure, output)
 
 
-def _of_pairs(
-    what: Literal["curves", "heatmap", "box", "elbo", "match"],
+def _of_comparison(
+    what: OfComparison,
     comparison: "Comparison",
     metric: str,
     band: Literal["interval", "sd"],
 ) -> "Figure":
-    """A figure of scores of pairs.
+    """A figure of what a comparison found.
 
     Raises:
         UsageError: where there is nothing to show.
@@ -93,6 +97,7 @@ def _of_pairs(
     from stabaudit.comparison.views.run_origins import read_origins
     from stabaudit.reports.figures.boxes import box_figure
     from stabaudit.reports.figures.curves import curves_figure
+    from stabaudit.reports.figures.dimensions import dimensions_figure, strip_figure
     from stabaudit.reports.figures.heatmaps import heatmap_figure
     from stabaudit.reports.figures.matched_dimensions import match_figure
     from stabaudit.reports.figures.objective import objective_figure
@@ -100,6 +105,10 @@ def _of_pairs(
     match what:
         case "curves":
             figure = curves_figure(comparison, metric, band)
+        case "dimensions":
+            figure = dimensions_figure(comparison)
+        case "strip":
+            figure = strip_figure(comparison)
         case "heatmap":
             figure = heatmap_figure(comparison, metric)
         case "box":
@@ -110,6 +119,8 @@ def _of_pairs(
             figure = match_figure(comparison)
     if figure is None:
         needs = "restarts whose objective is recorded" if what == "elbo" else "a run with two restarts or more"
+        if what in {"dimensions", "strip"}:
+            needs += ", of vectors"
         raise UsageError(f"plot {what}: nothing to show; it needs {needs}")
     return figure
 

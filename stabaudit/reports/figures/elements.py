@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 Dash = Literal["solid", "dashed", "dotted"]
+Shape = Literal["disc", "square", "cross", "ring"]
 INK = -1  # the colour of text, for what belongs to no series
 FAINT = -2  # that of grid lines
+PAPER = -3  # that of the page
 RAMP_SERIES = 100  # series from here on are steps of the ramp: ordered classes
 
 
@@ -64,6 +66,28 @@ class Points:
     y: Array
     series: int
     radius: float = 2.5
+    shape: Shape = "disc"
+
+
+@dataclass(frozen=True)
+class Segments:
+    """Straight lines from (x, y) to (x_end, y_end), shape (m,) each."""
+
+    x: Array
+    y: Array
+    x_end: Array
+    y_end: Array
+    series: int
+    width: float = 1.2
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Short texts, each centred on a place; `x` and `y` have shape (m,)."""
+
+    x: Array
+    y: Array
+    texts: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -110,7 +134,7 @@ class Cells:
         return self.printed and (row > column or not np.array_equal(self.values, self.values.T, equal_nan=True))
 
 
-Mark = Line | Band | Points | Box | Cells
+Mark = Line | Band | Points | Segments | Labels | Box | Cells
 
 
 @dataclass(frozen=True)
@@ -142,6 +166,7 @@ class Key:
     label: str
     series: int
     kind: Literal["line", "dashed", "dotted", "point", "band"] = "line"
+    shape: Shape = "disc"  # of a point
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,17 @@ import numpy as np
 from stabaudit.comparison.records import Comparison
 from stabaudit.comparison.views.pair_values import PairTable
 from stabaudit.reports.figures.elements import Array, Axis, Cells, Figure, Panel
+from stabaudit.reports.figures.restart_order import (
+    MOST,
+    Shown,
+    group_lines,
+    group_words,
+    order_words,
+    restart_axis,
+    shown_restarts,
+)
 from stabaudit.reports.wording import number, score_name
 
-MOST = 30  # restarts along a side; more could not be read
 _PRINTED = 10  # restarts along a side, up to which values are printed in the cells
 _PIXELS = 336  # of the longest side, margins included
 
@@ -17,29 +25,50 @@ def heatmap_figure(comparison: Comparison, metric: str) -> Figure | None:
     tables = [table for table in comparison.pairs if (table.metric, table.k) == (metric, None) and table.run_b != "sources"]
     if not tables:
         return None
-    shown = (
-        f" Of more than {MOST} restarts the first {MOST} are shown." if any(max(t.values.shape) > MOST for t in tables) else ""
-    )
     name = score_name(metric, None)
+    within = {t.run_a: shown_restarts(comparison, t.run_a, t.restarts_a) for t in tables if t.run_a == t.run_b}
+    order = f" {order_words(list(within.values()))}" if any(one.run in within for one in comparison.solutions) else ""
+    shown = ""
+    if any(max(table.values.shape) > MOST for table in tables):
+        shown = f" Of more than {MOST} restarts {MOST if order else f'the first {MOST}'} are shown."
     return Figure(
         name="heatmap",
         title=f"{name[0].upper()}{name[1:]} of every pair of restarts",
-        caption=f"Out-of-sample. A row and a column for each restart; a restart is not compared with itself.{shown}",
-        panels=tuple(_panel(table, name) for table in tables),
+        caption=f"Out-of-sample. A row and a column for each restart; a restart is not compared with itself.{order}{shown}",
+        panels=tuple(
+            _within(table, name, within[table.run_a]) if table.run_a == table.run_b else _between(table, name) for table in tables
+        ),
         ramp=(name, "0", "1"),
     )
 
 
-def _panel(table: PairTable, name: str) -> Panel:
+def _within(table: PairTable, name: str, shown: Shown) -> Panel:
+    at, n = list(shown.at), len(shown.at)
+    axis = restart_axis(shown.names, "restart")
+    return Panel(
+        title=f"within {table.run_a}" + (f", {MOST} of {len(table.values)} restarts" if len(table.values) > MOST else ""),
+        description=" ".join(filter(None, [_words(table, name), group_words(shown.groups)])),
+        x=axis,
+        y=_upside_down(axis),
+        marks=[
+            Cells(table.values[np.ix_(at, at)], printed=n <= _PRINTED),
+            *group_lines(shown.ends, n, columns=True),
+            *group_lines(shown.ends, n, columns=False),
+        ],
+        height=_PIXELS - 60 + 44,
+    )
+
+
+def _between(table: PairTable, name: str) -> Panel:
     values = table.values[:MOST, :MOST]
     rows, columns = values.shape
-    title = f"within {table.run_a}" if table.run_a == table.run_b else f"between {table.run_a} and {table.run_b}"
     side = (_PIXELS - 60) / max(rows, columns)
+    title = f"between {table.run_a} and {table.run_b}"
     return Panel(
         title=title + (f", {MOST} of {len(table.values)} restarts" if len(table.values) > MOST else ""),
         description=_words(table, name),
-        x=_restarts(table.restarts_b[:columns], "restart" if table.run_a == table.run_b else "restart of the second"),
-        y=_upside_down(_restarts(table.restarts_a[:rows], "restart" if table.run_a == table.run_b else "restart of the first")),
+        x=restart_axis(table.restarts_b[:columns], "restart of the second"),
+        y=_upside_down(restart_axis(table.restarts_a[:rows], "restart of the first")),
         marks=[Cells(values, printed=max(rows, columns) <= _PRINTED)],
         height=round(side * rows) + 44,
     )
@@ -54,12 +83,6 @@ def _words(table: PairTable, name: str) -> str:
     ]
     pairs = np.isfinite(values).sum() // (2 if table.run_a == table.run_b else 1)
     return f"{name} of {pairs} pairs: mean {number(float(np.nanmean(values)), 2)}, {', '.join(said)}."
-
-
-def _restarts(names: tuple[str, ...], label: str) -> Axis:
-    every = max(1, -(-len(names) // 15))
-    ticks = [(position, name.rpartition("#")[2]) for position, name in enumerate(names) if position % every == 0]
-    return Axis(label, -0.5, len(names) - 0.5, tuple(ticks))
 
 
 def _upside_down(axis: Axis) -> Axis:

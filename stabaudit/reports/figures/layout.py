@@ -15,10 +15,12 @@ def figure_svg(figure: Figure, columns: int = 3) -> str:
     columns = min(columns, len(figure.panels))
     width = columns * WIDTH + (columns + 1) * _GAP
     # A narrow figure breaks its title and caption into more lines.
-    head = [*wrapped(figure.title, width // 8), *wrapped(figure.caption, width // 6)]
+    room = width - 2 * _GAP
+    heading = wrapped(figure.title, int(room / 8.5))
+    head = [*heading, *wrapped(figure.caption, int(room / 6.5))]
     parts, y = [], 30.0
     for number, line in enumerate(head):
-        bold = number < len(wrapped(figure.title, width // 8))
+        bold = number < len(heading)
         parts.append(f'<text class="axis" x="{_GAP}" y="{short(y)}"{_BOLD if bold else ""}>{escaped(line)}</text>')
         y += 18 if bold else 15
     legend, y = _legend(figure, width, y + 4)

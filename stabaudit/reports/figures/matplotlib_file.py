@@ -2,18 +2,23 @@
 
 import io
 import textwrap
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import LineCollection
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
 
 from stabaudit.reports.figures import colors
 from stabaudit.reports.figures.elements import (
     FAINT,
     INK,
+    PAPER,
     RAMP_SERIES,
     Band,
     Box,
@@ -21,10 +26,13 @@ from stabaudit.reports.figures.elements import (
     Dash,
     Figure,
     Key,
+    Labels,
     Line,
     Mark,
     Panel,
     Points,
+    Segments,
+    Shape,
 )
 from stabaudit.reports.figures.svg import WIDTH
 from stabaudit.reports.formats.plain_text import clean
@@ -35,6 +43,12 @@ if TYPE_CHECKING:
 
 _INCH = 100  # pixels of a panel's description
 _INK, _FAINT = "#1b1f24", "#e4e7eb"
+_MARKERS: dict[Shape, dict[str, Any]] = {
+    "disc": {"marker": "o", "linewidths": 0},
+    "square": {"marker": "s", "linewidths": 0},
+    "cross": {"marker": "x", "linewidths": 1.2},
+    "ring": {"marker": "o", "linewidths": 1.2, "facecolors": "none"},
+}
 _DASHES: dict[Dash, Literal["-", "--", ":"]] = {"solid": "-", "dashed": "--", "dotted": ":"}
 
 
@@ -56,10 +70,16 @@ def figure_bytes(figure: Figure, form: Literal["png", "pdf"], columns: int = 3) 
             axes.set_axis_off()
     handles = [_handle(key) for key in figure.legend]
     if figure.ramp:
-        name, low, high = figure.ramp
-        handles += [Patch(color=colors.RAMP[0], label=_plain(f"{name}: {low}")), Patch(color=colors.RAMP[-1], label=_plain(high))]
+        name, *ends = (_plain(clean(text)) for text in figure.ramp)
+        scale = ScalarMappable(cmap=ListedColormap(colors.RAMP))
+        bar = canvas.colorbar(scale, ax=list(grid.flat), location="bottom", shrink=1 / columns, aspect=30, pad=0.02)
+        bar.set_ticks([0.0, 1.0], labels=ends, fontsize=7.5)
+        bar.set_label(name, fontsize=8, labelpad=-6)
+        bar.outline.set_visible(False)
     if handles:
-        canvas.legend(handles=handles, loc="outside lower center", ncols=min(4, len(handles)), fontsize=8, frameon=False)
+        longest = max(len(str(handle.get_label())) for handle in handles)
+        ncols = max(1, min(len(handles), int(width / (0.5 + 0.075 * longest))))  # inches of a key and of a letter
+        canvas.legend(handles=handles, loc="outside lower center", ncols=ncols, fontsize=8, frameon=False)
     file = io.BytesIO()
     # No date, so that the same figure is the same file.
     canvas.savefig(file, format=form, dpi=150, metadata={"CreationDate": None} if form == "pdf" else {"Software": None})
@@ -89,8 +109,8 @@ def _draw(axes: "Axes", mark: Mark) -> None:
             axes.plot(x, y, color=_color(series), linestyle=_DASHES[dash], linewidth=0.8 * width)
         case Band(x, low, high, series):
             axes.fill_between(x, low, high, color=_color(series), alpha=0.2, linewidth=0)
-        case Points(x, y, series, radius):
-            axes.scatter(x, y, s=(1.4 * radius) ** 2, color=_color(series), linewidths=0)
+        case Points() | Segments() | Labels():
+            _draw_places(axes, mark)
         case Box(at, values, series):
             own = {"color": _color(series)}
             axes.boxplot(
@@ -116,19 +136,35 @@ def _draw(axes: "Axes", mark: Mark) -> None:
             axes.imshow(shades, aspect="auto")
 
 
+def _draw_places(axes: "Axes", mark: Points | Segments | Labels) -> None:
+    match mark:
+        case Points(x, y, series, radius, shape):
+            colored: dict[str, Any] = {"edgecolors" if shape == "ring" else "color": _color(series)}
+            axes.scatter(x, y, s=(1.4 * radius) ** 2, zorder=2.5, **colored, **_MARKERS[shape])
+        case Segments(x, y, x_end, y_end, series, width):
+            ends = np.stack([np.column_stack([x, y]), np.column_stack([x_end, y_end])], axis=1)
+            axes.add_collection(LineCollection(list(ends), colors=_color(series), linewidths=0.8 * width), autolim=False)
+        case Labels(x, y, texts):
+            halo = [withStroke(linewidth=2, foreground="#fff")]
+            for px, py, text in zip(x.tolist(), y.tolist(), texts, strict=True):
+                axes.text(px, py, _plain(text), ha="center", va="center", fontsize=6.5, color=_INK, path_effects=halo)
+
+
 def _handle(key: Key) -> "Artist":
     color, label = _color(key.series), f"\u200a{_plain(clean(key.label))}"  # matplotlib leaves out labels that begin with "_"
     if key.kind == "band":
         return Patch(color=color, alpha=0.2, label=label)
     if key.kind == "point":
-        return Line2D([], [], color=color, marker="o", linestyle="", markersize=4, label=label)
+        marker = _MARKERS[key.shape]["marker"]
+        fill = "none" if key.shape == "ring" else color
+        return Line2D([], [], color=color, marker=marker, markerfacecolor=fill, linestyle="", markersize=4, label=label)
     return Line2D([], [], color=color, linestyle=_DASHES["solid" if key.kind == "line" else key.kind], label=label)
 
 
 def _color(series: int) -> str:
     if series >= RAMP_SERIES:
         return colors.RAMP[series - RAMP_SERIES]
-    return {INK: _INK, FAINT: _FAINT}.get(series) or colors.LIGHT[series % colors.SERIES]
+    return {INK: _INK, FAINT: _FAINT, PAPER: "#fff"}.get(series) or colors.LIGHT[series % colors.SERIES]
 
 
 def _plain(text: str) -> str:

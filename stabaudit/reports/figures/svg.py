@@ -14,6 +14,7 @@ from stabaudit.reports.figures import colors
 from stabaudit.reports.figures.elements import (
     FAINT,
     INK,
+    PAPER,
     RAMP_SERIES,
     Array,
     Band,
@@ -21,10 +22,13 @@ from stabaudit.reports.figures.elements import (
     Cells,
     Dash,
     Key,
+    Labels,
     Line,
     Mark,
     Panel,
     Points,
+    Segments,
+    Shape,
 )
 from stabaudit.reports.formats.plain_text import clean
 
@@ -37,9 +41,11 @@ STYLE = (
     ".plot text{font:11px system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;fill:var(--soft)}"
     ".plot .axis{fill:var(--ink)}.plot path,.plot line{fill:none}"
     ".plot .grid{stroke:var(--grid);stroke-width:1}.plot .frame{stroke:var(--soft);stroke-width:1}"
-    ".plot .ink{stroke:var(--ink)}.plot .faint{stroke:var(--grid)}.plot .band{stroke:none;fill-opacity:.2}"
+    ".plot .ink{stroke:var(--ink)}.plot .faint{stroke:var(--grid)}.plot .paper{stroke:var(--page)}"
+    ".plot .band{stroke:none;fill-opacity:.2}"
     ".plot .box{fill:var(--page);stroke-width:1.4}.plot .printed text{font-size:9px;text-anchor:middle}"
     ".plot .dark text{fill:#111}.plot .pale text{fill:#fff}"
+    ".plot .labels text{font-size:10px;text-anchor:middle;fill:var(--ink);stroke:var(--page);stroke-width:3px;paint-order:stroke}"
     + "".join(f".plot .s{i}{{stroke:var(--s{i})}}.plot .f{i}{{fill:var(--s{i})}}" for i in range(colors.SERIES))
     + "".join(
         f".plot path.r{i}{{fill:var(--r{i});stroke:var(--page);stroke-width:.8}}.plot .q{i}{{stroke:var(--r{i})}}"
@@ -70,13 +76,17 @@ def key_svg(key: Key) -> str:
     return f'<svg class="plot key" width="26" height="12" aria-hidden="true">{sign(key, 0, 6)}</svg>'
 
 
+def plot_area(height: int, margin: int) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of the plot in a panel of that height and margin, in pixels."""
+    return margin, _TOP, WIDTH - _RIGHT, height - _BOTTOM
+
+
 class _Frame:
     """A panel's plot and its coordinates."""
 
     def __init__(self, panel: Panel) -> None:
         self.panel = panel
-        self.left, self.right = panel.margin, WIDTH - _RIGHT
-        self.top, self.bottom = _TOP, panel.height - _BOTTOM
+        self.left, self.top, self.right, self.bottom = plot_area(panel.height, panel.margin)
 
     def x(self, value: Array | float) -> Array:
         """Pixels from the left."""
@@ -119,10 +129,17 @@ class _Frame:
             case Band(x, low, high, series):
                 there, back = _path(self.x(x), self.y(high)), _path(self.x(x)[::-1], self.y(low)[::-1])
                 yield f'<path class="band" style="fill:{_variable(series)}" d="{there}L{back[1:]}z"/>'
-            case Points(x, y, series, radius):
-                # Lines without length and with round ends: a tenth of what as many circles take.
-                dots = "".join(f"M{short(px)} {short(py)}h0" for px, py in zip(self.x(x), self.y(y), strict=True))
-                yield f'<path class="{_stroke(series)}" stroke-width="{2 * radius:g}" stroke-linecap="round" d="{dots}"/>'
+            case Points(x, y, series, radius, shape):
+                places = zip(self.x(x).tolist(), self.y(y).tolist(), strict=True)
+                yield _dots(places, series, radius, shape)
+            case Segments(x, y, x_end, y_end, series, width):
+                ends = zip(self.x(x), self.y(y), self.x(x_end), self.y(y_end), strict=True)
+                drawn = "".join(f"M{short(a)} {short(b)}L{short(c)} {short(d)}" for a, b, c, d in ends)
+                yield f'<path class="{_stroke(series)}" stroke-width="{width:g}" d="{drawn}"/>'
+            case Labels(x, y, texts):
+                named = zip(self.x(x).tolist(), self.y(y).tolist(), texts, strict=True)
+                inner = "".join(f'<text x="{short(px)}" y="{short(py + 3.5)}">{escaped(text)}</text>' for px, py, text in named)
+                yield f'<g class="labels">{inner}</g>'
             case Box():
                 yield from self._box(mark)
             case Cells():
@@ -164,11 +181,26 @@ def sign(key: Key, x: float, y: float) -> str:
     """The sign of a legend's line, 26 wide, its middle at the height y."""
     stroke = _stroke(key.series)
     if key.kind == "point":
-        return f'<path class="{stroke}" stroke-width="7" stroke-linecap="round" d="M{short(x + 13)} {short(y)}h0"/>'
+        return _dots([(x + 13, y)], key.series, 3.5, key.shape)
     if key.kind == "band":
         return f'<path class="band" style="fill:{_variable(key.series)}" d="M{short(x)} {short(y - 5)}h26v10h-26z"/>'
     dash = _DASHES["solid" if key.kind == "line" else key.kind]
     return f'<path class="{stroke}" stroke-width="2.2"{dash} d="M{short(x)} {short(y)}h26"/>'
+
+
+def _dots(places: Iterable[tuple[float, float]], series: int, radius: float, shape: Shape) -> str:
+    """Points as one path."""
+    stroke = f'class="{_stroke(series)}"'
+    if shape in {"disc", "square"}:
+        # Lines without length and with round or square ends: a tenth of what as many circles take.
+        ends = "".join(f"M{short(x)} {short(y)}h0" for x, y in places)
+        wide = 2 * radius if shape == "disc" else 1.8 * radius
+        return f'<path {stroke} stroke-width="{wide:g}" stroke-linecap="{"round" if shape == "disc" else "square"}" d="{ends}"/>'
+    r = short(radius)
+    one = f"m-{r} -{r}l{2 * radius:g} {2 * radius:g}m0 -{2 * radius:g}l-{2 * radius:g} {2 * radius:g}"
+    if shape == "ring":
+        one = f"m-{r} 0a{r} {r} 0 1 0 {2 * radius:g} 0a{r} {r} 0 1 0 -{2 * radius:g} 0"
+    return f'<path {stroke} stroke-width="1.5" d="{"".join(f"M{short(x)} {short(y)}{one}" for x, y in places)}"/>'
 
 
 def _tick_lines(x: float, y: float, name: str) -> Iterable[str]:
@@ -184,11 +216,11 @@ def _stroke(series: int) -> str:
     """The class of a series: its colour; those from 100 on are steps of the ramp."""
     if series >= RAMP_SERIES:
         return f"q{series - RAMP_SERIES}"
-    return {INK: "ink", FAINT: "faint"}.get(series) or f"s{series % colors.SERIES}"
+    return {INK: "ink", FAINT: "faint", PAPER: "paper"}.get(series) or f"s{series % colors.SERIES}"
 
 
 def _variable(series: int) -> str:
-    return {INK: "var(--ink)", FAINT: "var(--grid)"}.get(series) or f"var(--s{series % colors.SERIES})"
+    return {INK: "var(--ink)", FAINT: "var(--grid)", PAPER: "var(--page)"}.get(series) or f"var(--s{series % colors.SERIES})"
 
 
 def _path(x: Array, y: Array) -> str:

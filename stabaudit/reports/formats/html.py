@@ -20,6 +20,7 @@ from stabaudit.metrics.scores import MEANS, headlines
 from stabaudit.reports.figures import colors, svg
 from stabaudit.reports.figures.boxes import box_figure
 from stabaudit.reports.figures.curves import curves_figure
+from stabaudit.reports.figures.dimensions import dimensions_figure, strip_figure
 from stabaudit.reports.figures.elements import Figure
 from stabaudit.reports.figures.heatmaps import heatmap_figure
 from stabaudit.reports.figures.matched_dimensions import match_figure
@@ -75,6 +76,8 @@ def page_of(
     shown = [headlines()[0].name, *(one.name for one in summarised(comparison) if not one.headline)]
     drawn = [
         *(curves_figure(comparison, metric) for metric in dict.fromkeys(curve.metric for curve in comparison.curves)),
+        dimensions_figure(comparison),
+        strip_figure(comparison),
         *(box_figure(comparison, metric) for metric in shown),
         box_figure(comparison, f"{MEANS.prefix}{shown[0]}"),
         *(heatmap_figure(comparison, metric) for metric in shown),

@@ -29,7 +29,7 @@ pytestmark = [
 ]
 
 PHONE, DESK = (390, 844), (1280, 900)
-FIGURES = {"strong-curves", "weak-curves", "box", "heatmap", "elbo", "match"}
+FIGURES = {"strong-curves", "weak-curves", "dimensions", "strip", "box", "heatmap", "elbo", "match"}
 LONG = "a-name-that-is-much-longer-than-a-phone-is-wide-" * 4
 
 
