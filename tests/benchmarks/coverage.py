@@ -23,7 +23,7 @@ from stabaudit.statistics.permutation import DRAWS, EXACT_LIMIT, permutation_p, 
 from stabaudit.statistics.power import detectable_loss
 
 SPREAD, NOISE = 0.05, 0.02  # standard deviations of a_i and e_ij
-MARGIN, GATE_SPREAD = 0.02, 0.03  # of the gate; its restarts have pairs with a standard deviation of 0.047
+MARGINS, GATE_SPREAD = (0.02, 0.1), 0.03  # of the gate; its restarts have pairs with a standard deviation of 0.047
 
 NEW_RESTARTS, NEW_RUNS = 200, 200  # over which a true mean is taken
 
@@ -153,6 +153,7 @@ class GateRates:
 
     Args:
         restarts: N.
+        margin: of the gate.
         se: standard error of the mean of one run, on average.
         loss: the true one.
         shares: of pass, fail and inconclusive, in [0, 1].
@@ -160,14 +161,15 @@ class GateRates:
     """
 
     restarts: int
+    margin: float
     se: float
     loss: float
     shares: tuple[float, float, float]
     detectable: float
 
 
-def gate_rates(restarts: int, loss: float, runs: int, rng: Rng) -> GateRates:
-    """New − baseline at a true loss; scores of about 0.7 − loss and 0.7, margin 0.02."""
+def gate_rates(restarts: int, margin: float, loss: float, runs: int, rng: Rng) -> GateRates:
+    """New − baseline at a true loss; scores of about 0.7 − loss and 0.7."""
     verdicts: Counter[str] = Counter()
     errors, detectable = [], []
     for _ in range(runs):
@@ -175,12 +177,13 @@ def gate_rates(restarts: int, loss: float, runs: int, rng: Rng) -> GateRates:
             within(mean + sums(rng, rng.normal(0, GATE_SPREAD, restarts), NOISE), scale="logit") for mean in (0.7 - loss, 0.7)
         )
         change = difference(new, old)
-        verdicts[judge_regression(change.interval(), MARGIN)] += 1
+        verdicts[judge_regression(change.interval(), margin)] += 1
         errors.append(new.se)
-        detectable.append(detectable_loss(change, MARGIN))
+        detectable.append(detectable_loss(change, margin))
     share = {verdict: count / runs for verdict, count in verdicts.items()}
     return GateRates(
         restarts,
+        margin,
         float(np.mean(errors)),
         loss,
         (share.get("pass", 0.0), share.get("fail", 0.0), share.get("inconclusive", 0.0)),
@@ -271,9 +274,10 @@ def main() -> None:
     runs = chosen.runs
     covered = [coverage(world, n, runs, np.random.default_rng([1, n])) for world in WORLDS for n in (3, 5, 10, 20)]
     gates = [
-        gate_rates(n, loss, runs, np.random.default_rng([2, n]))
+        gate_rates(n, margin, loss, runs, np.random.default_rng([2, n]))
+        for margin in MARGINS
         for n in (5, 8, 10)
-        for loss in (0.0, MARGIN, 2 * MARGIN, 0.1, 0.14)
+        for loss in (0.0, margin, 2 * margin, margin + 0.12)
     ]
     rejected = [
         rejections(case, options, sizes, runs, np.random.default_rng([3, *sizes])) for case, options in CASES for sizes in SIZES
@@ -291,9 +295,12 @@ def main() -> None:
     )
     print(
         markdown(
-            f"Regression gate, margin {MARGIN}, {runs:,} runs a row",
-            ["N", "se of a run", "true loss", "pass", "fail", "inconclusive", "loss found in 80%"],
-            [[str(r.restarts), f"{r.se:.3f}", f"{r.loss:.2f}", *map(percent, r.shares), f"{r.detectable:.3f}"] for r in gates],
+            f"Regression gate, {runs:,} runs a row",
+            ["margin", "N", "se of a run", "true loss", "pass", "fail", "inconclusive", "loss found in 80%"],
+            [
+                [f"{r.margin:g}", str(r.restarts), f"{r.se:.3f}", f"{r.loss:.2f}", *map(percent, r.shares), f"{r.detectable:.3f}"]
+                for r in gates
+            ],
         )
     )
     print(
