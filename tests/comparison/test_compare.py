@@ -1,9 +1,11 @@
 """Comparisons of run folders against numpy, known relations, and files that cannot be compared."""
 
 from itertools import accumulate, combinations, pairwise
+from math import comb
 
 import numpy as np
 import pytest
+from scipy.special import expit, logit
 
 from stabaudit.comparison.compare import compare
 from stabaudit.comparison.gating.baseline import as_baseline, read_baseline, require_comparable, write_baseline
@@ -18,8 +20,12 @@ from stabaudit.comparison.surveys.survey import survey
 from stabaudit.errors import BadData, UsageError
 from stabaudit.metrics.mcc_strong import strong_mcc
 from stabaudit.metrics.split import split_halves
+from stabaudit.reports.sections.comparison import comparison_report
 from stabaudit.statistics.gate import parse_score
+from stabaudit.statistics.power import detectable_loss
 from stabaudit.store.run.run_folder import Run
+
+FEW = Settings(floor_draws=1, rotations=1)
 
 
 def score(comparison, run, name):
@@ -47,8 +53,8 @@ def test_known_relations_are_told_apart(make_run):
     aligned, rotated, unrelated = (score(comparison, kind, "strong_mcc") for kind in ("aligned", "rotated", "unrelated"))
     assert aligned.mean == pytest.approx(2 / 2.25, abs=0.02)  # Laplace variance 2, noise variance 0.25
     assert aligned.ci_low > aligned.rotation_floor
-    assert aligned.p_rotation == pytest.approx(1 / 21)
-    assert rotated.p_rotation > 1 / 21
+    assert aligned.p_rotation == pytest.approx(1 / 200)  # of 199 rotations none does as well
+    assert rotated.p_rotation > 0.1
     assert score(comparison, "rotated", "weak_mcc").mean > 0.98
     assert unrelated.adjusted == pytest.approx(0, abs=0.05)
     across = {
@@ -133,15 +139,55 @@ def test_two_restarts_of_one_seed_alone_are_compared_and_said_to_be_alike(make_r
     a, b = make_run("a", "aligned", 3), make_run("b", "unrelated", 4)
     comparison = compare(read_groups([f"{a}#1", f"{b}#1"]))
     assert {found.pairs for found in comparison.scores} == {1}
-    assert "a#1 and b#1 were trained from the same seed, which makes them more alike than other pairs" in comparison.warnings
+    assert "a#1 and b#1 were trained from the same seed, so they agree more than other pairs" in comparison.warnings
 
 
-def test_restarts_are_dealt_anew_only_between_runs_of_as_many(make_run):
-    runs = [str(make_run(name, "aligned", count)) for name, count in (("a", 4), ("b", 4), ("c", 5))]
-    comparison = compare(read_groups(runs))
-    dealt = {(d.run_a, d.run_b) for d in comparison.differences if d.p_permutation is not None}
-    assert dealt == {("a", "b")}
-    assert all(d.p_welch is not None for d in comparison.differences)
+def test_pseudo_values_are_permuted_between_runs_of_three_restarts_or_more(make_run):
+    runs = [str(make_run(name, "aligned", count)) for name, count in (("a", 4), ("b", 3), ("c", 5), ("two", 2))]
+    comparison = compare(read_groups(runs), FEW)
+    smallest = {(d.run_a, d.run_b): d.p_smallest for d in comparison.differences if d.p_permutation is not None}
+    assert smallest == {  # one of all deals; of equal numbers two, either way round
+        ("a", "b"): pytest.approx(1 / 35),
+        ("a", "c"): pytest.approx(1 / 126),
+        ("b", "c"): pytest.approx(1 / 56),
+    }
+    for d in comparison.differences:
+        assert (d.p_welch is None) == (d.p_permutation is None) == ("two" in {d.run_a, d.run_b})
+        assert d.p_permutation is None or d.p_smallest <= d.p_permutation <= 1
+
+
+def test_p_values_of_differences_are_adjusted_over_all_of_them(make_run):
+    """Holm 1979 by its definition: reject while the i-th smallest of m p-values is at most α/(m − i + 1)."""
+    kinds = (("a", "aligned", 4), ("b", "rotated", 3), ("c", "unrelated", 5), ("two", "aligned", 2))
+    comparison = compare(read_groups([str(make_run(*kind)) for kind in kinds]), FEW)
+    tested = [d for d in comparison.differences if d.p_welch is not None]
+    assert [d.p_holm for d in comparison.differences if d.p_welch is None] == [None] * (len(comparison.differences) - len(tested))
+    assert len(tested) > len({d.metric for d in tested}) > 1  # over scores and over pairs of runs
+
+    def rejected(alpha):
+        """Positions that Holm's procedure rejects at a level."""
+        found = set()
+        for i, position in enumerate(sorted(range(len(tested)), key=lambda at: tested[at].p_welch)):
+            if tested[position].p_welch > alpha / (len(tested) - i):
+                break
+            found.add(position)
+        return found
+
+    for position, d in enumerate(tested):
+        assert d.p_welch <= d.p_holm <= 1
+        assert position not in rejected(d.p_holm - 1e-9)
+        assert position in rejected(d.p_holm + 1e-9) or d.p_holm == 1
+
+
+def test_three_restarts_against_three_cannot_reach_five_percent_and_it_is_said(make_run):
+    """Of twenty deals the best two are the same either way round: p ≥ 0.1."""
+    for count, note in ((3, "permuting so few restarts gives no p below 0.1."), (4, None)):
+        kinds = {"good": "aligned", "bad": "unrelated"}
+        comparison = compare(read_groups([str(make_run(f"{name}{count}", kind, count)) for name, kind in kinds.items()]), FEW)
+        (strong,) = (d for d in comparison.differences if d.metric == "strong_mcc")
+        assert strong.p_permutation == strong.p_smallest == pytest.approx(2 / comb(2 * count, count))
+        words = comparison_report(comparison).sections[-1].words
+        assert [word for word in words if "permuting" in word] == ([note] if note else [])
 
 
 def test_two_restarts_have_a_score_but_no_interval(make_run):
@@ -159,9 +205,8 @@ def test_what_is_lost_dead_or_double_is_said(make_run):
     comparison = compare(read_groups([str(make_run("vae", latents=z, d=3, lost=["loss is NaN at step 7"]))]))
     assert comparison.warnings == (
         "vae: 4 of 5 restarts; restart 4 diverged (loss is NaN at step 7)",
-        "vae#1:z2: constant on the rows fitted to, so the correlations count as 0",
+        "vae#1:z2: constant on the rows fitted to: their correlations count as 0",
         "vae#0 and vae#3 hold the same latents; were they trained from the same seed?",
-        "vae: inactive dimensions, which say nothing of x and match like noise, yet count: vae#1 z2 (1)",
     )
     assert score(comparison, "vae", "strong_mcc").dead_dimensions == ("vae#1:z2",)
 
@@ -262,20 +307,26 @@ def test_unequal_dimensions_need_leave(make_run):
 
 def test_a_baseline_survives_its_file(make_run, tmp_path):
     comparison = compare(read_groups([str(make_run("vae", "aligned", 5))]))
-    baseline = as_baseline(comparison, Settings(), None)
+    baseline = as_baseline(comparison, Settings(), None, 0.02)
     write_baseline(tmp_path / "b.json", baseline)
     assert read_baseline(tmp_path / "b.json") == baseline
     strong = score(comparison, "vae", "strong_mcc")
     change = baseline.difference(strong)
-    half = (strong.ci_high - strong.ci_low) / 2
     assert change.mean == 0
     assert change.df == pytest.approx(8)  # 4 on either side, equal variances
-    assert change.se == pytest.approx(np.sqrt(2) * half / 2.7764451)  # t₀.₉₇₅ with 4 degrees of freedom
+    assert change.se == pytest.approx(np.sqrt(2) * strong.se)
+    logits = logit([strong.ci_low, strong.ci_high])
+    slope = 1 / (strong.mean * (1 - strong.mean))  # of the logit
+    assert logits == pytest.approx(logit(strong.mean) + np.array([-1, 1]) * 2.7764451 * strong.se * slope)  # t₀.₉₇₅, 4 degrees
+    kept = next(one for one in baseline.scores if (one.metric, one.sample) == ("strong_mcc", "out"))
+    assert (kept.se, kept.df, kept.scale) == (strong.se, 4, "logit")
+    assert kept.detectable_loss == detectable_loss(change, 0.02) > 0.02
 
 
 def test_a_baseline_of_another_dataset_is_refused(make_run, tmp_path):
     old, new = (
-        as_baseline(compare(read_groups([str(make_run(name, fingerprint=name * 16))])), Settings(), None) for name in ("a", "b")
+        as_baseline(compare(read_groups([str(make_run(name, fingerprint=name * 16))])), Settings(), None, 0.02)
+        for name in ("a", "b")
     )
     with pytest.raises(UsageError, match=r"its dataset fingerprint is a{16}, here b{16}"):
         require_comparable(old, new, tmp_path / "old.json")
@@ -353,9 +404,9 @@ def test_collapse_stands_beside_stability(make_run):
     found = {one.score: one for one in comparison.collapse}
     assert set(found) == {"active_units", "mutual_information"}  # nothing was measured after training
     units = found["active_units"]
-    assert (units.mean, units.restarts, units.note) == (pytest.approx(np.mean([0.5, 0.5, 0.75])), 3, "of 4")
-    half = np.std([0.5, 0.5, 0.75], ddof=1) / np.sqrt(3) * 4.302653  # t of 2 degrees of freedom
-    assert (units.ci_low, units.ci_high) == pytest.approx((units.mean - half, units.mean + half))
+    assert (units.mean, units.restarts, units.note) == (pytest.approx(np.mean([0.5, 0.5, 0.75])), 3, "fraction of 4 dimensions")
+    half = np.std([0.5, 0.5, 0.75], ddof=1) / np.sqrt(3) * 4.302653 / (units.mean * (1 - units.mean))  # t of 2 degrees, on logits
+    assert (units.ci_low, units.ci_high) == pytest.approx(expit(logit(units.mean) + np.array([-half, half])))
     information = found["mutual_information"]
     assert information.note == f"at most log n = {np.log(600):.2f}"
     assert 0.5 * np.log1p([1 / np.exp(-3), 4 / np.exp(-3)]).sum() * 0.7 < information.mean < np.log(600)
@@ -367,7 +418,8 @@ def test_collapse_stands_beside_stability(make_run):
         ("vae#2", 3),
     ]
     (warning,) = (w for w in comparison.warnings if "inactive" in w)
-    assert warning.endswith("yet count: vae#0 z1, z3 (2); vae#1 z1, z3 (2); vae#2 z3 (1)")
+    assert warning.startswith("vae: inactive dimensions, which carry no information about x")
+    assert warning.endswith("yet count in every mean: vae#0 z1, z3 (2); vae#1 z1, z3 (2); vae#2 z3 (1)")
 
 
 def test_what_was_measured_after_training_is_averaged_and_warned_of(make_run):
@@ -404,8 +456,6 @@ def test_what_was_measured_after_training_is_averaged_and_warned_of(make_run):
 
 def test_a_counted_score_over_as_many_parts_as_there_are_dimensions_is_not_printed_twice(make_run):
     """The mean of the first d of d canonical correlations is the one over all."""
-    from stabaudit.reports.sections.comparison import comparison_report
-
     folder = make_run("a", d=4)
     for k, printed in ((3, ["weak MCC@3", "weak MCC@all"]), (4, ["weak MCC@all"])):
         comparison = compare(read_groups([str(folder)]), Settings(k=k, floor_draws=1))

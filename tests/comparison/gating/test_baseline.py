@@ -58,8 +58,8 @@ def test_a_missing_one_and_a_folder(make_run, check, tmp_path):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"schema_version": 2}, "has schema version 2, this stabaudit reads up to 1"),
-        ({"schema_version": 2, "scores": {"another": "form"}, "extra": 1}, "has schema version 2, this stabaudit reads up to 1"),
+        ({"schema_version": 3}, "has schema version 3, this stabaudit reads up to 2"),
+        ({"schema_version": 3, "scores": {"another": "form"}, "extra": 1}, "has schema version 3, this stabaudit reads up to 2"),
         ({"schema_version": "1.0.0"}, "is not a baseline"),
         ({"fingerprint": "e" * 16}, f"its dataset fingerprint is {'e' * 16}, here {'f' * 16}"),
         ({"fingerprint": None}, "its dataset fingerprint is None"),

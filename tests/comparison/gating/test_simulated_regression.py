@@ -58,7 +58,7 @@ def verdicts(noise):
     counts = Counter()
     for seed in range(REPETITIONS):
         rng = np.random.default_rng([seed, 6])
-        baseline = as_baseline(trained(rng, 0.5), SETTINGS, None)
+        baseline = as_baseline(trained(rng, 0.5), SETTINGS, None, MARGIN)
         counts[worst([gate.verdict for gate in judge_against(trained(rng, noise), baseline, MARGIN)])] += 1
     return counts
 

@@ -81,7 +81,7 @@ def test_restarts_against_true_sources_one_by_one(make_run):
     table = next(t for t in comparison.pairs if t.metric == "source_strong_mcc")
     score = next(s for s in comparison.scores if (s.metric, s.sample) == ("source_strong_mcc", "out"))
     assert table.run_b == "sources"
-    assert jackknife.over_restarts(table.values[:, 0]).interval() == pytest.approx((score.ci_low, score.ci_high))
+    assert jackknife.over_restarts(table.values[:, 0], scale="logit").interval() == pytest.approx((score.ci_low, score.ci_high))
 
 
 def test_json_lists_every_pair_once(make_run):

@@ -80,7 +80,7 @@ def test_a_score_is_the_mean_over_both_ways_of_every_pair_with_the_jackknifes_in
     for i, j in permutations(range(4), 2):
         table[i, j] = affine_density_distance(mixtures[i], mixtures[j], rng=np.random.default_rng(9)).distance
     chance = [affine_density_distance(unimodal(2), q, rng=np.random.default_rng(9)).distance for q in mixtures]
-    expected = jackknife.within((table + table.T) / 2)
+    expected = jackknife.within((table + table.T) / 2, scale="log")
     score = by_metric(compared(with_priors("a", priors)))["density_distance"]
     assert (score.mean, score.sd) == pytest.approx((expected.mean, expected.sd), rel=1e-4)
     assert (score.ci_low, score.ci_high) == pytest.approx(expected.interval(), rel=1e-4)
