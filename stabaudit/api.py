@@ -79,7 +79,7 @@ def train(
         data_dir: folder with published data files.
         download: fetch published data files that are missing.
         on_note: is told what to know before training, one line each; by default as a Python warning.
-        on_event: is told of progress and of shards that end (see `stabaudit.training.workers.messages`).
+        on_event: called with progress and with shards that end (see `stabaudit.training.workers.messages`).
         on_tick: is called several times a second.
         recipe: other fields of `stabaudit.training.recipe.Recipe`: latent_dim, restarts, seed, epochs or steps, batch_size, lr,
             arch, likelihood, exact, settings, …

@@ -103,7 +103,7 @@ class PairScores:
 
     @property
     def out(self) -> Value:
-        """On the rows that nothing was fitted to: the headline."""
+        """On the held-out rows: the headline."""
         return self._value("out")
 
     @property

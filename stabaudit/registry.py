@@ -112,7 +112,7 @@ def known(kind: Kind) -> dict[str, Entry]:
 
 
 def contested(kind: Kind, name: str | None = None) -> list[str]:
-    """Of names that several claim, a line on each claim that is passed over.
+    """Of names that several claim, a line on each claim that is ignored.
 
     Args:
         kind: of the names.
@@ -124,7 +124,7 @@ def contested(kind: Kind, name: str | None = None) -> list[str]:
         owner = owners.get(outside.name)
         owners.setdefault(outside.name, outside.package)
         if owner is not None and name in {None, outside.name}:
-            said.append(f"{kind} {outside.name!r} is that of {owner}; {outside.package} claims the name too and is passed over")
+            said.append(f"{kind} {outside.name!r} is that of {owner}; {outside.package} claims the name too and is ignored")
     return said
 
 
@@ -165,7 +165,7 @@ def _package(point: EntryPoint) -> str:
 
 
 def unknown(what: str, name: str, names: Iterable[str]) -> UsageError:
-    """The error for a name nobody knows, with the nearest known ones.
+    """The error for an unknown name, with the nearest known ones.
 
     >>> print(unknown("family", "bvae", ["vae", "ivae", "vade"]))
     unknown family 'bvae'; did you mean 'vae' or 'vade'?
@@ -183,7 +183,7 @@ def resolve(kind: Kind, name: str) -> Any:  # noqa: ANN401 -- a class or a funct
     """Import what a name stands for: a registered name or `package.module:attribute`.
 
     Raises:
-        UsageError: if nobody knows the name, or the module or attribute cannot be imported, or is no class or function.
+        UsageError: if the name is unknown, or the module or attribute cannot be imported, or is no class or function.
     """
     entries = known(kind)
     if name in entries:

@@ -96,7 +96,7 @@ class Plan:
         """The plan with keys set in every run; that it was, is a deviation.
 
         Raises:
-            UsageError: a key nobody knows, or a value that does not fit.
+            UsageError: an unknown key, or a value that does not fit.
         """
         recipes, said = {}, []
         for label, recipe in self.recipes.items():
@@ -142,7 +142,7 @@ def load_plan(name: str) -> Plan:
     """Read a plan, by the name of a built-in one or by the path of a file.
 
     Raises:
-        UsageError: an unknown name, a key nobody knows, or a value that does not fit.
+        UsageError: an unknown name, an unknown key, or a value that does not fit.
         BadData: a file that cannot be read or is not TOML.
     """
     known = built_in()
@@ -164,7 +164,7 @@ def parse_plan(name: str, content: Mapping[str, Any]) -> Plan:
     """Check a plan's content and multiply out its grid.
 
     Raises:
-        UsageError: a key nobody knows, or a value that does not fit.
+        UsageError: an unknown key, or a value that does not fit.
 
     Example:
         >>> plan = parse_plan("mine", {"defaults": {"data": "digits", "latent_dim": 4}, "grid": {"family": ["vae", "vade"]}})

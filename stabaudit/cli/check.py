@@ -52,7 +52,7 @@ def check(
 
     Or it is on a test of two families over the configurations of the runs below PATH: "wilcoxon(vade,vae).p_holm<0.05", likewise
     p and p_block; how much higher the first is, "wilcoxon(vade,vae).hodges_lehmann>0"; or of another score,
-    "wilcoxon(vade,vae,weak_mcc).p<0.05". A p-value is inconclusive where so few configurations could never pass.
+    "wilcoxon(vade,vae,weak_mcc).p<0.05". A p-value is inconclusive where this many configurations could never pass.
     """
     from stabaudit.api import check as check_runs
     from stabaudit.comparison.settings import Settings
@@ -73,7 +73,7 @@ def check(
     for warning in found.comparison.warnings:
         message(warning)
     if found.changed:
-        message(f"configured otherwise than the baseline: {', '.join(found.changed)}")
+        message(f"configuration differs from the baseline: {', '.join(found.changed)}")
     if found.gates:
         deliver(gates_report(found.gates, found.comparison, inconclusive or "inconclusive"), form, output)
     if found.written:

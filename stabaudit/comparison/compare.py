@@ -218,7 +218,7 @@ def _seed_warnings(a: Member, b: Member) -> list[str]:
         return []
     used = len(independent(a, b))
     if used == len(a.positions) * len(b.positions):
-        return [f"{a.run} and {b.run} were trained from the same seed, which makes them more alike than other pairs"]
+        return [f"{a.run} and {b.run} were trained from the same seed, so they agree more than other pairs"]
     return [f"between {a.run} and {b.run}: {shared} pairs of one seed are left out, which start from the same random numbers"]
 
 

@@ -213,10 +213,10 @@ class DensityScore:
             one, in [0, 1]; both ways averaged within a run, a→b between runs; with _reverse b→a.
         mean: over pairs.
         sd: standard deviation over the same pairs.
-        ci_low, ci_high: 95% interval of the mean, the restart being the unit; None where there are too few restarts.
+        ci_low, ci_high: 95% interval of the mean, the restart being the unit; None where there are not enough restarts.
         pairs: how many values were averaged; within a run each is the mean of both ways.
         restarts: how many restarts they came from.
-        chance: the mean distance of a single Gaussian, which knows of no clusters, to the same mixtures, it too under the affine
+        chance: the mean distance of a single Gaussian, which has no clusters, to the same mixtures, it too under the affine
             map that suits it best.
         spread: standard deviation over starts of the optimiser, mean over pairs: 0 where all lead to the same minimum.
         components: of the largest mixture; d + 1 means or fewer can be taken to any others by an affine map.

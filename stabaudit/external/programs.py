@@ -68,7 +68,7 @@ def run_program(
         restarts: how many there are to be.
         call: how the program is called.
         command: of stabaudit, for the manifest.
-        on_end: is told of every restart that ends.
+        on_end: called with every restart that ends.
 
     Raises:
         BadRun: a folder that holds something else, cannot be written, or is being written by another process.

@@ -1,4 +1,4 @@
-"""East wing: measures, as pure functions of two arrays; nothing here knows of files or runs.
+"""East wing: measures, as pure functions of two arrays; nothing here depends on files or runs.
 
     from stabaudit.metrics import affine_r2, cka, decorrelated_strong_mcc, strong_mcc, weak_mcc
 

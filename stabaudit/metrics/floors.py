@@ -17,7 +17,7 @@ as Laplace's; of heavier ones, in-sample strong MCC comes out low (Student's t w
 *Rotation floor* (of scores that see axes): b is whitened and turned, b → (b − b̄)WQ with Q Haar-distributed over the orthogonal
 matrices, which keeps every affine relation between a and b and destroys the axes. It is what a score would be if the two agreed
 only up to an affine map, and it needs no rows: the cross-moments of the turned b are those of b times WQ. Which of the two is
-turned makes a difference, so b is turned in one half of the draws and a in the other. Where b has rank r < d, Q is the first r
+turned makes a difference, so b is turned in one half of the draws and a in the other. Where b has rank r < d, Q is r
 rows of a d × d rotation, its columns rescaled: d random directions of unit variance in the space that b spans, so that as many
 dimensions are matched as in the score itself. Dead dimensions stay dead, for the same reason.
 """
@@ -164,17 +164,20 @@ def haar_corner(order: int, rows: int, columns: int, *, count: int, rng: np.rand
 def turnings(b: Marginal, count: int, *, rng: np.random.Generator) -> Array:
     """Draw WQ, which whitens and turns b, several times.
 
+    With W = VΛ^(−1/2) and R drawn, Q = VᵀR: whichever eigenvectors V were found, equal R turn the dimensions alike.
+
     Args:
         b: the restart, in units of its standard deviations on *fit*.
         count: of draws.
-        rng: draws Q.
+        rng: draws R.
 
     Returns:
         Shape (count, d_b, d_b); the columns of dead dimensions are zero, the others give unit variance on *fit*.
     """
     alive = b.scale > 0
     directions = np.zeros((count, b.rank, len(b.scale)))
-    drawn = haar_orthogonal(int(alive.sum()), count=count, rng=rng)[:, : b.rank]
+    vectors = b.whitening[alive] / np.linalg.norm(b.whitening, axis=0)
+    drawn = vectors.T @ haar_orthogonal(int(alive.sum()), count=count, rng=rng)
     directions[..., alive] = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
     turned: Array = b.whitening @ directions
     return turned

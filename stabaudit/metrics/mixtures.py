@@ -84,7 +84,7 @@ class GaussianMixture:
 
 
 def unimodal(d: int) -> GaussianMixture:
-    """The standard normal over d dimensions: a mixture that knows of no clusters."""
+    """The standard normal over d dimensions: a mixture without clusters."""
     return GaussianMixture(np.ones(1), np.zeros((1, d)), np.eye(d)[None])
 
 

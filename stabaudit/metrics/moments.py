@@ -1,4 +1,4 @@
-"""Means and covariances of all restarts side by side: everything that the scores need to know of the rows.
+"""Means and covariances of all restarts side by side: everything that the scores need from the rows.
 
 The restarts' dimensions are stacked, D = Σ d_r columns, so that one symmetric product YᵀY per chunk of rows gives the covariances
 within every restart and between every two. Strong and weak MCC, affine R² and the rotation floor follow from these moments alone;

@@ -237,7 +237,7 @@ def measure(name: str) -> Measure:
     """The score of a name, of the reverse of a directed one, or of one against sources.
 
     Raises:
-        UsageError: a name that nobody knows, or a function that cannot be imported.
+        UsageError: an unknown name, or a function that cannot be imported.
 
     >>> measure("affine_r2_reverse").label, measure("source_weak_mcc").label
     ('affine R² back', 'source weak MCC')

@@ -2,7 +2,7 @@
 
 Regression: the difference new − baseline against a margin δ passes if its interval lies above −δ, fails if it lies below −δ.
 Requirement: "strong_mcc>=0.6" passes if the whole interval satisfies it, fails if none of it does. A p-value has no interval:
-"wilcoxon(vade,vae).p_holm<0.05" passes if it holds, is inconclusive where so few configurations could never make it hold, and
+"wilcoxon(vade,vae).p_holm<0.05" passes if it holds, is inconclusive where this many configurations could never make it hold, and
 fails otherwise.
 """
 

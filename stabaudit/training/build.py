@@ -57,7 +57,7 @@ def choose(settings: Mapping[str, object], **named: tuple[str, Callable[..., obj
             are the options.
 
     Raises:
-        UsageError: nobody knows an option, two do and no prefix says which, or it is given twice.
+        UsageError: an unknown option, one that two parts know without a prefix that says which, or it is given twice.
     """
     owned: dict[str, dict[str, object]] = {part: {} for part in named}
     known = {part: options_of(target) for part, (_, target) in named.items()}

@@ -172,6 +172,6 @@ def _training(folder: Path) -> Finding:
     except (OSError, StabauditError) as error:
         said = [str(error)]
     if said:
-        advice = "mend what is said here, or train elsewhere; 'stabaudit --debug doctor' shows more"
+        advice = "fix what is listed above, or train elsewhere; 'stabaudit --debug doctor' shows more"
         return Finding("training", f"does not work: {said[0]}", "fails", advice)
     return Finding("training", f"works: two restarts of twenty steps in {time.monotonic() - start:.1f} s")

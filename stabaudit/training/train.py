@@ -29,7 +29,7 @@ def train(
     Args:
         jobs: the runs.
         workers: worker processes.
-        on_event: is told of progress and of shards that end.
+        on_event: called with progress and with shards that end.
         on_tick: is called several times a second.
 
     Returns:

@@ -25,7 +25,7 @@ SCHEMA_VERSION = 2  # 2: standard errors with their degrees of freedom and scale
 class BaselineScore(Frozen):
     """One score within a run; `se` is None where two restarts gave no interval.
 
-    `detectable_loss` is the loss beyond the margin that a run with as many restarts, as far apart, is told of in four cases of
+    `detectable_loss` is the loss beyond the margin that a run with as many restarts, as far apart, detects in four cases of
     five, at the margin that the baseline was made with; version 1 has neither it nor `df` and `scale`.
     """
 

@@ -15,7 +15,7 @@ def find_score(scores: Iterable[Score], run: str, key: ScoreKey) -> Score:
     """The score within a run that `key` names.
 
     Raises:
-        UsageError: a metric that nobody knows or that this run has not, or a k that was not computed.
+        UsageError: an unknown metric, or one that this run lacks, or a k that was not computed.
     """
     own = [score for score in scores if score.relation == "within" and score.run_a == run]
     if key.metric not in {score.metric for score in own}:
@@ -59,7 +59,7 @@ def find_measured(comparison: Comparison, run: str, key: ScoreKey) -> Measured:
     """The score of pairs, of collapse, or the density distance that `key` names.
 
     Raises:
-        UsageError: a score that nobody knows or that this run has not, or a k, rows or floor that it does not come with.
+        UsageError: an unknown score, one that this run lacks, or a k, sample or floor that it does not have.
     """
     if key.metric == REPRODUCIBLE_AXES.name:
         return _axes(comparison, run, key)

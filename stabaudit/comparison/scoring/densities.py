@@ -2,7 +2,7 @@
 
 Every restart has a mixture: the prior it learned, or, where that was asked for, one fitted to its latents. The distance depends
 on the direction, so a pair has two; within a run they are averaged, between runs either way has a score of its own. It is to be
-held against that of a single Gaussian, which knows nothing of clusters, under its own best affine map.
+held against that of a single Gaussian, which has no clusters, under its own best affine map.
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -5,7 +5,7 @@ are limits to check, never memory to reserve; what unpacks to more than any publ
 
 The tar reader knows what published data sets use: headers of 512 bytes (POSIX ustar and its elders), each followed by its content
 in whole blocks. The standard library's believes the sizes it finds in extensions (a negative one made it loop for ever,
-CVE-2025-8194, and a large one is read into memory), so here extensions are passed over.
+CVE-2025-8194, and a large one is read into memory), so extensions are ignored here.
 """
 
 import gzip
@@ -132,7 +132,7 @@ def read_zip(path: Path, wanted: re.Pattern[str], *, largest: int, most: int) ->
 
     Args:
         path: the archive.
-        wanted: what the whole name of a wanted file matches; others are passed over.
+        wanted: what the whole name of a wanted file matches; others are ignored.
         largest: most bytes that a wanted file may have.
         most: how many entries the archive may have.
 

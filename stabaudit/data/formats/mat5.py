@@ -36,7 +36,7 @@ FIELD_LIMIT = 256  # bytes of dimensions, or of a name
 
 
 def read_mat(path: Path, wanted: Collection[str], *, largest: int) -> dict[str, NDArray[np.uint8]]:
-    """Read arrays of unsigned bytes by name; all else in the file is passed over.
+    """Read arrays of unsigned bytes by name; all else in the file is ignored.
 
     Args:
         path: the file.

@@ -216,7 +216,7 @@ def _difference_section(comparison: Comparison, differences: Sequence[Difference
     ]
     words = [_explain_difference(d) for d in differences if d.metric == headlines()[0].name]
     if differences[0].p_smallest > LEVEL:
-        words.append(f"permuting so few restarts gives no p below {differences[0].p_smallest:.2g}.")
+        words.append(f"the smallest p that permuting these restarts allows is {differences[0].p_smallest:.2g}.")
     return Section(f"within {differences[0].run_a} − within {differences[0].run_b}, out-of-sample", header, rows, words)
 
 

@@ -49,5 +49,5 @@ def _words(scores: Sequence[DensityScore]) -> list[str]:
     if relative.ci_high is not None:
         said = f"relative distance {mean_with_interval(relative.mean, relative.ci_low, relative.ci_high, 2)}"
         below = "lies below" if relative.ci_high < relative.chance else "is not shown to lie below"
-        words.append(f"{said} {below} that of a single Gaussian ({number(relative.chance, 2)}), which knows of no clusters.")
+        words.append(f"{said} {below} that of a single Gaussian ({number(relative.chance, 2)}), which has no clusters.")
     return words

@@ -55,7 +55,7 @@ def verdict(c: FamilyComparison) -> str:
         return "too few configurations to show a difference"
     if c.p_holm <= ALPHA:
         return f"{c.family_a if c.hodges_lehmann > 0 else c.family_b} is higher, also after Holm's adjustment"
-    return "below 0.05 by itself, not after Holm's adjustment" if c.p <= ALPHA else "no difference shown"
+    return "below 0.05 unadjusted, not after Holm's adjustment" if c.p <= ALPHA else "no difference shown"
 
 
 def _explain(c: FamilyComparison) -> str:
