@@ -60,7 +60,7 @@ _NAMES = 5  # dimensions in a line of a label
 _ROWS = 100  # dimensions in a strip
 _ROW = 15  # pixels of a dimension in a strip with few of them
 _TALLEST = 780  # pixels of all rows together
-_PRINTED = 10  # restarts, up to which values are printed
+_PRINTED = (30, 10)  # dimensions and restarts, up to which values are printed
 
 
 def table_order(own: Sequence[AnatomyRecord]) -> list[AnatomyRecord]:
@@ -256,7 +256,7 @@ def _strip(run: str, own: Sequence[AnatomyRecord], columns: Shown) -> Panel:
     every = -(-12 // height)  # a label needs 12 pixels
     y = named_axis(names)
     ends = [at for at in range(1, len(rows)) if _group(rows[at]) != _group(rows[at - 1])]
-    few = len(columns.at) <= _PRINTED and every == 1
+    few = len(rows) <= _PRINTED[0] and len(columns.at) <= _PRINTED[1]
     return Panel(
         title=run + (f", {MOST} of {own[0].restarts} restarts" if own[0].restarts > MOST else ""),
         description=_strip_words(own, columns),

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 Rectangle = tuple[float, float, float, float]  # left, top, right, bottom, pixels
 Place = tuple[float, float]
 
-_REACHES = (11, 15, 20, 26, 33, 41, 50, 60, 72, 86, 102, 120, 140)  # distances from the point that are tried, pixels
-_DIRECTIONS = 16
+_REACHES = (11, 15, 20, 26, 33, 41, 50, 60, 72, 86, 102, 120, 140, 165, 195)  # distances from the point that are tried, pixels
+_DIRECTIONS = 24
 _RADIUS = 4.0  # of a point
+_OUTSIDE, _ON_LABEL, _ON_POINT, _ON_WAY = 100_000, 1000, 30, 10  # how bad a place is, where a line that is covered costs 1
 _SQUARE = 11.0  # a label as wide and high as this lies at the distances above, larger ones farther away
 
 
@@ -22,7 +23,8 @@ def place_labels(
 ) -> list[Place]:
     """Give every point's label the nearest free place, those in the crowd last.
 
-    No label covers another, or the way from another to its point; where that leaves a choice, none covers points and lines.
+    Where no place is free, it is the one that covers least: rather lines than the ways from other labels to their points, rather
+    those than points, and other labels only where the area is full.
 
     Args:
         points: what labels belong to, in pixels.
@@ -43,22 +45,20 @@ def place_labels(
     ways: list[tuple[Place, Place]] = []
     centres: dict[int, Place] = {}
     for position in sorted(range(len(points)), key=lambda at: (_neighbours(points, at), at)):
-        (x, y), size = points[position], sizes[position]
-        away = _away(points, position)
-        tried = [(centre, _around(centre, size)) for centre in _candidates(x, y, size, away)]
-        inside = [(centre, box) for centre, box in tried if _within(box, area)]
-        apart = [(centre, box) for centre, box in inside if not any(_overlap(box, other) for other in taken)]
-        free = [
-            (centre, box)
-            for centre, box in apart
-            if not any(_crosses(way, box) for way in ways) and not any(_crosses(((x, y), centre), other) for other in taken)
-        ]
-        clear = [(centre, box) for centre, box in free if not any(_overlap(box, dot) for dot in dots)]
-        best = [(centre, box) for centre, box in clear if not any(_overlap(box, line) for line in lines)]
-        centre, box = (best or clear or free or apart or inside or tried)[0]
-        centres[position] = centre
-        taken.append(box)
-        ways.append(((x, y), centre))
+        point, best = points[position], math.inf
+        for centre in _candidates(*point, sizes[position], _away(points, position)):
+            box, way = _around(centre, sizes[position]), (point, centre)
+            cost = _OUTSIDE * (not _within(box, area)) + _ON_LABEL * sum(_overlap(box, other) for other in taken)
+            if cost < best:
+                cost += _ON_POINT * sum(_overlap(box, dot) for dot in dots)
+                cost += _ON_WAY * (sum(_crosses(other, box) for other in ways) + sum(_crosses(way, other) for other in taken))
+                cost += sum(_overlap(box, line) for line in lines)
+            if cost < best:
+                best, centres[position] = cost, centre
+            if cost == 0:
+                break
+        taken.append(_around(centres[position], sizes[position]))
+        ways.append((point, centres[position]))
     return [centres[position] for position in range(len(points))]
 
 

@@ -5,7 +5,7 @@ from stabaudit.reports.figures.elements import Figure
 from stabaudit.reports.figures.svg import STYLE, WIDTH, escaped, panel_svg, short, sign, wrapped
 
 _GAP = 24  # between panels, pixels
-_CHARACTERS = 52  # of a title that fits above a panel
+_CHARACTERS = 42  # of a title that fits above a panel
 _PAPER = "--page:#fff;--ink:#1b1f24;--soft:#57606a;--grid:#e4e7eb;"
 _BOLD = ' style="font-weight:600;font-size:13px"'
 

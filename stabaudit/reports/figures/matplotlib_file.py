@@ -10,6 +10,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure as Canvas
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
@@ -54,11 +55,20 @@ _DASHES: dict[Dash, Literal["-", "--", ":"]] = {"solid": "-", "dashed": "--", "d
 
 def figure_bytes(figure: Figure, form: Literal["png", "pdf"], columns: int = 3) -> bytes:
     """Draw a figure; the same figure gives the same bytes."""
+    file = io.BytesIO()
+    # No date, so that the same figure is the same file.
+    metadata = {"CreationDate": None} if form == "pdf" else {"Software": None}
+    drawn(figure, columns).savefig(file, format=form, dpi=150, metadata=metadata)
+    return file.getvalue()
+
+
+def drawn(figure: Figure, columns: int = 3) -> Canvas:
+    """A figure as matplotlib has it."""
     columns = min(columns, len(figure.panels))
     rows = -(-len(figure.panels) // columns)
     width = columns * (WIDTH + 40) / _INCH
     height = rows * (max(panel.height for panel in figure.panels) + 60) / _INCH + 1.2
-    canvas = Canvas(figsize=(width, height), layout="constrained")
+    canvas = Canvas(figsize=(width, height), layout=ConstrainedLayoutEngine(h_pad=0.08))
     FigureCanvasAgg(canvas)
     title = "\n".join(textwrap.wrap(clean(figure.title), int(width * 11)))
     canvas.suptitle(_plain(title), fontsize=11, color=_INK)
@@ -74,16 +84,13 @@ def figure_bytes(figure: Figure, form: Literal["png", "pdf"], columns: int = 3) 
         scale = ScalarMappable(cmap=ListedColormap(colors.RAMP))
         bar = canvas.colorbar(scale, ax=list(grid.flat), location="bottom", shrink=1 / columns, aspect=30, pad=0.02)
         bar.set_ticks([0.0, 1.0], labels=ends, fontsize=7.5)
-        bar.set_label(name, fontsize=8, labelpad=-6)
+        bar.set_label(name, fontsize=8, labelpad=-4)
         bar.outline.set_visible(False)
     if handles:
         longest = max(len(str(handle.get_label())) for handle in handles)
         ncols = max(1, min(len(handles), int(width / (0.5 + 0.075 * longest))))  # inches of a key and of a letter
         canvas.legend(handles=handles, loc="outside lower center", ncols=ncols, fontsize=8, frameon=False)
-    file = io.BytesIO()
-    # No date, so that the same figure is the same file.
-    canvas.savefig(file, format=form, dpi=150, metadata={"CreationDate": None} if form == "pdf" else {"Software": None})
-    return file.getvalue()
+    return canvas
 
 
 def _draw_panel(axes: "Axes", panel: Panel) -> None:
