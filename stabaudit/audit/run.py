@@ -12,7 +12,7 @@ from stabaudit.comparison.surveys.survey import Survey, survey
 from stabaudit.comparison.views.run_origins import read_origins
 from stabaudit.data.dataset import Dataset
 from stabaudit.metrics.scores import measure
-from stabaudit.reports.formats.render import as_csv
+from stabaudit.reports.formats.csv_format import as_csv
 from stabaudit.reports.sections.restarts import restart_records
 from stabaudit.statistics.gate import parse_score
 from stabaudit.store.files.atomic import write_bytes

@@ -5,19 +5,29 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stabaudit.errors import BadRun, UsageError
+from stabaudit.reports.formats.table_of_formats import Kind, formats_for
 
 if TYPE_CHECKING:
     from stabaudit.reports.formats.html import Page
     from stabaudit.reports.report import Report
 
-Format = Literal["table", "json", "csv", "markdown"]
-PageFormat = Literal["table", "json", "csv", "markdown", "github", "html"]
-GateFormat = Literal["table", "json", "csv", "markdown", "github", "junit"]
+
+def _formats(kind: Kind) -> Any:  # noqa: ANN401 -- an option of typer's
+    """The option `--format` for results of a kind, read from the table of formats."""
+    known = {one.name: one for one in formats_for(kind)}
+
+    def parse(text: str) -> str:
+        if text not in known:
+            raise typer.BadParameter(f"{text!r}: expected one of {', '.join(known)}")
+        return text
+
+    summary = "; ".join(f"{one.name}: {one.summary}" for one in known.values())
+    return typer.Option("--format", parser=parse, metavar="|".join(known), help=f"How results are written. {summary}.")
 
 
 def require_folder(path: Path | None) -> Path | None:
@@ -29,20 +39,15 @@ def require_folder(path: Path | None) -> Path | None:
     return path
 
 
-FormatOption = Annotated[Format, typer.Option("--format", help="How results are written.")]
-PageFormatOption = Annotated[
-    PageFormat,
-    typer.Option("--format", help="How results are written; html is one file with figures, github is for GitHub Actions."),
-]
-GateFormatOption = Annotated[
-    GateFormat, typer.Option("--format", help="How results are written; github is for GitHub Actions, junit for build servers.")
-]
+FormatOption = Annotated[str, _formats("results")]
+PageFormatOption = Annotated[str, _formats("page")]
+GateFormatOption = Annotated[str, _formats("gates")]
 OutputOption = Annotated[
     Path | None, typer.Option("--output", "-o", help="Write the results to this file, not to stdout.", callback=require_folder)
 ]
 
 
-def deliver(report: "Report", form: "PageFormat | GateFormat", output: Path | None) -> None:
+def deliver(report: "Report", form: str, output: Path | None) -> None:
     """Write a report to a file, whole or not at all, or to stdout: never cut off, and folded only to fit a terminal.
 
     Where it goes to GitHub Actions it is also added to the job summary, if there is one.

@@ -46,7 +46,7 @@ def report(
 ) -> None:
     """Summarise runs, and test model families against each other."""
     paths = paths or [Path("runs")]
-    if any(path.suffix.lower() in {".csv", ".parquet"} and path.is_file() for path in paths):
+    if any(path.suffix.lower() in {".csv", ".tsv", ".parquet"} and path.is_file() for path in paths):
         if len(paths) > 1:
             raise UsageError("give either one table of scores or folders of runs")
         if form == "html":

@@ -16,7 +16,7 @@ from stabaudit import __version__
 from stabaudit.comparison.records import Score
 from stabaudit.json_schema.documents import DOCUMENTS, Document, RestartRow
 from stabaudit.metrics.scores import registered
-from stabaudit.reports.formats.render import SCHEMA_VERSION
+from stabaudit.reports.formats.json_format import SCHEMA_VERSION
 
 Schema = dict[str, Any]
 

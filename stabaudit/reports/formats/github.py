@@ -32,7 +32,7 @@ class Annotation(NamedTuple):
         return f"::{self.kind} title={title}::{_data(self.message)}"
 
 
-def as_github(report: Report) -> str:
+def write(report: Report, **_: object) -> str:
     """Write the annotations of a report, most important first; where there are too many the last says how many are not shown."""
     found = sorted(_annotations(report), key=lambda annotation: _KINDS.index(annotation.kind))
     if len(found) > ANNOTATIONS:

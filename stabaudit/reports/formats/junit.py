@@ -12,7 +12,7 @@ from stabaudit.reports.formats.plain_text import clean
 from stabaudit.reports.report import Outcome, Report
 
 
-def as_junit(report: Report) -> str:
+def write(report: Report, **_: object) -> str:
     """Write the outcomes of a report; warnings are the suite's output."""
     suite = TestSuite("stabaudit")
     for outcome in report.outcomes:

@@ -4,12 +4,17 @@ import re
 from collections.abc import Sequence
 
 from stabaudit.reports.formats.plain_text import clean
-from stabaudit.reports.report import Section
+from stabaudit.reports.report import Report, Section
 
 _LONG = 12  # rows; a longer table is folded up
 
 _SPECIAL = re.compile(r"[\\`*_\[\]<>|#~$&]")
 _BEGINS = re.compile(r"([-+=:]|\d+[.)](?=\s|$))")  # a list, a rule, or a command of a build server
+
+
+def write(report: Report, **_: object) -> str:
+    """The sections of a report."""
+    return as_markdown(report.sections)
 
 
 def as_markdown(sections: Sequence[Section]) -> str:

@@ -10,10 +10,15 @@ from rich.table import Table
 from rich.text import Text
 
 from stabaudit.reports.formats.plain_text import plain
-from stabaudit.reports.report import Section
+from stabaudit.reports.report import Report, Section
 
 UNLIMITED = 100_000  # columns; rich wants a width
 _COLORS = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
+
+
+def write(report: Report, *, width: int | None = None, color: bool = False) -> str:
+    """The sections of a report."""
+    return as_table(report.sections, width=width, color=color)
 
 
 def as_table(sections: Sequence[Section], *, width: int | None, color: bool) -> str:

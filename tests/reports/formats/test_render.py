@@ -8,7 +8,8 @@ import re
 
 import pytest
 
-from stabaudit.reports.formats.render import as_csv, render
+from stabaudit.reports.formats.csv_format import as_csv
+from stabaudit.reports.formats.render import render
 from stabaudit.reports.report import Report, Section, joined
 
 REPORT = Report(

@@ -1,0 +1,37 @@
+"""A report's main list of records as CSV, safe to open in a spreadsheet: a cell is one line, with a quote before a formula."""
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from stabaudit.reports.formats.json_format import strict
+from stabaudit.reports.formats.plain_text import plain
+from stabaudit.reports.report import Record, Report
+
+_FORMULA = tuple("=+-@＝＋－＠")  # with which a spreadsheet begins a formula
+
+
+def write(report: Report, **_: object) -> str:
+    """The main list of a report."""
+    return as_csv(report.records[report.main])
+
+
+def as_csv(records: Sequence[Record]) -> str:
+    """One list of records; nested values are joined by blanks, and no cell can be taken for a formula."""
+    text = io.StringIO()
+    if records:
+        writer = csv.DictWriter(text, list(records[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({name: _cell(value) for name, value in record.items()} for record in records)
+    return text.getvalue()
+
+
+def _cell(value: Any) -> Any:  # noqa: ANN401 -- whatever a record holds
+    value = strict(value)
+    if isinstance(value, list):
+        value = " ".join(map(str, value))
+    if isinstance(value, str):
+        value = plain(value)
+        return f"'{value}" if value.lstrip().startswith(_FORMULA) else value
+    return value
