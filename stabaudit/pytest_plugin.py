@@ -15,7 +15,7 @@ import pytest
 if TYPE_CHECKING:
     from os import PathLike
 
-    from stabaudit.comparison.records import CollapseScore, Comparison, DensityScore, Score
+    from stabaudit.comparison.records import AnatomyRecord, CollapseScore, Comparison, DensityScore, Score
 
 
 @pytest.fixture(scope="session")
@@ -130,6 +130,23 @@ class RunScores:
 
     def __init__(self, comparison: "Comparison") -> None:
         self.comparison = comparison
+
+    @property
+    def anatomy(self) -> "tuple[AnatomyRecord, ...]":
+        """A record for every dimension: `dimension`, `verdict`, `purity`, …; empty for a single restart."""
+        return self.comparison.anatomy
+
+    @property
+    def axes(self) -> int:
+        """How many dimensions are the same axes in every restart."""
+        return sum(one.verdict == "axis" for one in self.comparison.anatomy)
+
+    @property
+    def verdict(self) -> str:
+        """What `stabaudit compare` says of the run, in sentences."""
+        from stabaudit.reports.verdict import verdict  # noqa: PLC0415 -- see above
+
+        return " ".join(verdict(self.comparison, self.comparison.runs[0].name))
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 -- PairScores or Value, by the kind of score
         """Look a score up."""

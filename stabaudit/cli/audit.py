@@ -85,7 +85,7 @@ def audit(
     write_tables(folder, found.comparison)
     message(f"figures' data: {folder / 'scores.csv'}, {folder / 'restarts.csv'}")
     if form == "html":
-        from stabaudit.reports.html_pages import survey_page
+        from stabaudit.reports.page_contents import survey_page
 
         deliver_page(survey_page(found, tests, command_line(), beside), output)
         return

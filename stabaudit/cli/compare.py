@@ -91,7 +91,7 @@ def compare(
     for warning in comparison.warnings:
         message(warning)
     if form == "html":
-        from stabaudit.reports.html_pages import comparison_page
+        from stabaudit.reports.page_contents import comparison_page
 
         deliver_page(comparison_page(comparison, command_line()), output)
         return

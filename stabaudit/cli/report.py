@@ -69,7 +69,7 @@ def report(
     for warning in found.comparison.warnings:
         message(warning)
     if form == "html":
-        from stabaudit.reports.html_pages import survey_page
+        from stabaudit.reports.page_contents import survey_page
 
         deliver_page(survey_page(found.survey, found.tests, command_line()), output)
         return

@@ -11,7 +11,7 @@ from stabaudit.comparison.reading.streaming import stream_moments
 from stabaudit.comparison.records import AnatomyRecord, Comparison, Score
 from stabaudit.comparison.scoring.active_dimensions import active_scores
 from stabaudit.comparison.scoring.against_sources import AgainstSources, against_sources, in_batches, unequal_to_sources
-from stabaudit.comparison.scoring.anatomy import anatomy_records, run_anatomy, run_solutions
+from stabaudit.comparison.scoring.anatomy import anatomy_records, group_scores, run_anatomy, run_solutions
 from stabaudit.comparison.scoring.collapse import Facts, collapse_scores, collapse_warnings, dimension_records
 from stabaudit.comparison.scoring.densities import density_scores
 from stabaudit.comparison.scoring.grid import evidence_at, position_scores, score_positions, shared_size, together
@@ -82,6 +82,7 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
     several = [member for member in members if len(member.positions) > 1]
     between = list(combinations(members, 2))
     densities = density_scores(groups, members, settings)
+    solutions = [found for member in members for found in run_solutions(member, labels, pairs)]
     return Comparison(
         runs=tuple(group.summary for group in groups),
         scores=(
@@ -112,7 +113,8 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
         floor_draws=settings.floor_draws,
         rotations=settings.rotations,
         anatomy=tuple(anatomies),
-        solutions=tuple(found for member in members for found in run_solutions(member, labels, pairs)),
+        solutions=tuple(solutions),
+        group_scores=tuple(found for member in members for found in group_scores(member, labels, pairs, solutions)),
         positions=tuple(position_scores(positions, size, members)) if size else (),
         pairs=(
             *(table for member in several for table in pairs.tables(member, member, labels)),

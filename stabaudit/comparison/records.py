@@ -335,6 +335,33 @@ class Solution:
 
 
 @dataclass(frozen=True)
+class GroupScore:
+    """A score within one of the groups that the restarts of a run fall into, out-of-sample.
+
+    Args:
+        run: the run.
+        solution: number of the group.
+        metric, k: as of a `Score`.
+        mean: over the pairs within the group.
+        ci_low, ci_high: 95% interval, the restart being the unit; None where there are not enough restarts.
+        pairs: how many values were averaged.
+        restarts: how many restarts the group has.
+        independence_floor: of the whole run.
+    """
+
+    run: str
+    solution: int
+    metric: str
+    k: int | None
+    mean: float
+    ci_low: float | None
+    ci_high: float | None
+    pairs: int
+    restarts: int
+    independence_floor: float | None
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Everything that comparing runs gives; floors are means over so many draws, `positions` those of grids.
 
@@ -355,6 +382,7 @@ class Comparison:
     densities: tuple[DensityScore, ...] = ()
     anatomy: tuple[AnatomyRecord, ...] = ()
     solutions: tuple[Solution, ...] = ()
+    group_scores: tuple[GroupScore, ...] = ()
     rotations: int = 0
 
 

@@ -14,6 +14,7 @@ from stabaudit.comparison.records import (
     DensityScore,
     Difference,
     DimensionRecord,
+    GroupScore,
     PositionScore,
     RunSummary,
     Score,
@@ -222,6 +223,7 @@ _SURVEY: dict[str, type] = {
     "densities": DensityScore,
     "anatomy": AnatomyRecord,
     "solutions": Solution,
+    "group_scores": GroupScore,
     "warnings": Warned,
 }
 _FAMILIES: dict[str, type] = {"families": FamilyComparison, "friedman": Friedman, "unmatched": Unmatched}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stabaudit.comparison.records import AnatomyRecord, Solution, limits
+from stabaudit.comparison.records import AnatomyRecord, GroupScore, Solution, limits
 from stabaudit.comparison.scoring.collapse import Facts
 from stabaudit.comparison.scoring.pairs import FloatArray, Member, Pairs
 from stabaudit.metrics.affine import SCORE as AFFINE_R2
@@ -13,6 +13,7 @@ from stabaudit.metrics.evidence import Evidence
 from stabaudit.metrics.mcc_decorrelated import SCORE as DECORRELATED
 from stabaudit.metrics.mcc_strong import SCORE as STRONG
 from stabaudit.metrics.pair_scores import Array, ScoreName
+from stabaudit.metrics.scores import measure
 from stabaudit.statistics import jackknife
 from stabaudit.statistics.solutions import Solutions, solutions, unseen_share
 
@@ -99,3 +100,33 @@ def run_solutions(member: Member, labels: Sequence[str], pairs: Pairs) -> list[S
         )
         for number, (group, within) in enumerate(zip(found.groups, found.within, strict=True))
     ]
+
+
+def group_scores(member: Member, labels: Sequence[str], pairs: Pairs, groups: Sequence[Solution]) -> list[GroupScore]:
+    """Every score within each group of two restarts or more, where the restarts of a run fall into several."""
+    own = [group for group in groups if group.run == member.run]
+    if len(own) < 2:
+        return []
+    position = {labels[at]: at for at in member.positions}
+    floors = {(score.metric, score.k): score.independence_floor for score in pairs.within(member) if score.sample == "out"}
+    found = []
+    for group in (one for one in own if len(one.restarts) > 1):
+        inside = [position[restart] for restart in group.restarts]
+        for name in (one for one in pairs.names if one.sample == "out"):
+            estimate = jackknife.within(pairs.matrix(name, inside), scale=measure(name.metric).scale)
+            low, high = limits(estimate)
+            found.append(
+                GroupScore(
+                    run=member.run,
+                    solution=group.solution,
+                    metric=name.metric,
+                    k=name.k,
+                    mean=estimate.mean,
+                    ci_low=low,
+                    ci_high=high,
+                    pairs=estimate.count,
+                    restarts=len(inside),
+                    independence_floor=floors[name.metric, name.k],
+                )
+            )
+    return found

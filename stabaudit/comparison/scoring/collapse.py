@@ -89,7 +89,9 @@ def collapse_scores(run: str, facts: Sequence[Facts]) -> list[CollapseScore]:
 
 
 def _score(run: str, name: str, values: Sequence[float], note: str) -> CollapseScore:
-    estimate = jackknife.over_restarts(np.array(values), scale=measure(name).scale)
+    one = measure(name)
+    bounded = np.maximum(values, one.low)  # what is estimated by Monte Carlo may fall below by its error
+    estimate = jackknife.over_restarts(bounded, scale=one.scale)
     low, high = limits(estimate)
     return CollapseScore(run, name, estimate.mean, estimate.sd, low, high, len(values), note)
 

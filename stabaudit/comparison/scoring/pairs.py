@@ -12,8 +12,8 @@ from stabaudit.comparison.views.pair_values import PairTable
 from stabaudit.metrics.pair_scores import PairScores, ScoreName
 from stabaudit.metrics.scores import measure
 from stabaudit.statistics import jackknife
+from stabaudit.statistics.equal_stability import permutation_p, smallest_p
 from stabaudit.statistics.jackknife import Estimate
-from stabaudit.statistics.permutation import permutation_p, smallest_p
 from stabaudit.statistics.signed_rank import holm
 
 FloatArray = NDArray[np.float64]

@@ -49,7 +49,7 @@ _VERDICTS: dict[str, tuple[str, int, Shape]] = {  # by verdict, in the order of 
     "inactive": ("inactive", 6, "ring"),
 }
 _LABELLED = 20  # dimensions of a run, up to which points have labels
-_TOLD = 20  # dimensions that a description goes through
+_TOLD = 10  # dimensions that a description goes through
 _HEIGHT, _MARGIN = 320, 48  # of a panel with points, pixels
 _LEFT_EDGE, _LANE = -0.06, -0.1  # lowest shared information that has a place; height of dimensions without purity
 _HIGHEST_PURITY = 1.3  # that has a place; noise can lift it above 1
@@ -264,8 +264,7 @@ def _strip(run: str, own: Sequence[AnatomyRecord], columns: Shown) -> Panel:
         y=Axis("", y.low, y.high, y.ticks[::every]),
         marks=[
             Cells(values, printed=few),
-            *group_lines(ends, len(columns.at), columns=False),
-            *group_lines(columns.ends, len(rows), columns=True),
+            *group_lines(len(rows), len(columns.at), after_rows=ends, after_columns=columns.ends),
         ],
         height=height * len(rows) + 44,
         margin=16 + round(6.8 * max(map(len, names))),

@@ -52,8 +52,7 @@ def _within(table: PairTable, name: str, shown: Shown) -> Panel:
         y=_upside_down(axis),
         marks=[
             Cells(table.values[np.ix_(at, at)], printed=n <= _PRINTED),
-            *group_lines(shown.ends, n, columns=True),
-            *group_lines(shown.ends, n, columns=False),
+            *group_lines(n, n, after_rows=shown.ends, after_columns=shown.ends),
         ],
         height=_PIXELS - 60 + 44,
     )

@@ -58,14 +58,18 @@ def restart_axis(names: Sequence[str], label: str) -> Axis:
     return Axis(label, -0.5, len(names) - 0.5, tuple(ticks))
 
 
-def group_lines(ends: Sequence[int], across: int, *, columns: bool) -> list[Mark]:
-    """Thin lines in a gap between cells: after so many columns, or rows, of a table with `across` cells along the line."""
-    if not ends:
-        return []
-    along = np.array(ends) - 0.5
-    low, high = np.full(len(ends), -0.5), np.full(len(ends), across - 0.5)
-    x, y, x_end, y_end = (along, low, along, high) if columns else (low, along, high, along)
-    return [Segments(x, y, x_end, y_end, series, width) for series, width in ((PAPER, 5.0), (INK, 1.0))]
+def group_lines(rows: int, columns: int, *, after_rows: Sequence[int], after_columns: Sequence[int]) -> list[Mark]:
+    """Thin lines in gaps between the cells of a table, after so many of its rows and columns."""
+    gaps: list[Mark] = []
+    lines: list[Mark] = []
+    for ends, across, is_column in ((after_rows, columns, False), (after_columns, rows, True)):
+        if ends:
+            along = np.array(ends) - 0.5
+            low, high = np.full(len(ends), -0.5), np.full(len(ends), across - 0.5)
+            x, y, x_end, y_end = (along, low, along, high) if is_column else (low, along, high, along)
+            gaps.append(Segments(x, y, x_end, y_end, PAPER, 5.0))
+            lines.append(Segments(x, y, x_end, y_end, INK, 1.0))
+    return gaps + lines
 
 
 def order_words(shown: Sequence[Shown]) -> str:

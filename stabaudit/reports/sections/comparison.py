@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 
-from stabaudit.comparison.records import Comparison, Curve, Difference, PositionScore, RunSummary, Score
+from stabaudit.comparison.records import Comparison, Curve, Difference, GroupScore, PositionScore, RunSummary, Score
 from stabaudit.metrics.mcc_strong import SCORE as STRONG
 from stabaudit.metrics.scores import Measure, headlines, measure
 from stabaudit.reports.report import Report, Section
@@ -41,6 +42,8 @@ def comparison_report(comparison: Comparison, *, curves: bool = False) -> Report
         sections.append(_pair_section(comparison, list(scores)))
         positions = [p for p in comparison.positions if (p.run_a, p.run_b) == runs and _says_more(comparison, p)]
         sections += [position_section(" and ".join(dict.fromkeys(runs)), positions)] if positions else []
+        groups = [one for one in comparison.group_scores if runs == (one.run, one.run)]
+        sections += [groups_section(comparison, groups)] if groups else []
         collapse = [score for score in comparison.collapse if runs == (score.run, score.run)]
         sections += [collapse_section(runs[0], collapse)] if collapse else []
         densities = [score for score in comparison.densities if runs == (score.run_a, score.run_b)]
@@ -56,6 +59,23 @@ def comparison_report(comparison: Comparison, *, curves: bool = False) -> Report
         ]
     dimensions = [asdict(dimension) for dimension in comparison.dimensions]
     return Report(sections, _records(comparison) | {"pairs": _pair_records(comparison), "dimensions": dimensions})
+
+
+def groups_section(comparison: Comparison, scores: Sequence[GroupScore]) -> Section:
+    """Every score within each group of restarts of one run."""
+    run = scores[0].run
+    restarts = {one.solution: one.restarts for one in comparison.solutions if one.run == run}
+    rows = [
+        [
+            ", ".join(name.rpartition("#")[2] for name in restarts[score.solution]),
+            score_name(score.metric, score.k),
+            mean_with_interval(score.mean, score.ci_low, score.ci_high),
+            number(score.independence_floor, 2),
+        ]
+        for score in scores
+        if _says_more(comparison, Level(run, run, score.metric, score.k))
+    ]
+    return Section(f"groups of restarts within {run}, out-of-sample", ["restarts", "score", "mean [95%]", "chance"], rows, left=2)
 
 
 def summary_report(comparison: Comparison) -> Report:
@@ -127,6 +147,7 @@ def _records(comparison: Comparison) -> dict[str, list[dict[str, object]]]:
         "densities": [asdict(score) for score in comparison.densities],
         "anatomy": [asdict(one) for one in comparison.anatomy],
         "solutions": [asdict(one) for one in comparison.solutions],
+        "group_scores": [asdict(one) for one in comparison.group_scores],
         "warnings": [{"warning": warning} for warning in comparison.warnings],
     }
 
@@ -179,7 +200,16 @@ def _pair_section(comparison: Comparison, scores: Sequence[Score]) -> Section:
     return Section(_title(comparison, scores[0]), header, rows, words)
 
 
-def _says_more(comparison: Comparison, score: Score | PositionScore | Difference) -> bool:
+class Level(NamedTuple):
+    """What decides whether a score is printed: its runs, its name and its k."""
+
+    run_a: str
+    run_b: str
+    metric: str
+    k: int | None
+
+
+def _says_more(comparison: Comparison, score: Score | PositionScore | Difference | Level) -> bool:
     """Whether a score says more than the one over all dimensions: the first 20 of 8 canonical correlations are all of them."""
     runs = [run for run in comparison.runs if run.name in {score.run_a, score.run_b}]
     most = [run.latent_dim for run in runs] + [
