@@ -17,9 +17,9 @@ from math import comb
 import numpy as np
 from scipy.special import expit, stdtrit
 
+from stabaudit.statistics.equal_stability import DRAWS, EXACT_LIMIT, permutation_p, smallest_p
 from stabaudit.statistics.gate import judge_regression
 from stabaudit.statistics.jackknife import Scale, difference, leave_one_out, within
-from stabaudit.statistics.permutation import DRAWS, EXACT_LIMIT, permutation_p, smallest_p
 from stabaudit.statistics.power import detectable_loss
 
 SPREAD, NOISE = 0.05, 0.02  # standard deviations of a_i and e_ij

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from stabaudit.statistics import jackknife, permutation
-from stabaudit.statistics.permutation import permutation_p, pseudo_values, smallest_p
+from stabaudit.statistics import equal_stability, jackknife
+from stabaudit.statistics.equal_stability import permutation_p, pseudo_values, smallest_p
 
 
 def scores_of(rng, n, mean=0.6, spread=0.05, noise=0.02):
@@ -60,12 +60,12 @@ def test_drawn_deals_agree_with_all_deals(monkeypatch):
     rng = np.random.default_rng(5)
     a, b = scores_of(rng, 5), scores_of(rng, 6, mean=0.55)
     exact = permutation_p(a, b, rng=np.random.default_rng(0))
-    monkeypatch.setattr(permutation, "EXACT_LIMIT", 461)  # of 462 deals
+    monkeypatch.setattr(equal_stability, "EXACT_LIMIT", 461)  # of 462 deals
     drawn = [permutation_p(a, b, rng=np.random.default_rng(seed)) for seed in (0, 0, 1)]
     assert drawn == pytest.approx([exact] * 3, abs=0.02)
     assert drawn[0] == drawn[1] != drawn[2]
     assert smallest_p(5, 6) == 1e-4
-    monkeypatch.setattr(permutation, "EXACT_LIMIT", 462)
+    monkeypatch.setattr(equal_stability, "EXACT_LIMIT", 462)
     assert smallest_p(5, 6) == 1 / 462
     assert permutation_p(a, b, rng=np.random.default_rng(1)) == exact
 
@@ -80,7 +80,7 @@ def test_runs_as_far_apart_as_can_be_give_the_smallest_p(n_a, n_b):
 
 
 def test_drawn_deals_never_give_zero(monkeypatch):
-    monkeypatch.setattr(permutation, "DRAWS", 9)
+    monkeypatch.setattr(equal_stability, "DRAWS", 9)
     a, b = (np.full((10, 10), value) for value in (0.9, 0.2))
     assert permutation_p(a, b, rng=np.random.default_rng(0)) == smallest_p(10, 10) == 0.1
 
