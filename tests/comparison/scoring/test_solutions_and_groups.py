@@ -42,7 +42,7 @@ def test_scores_within_a_group_are_means_over_its_own_pairs(found, restarts):
 
 
 def test_restarts_that_agree_are_one_group_without_scores_of_its_own(restarts):
-    alike = stabaudit.compare({"a": restarts[::2] + [restarts[0] + 0.01]}, floor_draws=2, rotations=2)
+    alike = stabaudit.compare({"a": [*restarts[::2], restarts[0] + 0.01]}, floor_draws=2, rotations=2)
     assert len(alike.solutions) == 1
     assert alike.solutions[0].unseen_share == pytest.approx(1 - 0.05 ** (1 / 4))
     assert alike.group_scores == ()
