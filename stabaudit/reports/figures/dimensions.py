@@ -39,6 +39,7 @@ from stabaudit.reports.figures.restart_order import (
     shown_restarts,
 )
 from stabaudit.reports.figures.svg import plot_area
+from stabaudit.reports.sections.dimensions import in_order
 from stabaudit.reports.verdict import dimensions_sentence
 from stabaudit.reports.wording import counted, interval, number
 
@@ -61,12 +62,6 @@ _ROWS = 100  # dimensions in a strip
 _ROW = 15  # pixels of a dimension in a strip with few of them
 _TALLEST = 780  # pixels of all rows together
 _PRINTED = (30, 10)  # dimensions and restarts, up to which values are printed
-
-
-def table_order(own: Sequence[AnatomyRecord]) -> list[AnatomyRecord]:
-    """Dimensions as the table has them: axes first, then block by block, those that agree best first."""
-    order = list(_VERDICTS)
-    return sorted(own, key=lambda one: (order.index(one.verdict), -1 if one.block is None else one.block, -one.axis_agreement))
 
 
 def dimensions_figure(comparison: Comparison) -> Figure | None:
@@ -116,7 +111,7 @@ def strip_figure(comparison: Comparison) -> Figure | None:
 def _by_run(comparison: Comparison) -> dict[str, list[AnatomyRecord]]:
     """The anatomy of every run that has one, in the order of the table."""
     own = {run.name: [one for one in comparison.anatomy if one.run == run.name] for run in comparison.runs}
-    return {run: table_order(found) for run, found in own.items() if found}
+    return {run: in_order(found) for run, found in own.items() if found}
 
 
 def _restarts(comparison: Comparison, run: str, own: Sequence[AnatomyRecord]) -> tuple[str, ...]:

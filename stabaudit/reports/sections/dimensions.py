@@ -26,6 +26,12 @@ LEGEND = (
 )
 
 
+def in_order(own: Sequence[AnatomyRecord]) -> list[AnatomyRecord]:
+    """The dimensions of a run as tables and figures have them: axes first, then subspace by subspace."""
+    order = {"axis": 0, "subspace": 1, "not_shared": 2, "inactive": 3}
+    return sorted(own, key=lambda one: (order[one.verdict], -1 if one.block is None else one.block, -one.axis_agreement))
+
+
 def dimension_section(run: str, own: Sequence[AnatomyRecord], words: Sequence[str] = ()) -> Section:
     """A row for every dimension of the central restart, axes first.
 
@@ -34,7 +40,6 @@ def dimension_section(run: str, own: Sequence[AnatomyRecord], words: Sequence[st
         own: its anatomy.
         words: what it says.
     """
-    order = {"axis": 0, "subspace": 1, "not_shared": 2, "inactive": 3}
     rows = [
         [
             f"z{one.dimension}",
@@ -45,7 +50,7 @@ def dimension_section(run: str, own: Sequence[AnatomyRecord], words: Sequence[st
             p_value(one.p_holm),
             f"{one.active_restarts}/{one.restarts}",
         ]
-        for one in sorted(own, key=lambda one: (order[one.verdict], -1 if one.block is None else one.block, -one.axis_agreement))
+        for one in in_order(own)
     ]
     title = f"dimensions of {run}: {counted(own[0].restarts, 'restart')}, followed from restart {own[0].central_restart}"
     return Section(title, _HEADER, rows, [*words, LEGEND], left=2)
