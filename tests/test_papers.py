@@ -52,7 +52,7 @@ def test_the_published_p_values_and_what_is_left_of_them(willetts):
 def test_the_plan_holds_the_published_values(willetts):
     plan = load_plan("willetts-images")
     published = {
-        (recipe.arch, recipe.data, recipe.latent_dim, recipe.family): reference.value
+        (recipe.architecture, recipe.dataset, recipe.latent_dim, recipe.family): reference.value
         for reference in plan.references
         for recipe in [plan.recipes[reference.run]]
     }

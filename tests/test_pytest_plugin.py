@@ -16,7 +16,7 @@ from stabaudit.pytest_plugin import Value
 @pytest.fixture
 def scores(stability, make_run):
     latents = [np.random.default_rng(i).normal(size=(600, 4)) * [1, 1, 1, 0.01] for i in range(3)]
-    return stability.compare(make_run("vae", latents=latents), k=2, floor_draws=1)
+    return stability.compare(make_run("vae", latents=latents, log_var=-1.0), k=2, floor_draws=1)
 
 
 def record(scores, metric, k, sample):

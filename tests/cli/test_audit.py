@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stabaudit.audit.run import METRICS
+from stabaudit.audit.run import check_score
 from stabaudit.cli.main import _run
 from stabaudit.comparison.records import CollapseScore, Comparison
 from stabaudit.comparison.surveys.references import Reference, hold
+from stabaudit.metrics.scores import default_scores
 
 PLAN = """
 summary = "Which of two?"
@@ -104,8 +105,12 @@ def test_every_run_is_trained_and_compared(first):
 
 
 def test_the_scores_that_can_be_tested_are_those_that_runs_have(first):
-
-    assert {score["metric"] for score in first[1]["scores"]} == set(METRICS)
+    found = {score["metric"] for score in first[1]["scores"]}
+    mccs = {"strong_mcc", "weak_mcc"}
+    against_sources = {f"{against}{mcc}" for against in ("source_", "sampled_source_") for mcc in mccs}
+    assert found == {*default_scores(), *against_sources, "batched_source_strong_mcc"}
+    for name in found:
+        check_score(name)
 
 
 def test_the_second_time_nothing_is_trained(first, audit):

@@ -13,7 +13,8 @@ from stabaudit.cli.main import main
 WILLETTS = Path(__file__).parents[2] / "fixtures" / "willetts2021-mcc.csv"
 
 SCORE_FIELDS = [
-    *("run_a", "run_b", "relation", "metric", "k", "sample", "mean", "sd", "ci_low", "ci_high", "pairs", "restarts"),
+    *("run_a", "run_b", "relation", "metric", "k", "sample", "mean", "sd", "se", "df", "scale", "ci_low", "ci_high"),
+    *("pairs", "restarts"),
     *("independence_floor", "rotation_floor", "adjusted", "axis_alignment", "p_rotation", "dead_dimensions"),
 ]
 
@@ -49,7 +50,7 @@ def test_willetts_as_a_table(run):
         "ivae–vade  24  121  0.422   0.422     0.193   0.0076   [-0.0118, 0.0202]",
         "vae–vade   24   78  0.039   0.087    -0.480  -0.0152  [-0.0333, -0.0002]",
     ]
-    assert "χ² = 12.0, p = 0.0025" in out
+    assert "Friedman over 3 families and 24 configurations: χ² = 12.0, exact p = 0.0021." in out
 
 
 def test_willetts_as_json(run):
@@ -81,7 +82,12 @@ def test_compare_prints_scores_with_intervals_and_floors(run, make_run):
     assert code == 0
     assert err == "stabaudit: vae: 4 of 5 restarts; restart 4 diverged (loss is NaN at step 7)\n"
     assert out.startswith("within vae: 4 restarts, 6 pairs, 600 rows, d = 4\n")
-    assert "the axes themselves are reproducible, not only their span" in out
+    assert out.splitlines()[1].split() == ["score", "out-of-sample", "[95%]", "sd", "in", "chance", "rotation", "adj.", "axes"]
+    words = " ".join(out.split())
+    assert "all 4 dimensions are the same axes in every restart." in words
+    assert "the space is the same up to a linear map" not in words  # noise leaves less than nine tenths of the variance
+    assert "the space is shared in part up to a linear map (affine R² 0." in words
+    assert "above what a rotation leaves; p = 0.005, the smallest p that 199 rotations allow." in words
 
 
 def test_compare_as_json_has_exactly_the_promised_fields(run, make_run):
@@ -100,7 +106,13 @@ def test_compare_as_json_has_exactly_the_promised_fields(run, make_run):
 def test_compare_as_csv_is_the_list_of_scores(run, make_run):
     rows = list(csv.DictReader(io.StringIO(run("compare", make_run("a"), "--format", "csv", "--floor-draws", "1")[1])))
     assert list(rows[0]) == SCORE_FIELDS
-    assert {row["metric"] for row in rows} == {"strong_mcc", "decorrelated_strong_mcc", "weak_mcc", "affine_r2"}
+    assert {row["metric"] for row in rows} == {
+        "strong_mcc",
+        "decorrelated_strong_mcc",
+        "weak_mcc",
+        "affine_r2",
+        "affine_r2_unweighted",
+    }
 
 
 def test_curves_are_printed_on_request(run, make_run):
@@ -135,14 +147,16 @@ def test_what_is_not_there_is_one_line(run, arguments):
 def test_report_of_runs_and_their_families(run, make_run, tmp_path):
     for d in (2, 3):
         make_run(f"vae-d{d}", "unrelated", 3, d=d, family="vae")
-        make_run(f"ivae-d{d}", "aligned", 3, d=d, family="ivae")
+        make_run(f"ivae-d{d}", "aligned", 3, d=d, family="ivae", log_var=-1.0)
     make_run("lonely", restarts=1)
     code, out, err = run("report", tmp_path, "--wilcoxon", "--floor-draws", "2")
     assert code == 0
     assert "lonely is left out: 1 of 1 restarts" in err
     stability, collapse, *_ = out.split("\n\n")
     rows = [line.split()[:2] for line in stability.splitlines() if line.startswith(("vae-d", "ivae-d"))]
+    assert stability.splitlines()[1].split()[:3] == ["run", "N", "axes"]
     assert "ivae-d2   1.00 [1.00, 1.00]" in collapse  # all units active
+    assert "vae-d2" not in collapse.replace("ivae-d2", "")  # no posterior tells which of these are
     assert rows == [["ivae-d2", "3"], ["ivae-d3", "3"], ["vae-d2", "3"], ["vae-d3", "3"]]
     assert "ivae–vae  2  0  0.500   0.500     1.000" in out
 

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from scipy import linalg
 from scipy.stats import rankdata
+from sklearn.linear_model import LinearRegression
+from sklearn.metrics import r2_score
 
 from stabaudit.errors import BadData, UsageError
 from stabaudit.metrics.affine import affine_r2
@@ -42,6 +44,14 @@ def uncorrelated(z):
     return standard @ linalg.inv(linalg.sqrtm(np.corrcoef(z[FIT].T)))
 
 
+def unweighted_r2(a, b, fit=None):
+    """Mean over the dimensions of b of the R² that scikit-learn gives."""
+    fit = np.ones(len(a), dtype=bool) if fit is None else fit
+    score = fit if fit.all() else ~fit
+    predicted = LinearRegression().fit(a[fit].astype(float), b[fit]).predict(a[score].astype(float))
+    return r2_score(b[score], predicted, multioutput="uniform_average")
+
+
 def ranks_within_halves(z):
     ranks = np.empty_like(z)
     for half in (FIT, ~FIT):
@@ -70,6 +80,10 @@ def test_every_score_equals_that_of_the_pair_alone(latents, rng, correlation):
             ScoreName("affine_r2", None, "out"): affine_r2(a, b, FIT),
             ScoreName("affine_r2_reverse", None, "in"): affine_r2(b[FIT], a[FIT]),
             ScoreName("affine_r2_reverse", None, "out"): affine_r2(b, a, FIT),
+            ScoreName("affine_r2_unweighted", None, "in"): unweighted_r2(a[FIT], b[FIT]),
+            ScoreName("affine_r2_unweighted", None, "out"): unweighted_r2(a, b, FIT),
+            ScoreName("affine_r2_unweighted_reverse", None, "in"): unweighted_r2(b[FIT], a[FIT]),
+            ScoreName("affine_r2_unweighted_reverse", None, "out"): unweighted_r2(b, a, FIT),
         }
         assert pair.values == pytest.approx(alone, abs=1e-10)
         assert all(draws.shape == (0,) for draws in [*pair.independence.values(), *pair.rotation.values()])
@@ -187,8 +201,16 @@ def test_fewer_rows_than_dimensions_are_refused_and_few_are_warned_of(rng):
     with pytest.raises(BadData, match="10 rows to fit on for 10 dimensions"):
         score_pairs(few, fit, rng=rng)
     scored = score_pairs(few, np.arange(30) < 19, floor_draws=1, rng=rng)
-    assert scored.warnings == ("only 19 rows to fit on for 10 dimensions: in-sample scores are mostly chance below 20",)
-    assert score_pairs(few, np.arange(30) < 20, floor_draws=1, rng=rng).warnings == ()
+    assert scored.warnings == (
+        "only 19 rows to fit on for 10 dimensions: in-sample scores are mostly chance below 20",
+        "weak_mcc: left out, since 19 rows to fit on for 10 dimensions leave it arbitrary; 20 are needed",
+    )
+    assert "weak_mcc" not in {name.metric for name in scored.pairs[0].values}
+    enough = score_pairs(few, np.arange(30) < 20, floor_draws=1, rng=rng)
+    assert enough.warnings == ()
+    assert "weak_mcc" in {name.metric for name in enough.pairs[0].values}
+    with pytest.raises(UsageError, match="^weak_mcc: left out, since 19 rows"):  # and nothing else was asked for
+        score_pairs(few, np.arange(30) < 19, scores=["weak_mcc"], rng=rng)
 
 
 @pytest.mark.parametrize(

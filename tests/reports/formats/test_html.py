@@ -15,7 +15,7 @@ from stabaudit.comparison.surveys.configurations import family_tests
 from stabaudit.comparison.surveys.survey import survey
 from stabaudit.comparison.views.run_origins import Origin, RestartOrigin, read_origins
 from stabaudit.reports.formats.html import as_html, page_of
-from stabaudit.reports.html_pages import comparison_page, survey_page
+from stabaudit.reports.page_contents import comparison_page, survey_page
 from stabaudit.reports.sections.lead import lead
 from stabaudit.reports.sections.overview import overview_section
 from stabaudit.reports.sections.reproduce import reproduce_sections
@@ -95,9 +95,10 @@ def test_every_link_leads_somewhere_and_ids_are_unique(comparison):
 
 def test_a_page_begins_with_what_it_says(comparison):
     said = lead(comparison)
-    assert said[0] == "2 runs with 6 restarts, scored on rows that nothing was fitted to."
-    assert said[2].startswith("a: strong MCC 0.")
-    assert "rotation floor" in said[1]
+    assert said[0] == "2 runs with 6 restarts, scored on held-out rows."
+    assert said[2].startswith("a: all 4 dimensions are the same axes in every restart.")
+    assert "(affine R² 0." in said[2]
+    assert ", chance -0.0" in said[2]
     text = as_html(comparison_page(comparison, "x"))
     assert text.index("In short") < text.index("Configurations</h2>") < text.index("<figure")
 
@@ -176,8 +177,13 @@ def test_many_runs_are_summed_up_by_family_and_test(make_run, tmp_path):
     found = survey([tmp_path], Settings(floor_draws=2))
     tests = family_tests(found, "strong_mcc", "pratt")
     said = lead(found.comparison, tests)
-    assert said[0] == "7 runs with 21 restarts, scored on rows that nothing was fitted to."
-    assert next(words for words in said if words.startswith("vae: ")).startswith("vae: strong MCC from 0.")
+    assert said[0] == "7 runs with 21 restarts, scored on held-out rows."
+    assert next(words for words in said if words.startswith("vae: ")).startswith("vae: 3 runs, strong MCC from 0.")
+    assert [words.rpartition("; ")[2] for words in said[1:4]] == [
+        "9 of 9 dimensions are the same axes in every restart of their run.",
+        "2 of 2 dimensions are the same axes in every restart of their run.",
+        "0 of 9 dimensions are the same axes in every restart of their run.",
+    ]
     assert "ivae against vae over 3 configurations: too few configurations to show a difference (p = 0.250)." in said
     assert said[-1] == "1 warning below."
     text = as_html(survey_page(found, tests, "stabaudit report runs --wilcoxon --format html"))
