@@ -6,9 +6,11 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from stabaudit.cli.main import main
+from stabaudit.metrics.split import split_halves
 
 WILLETTS = Path(__file__).parents[2] / "fixtures" / "willetts2021-mcc.csv"
 
@@ -113,6 +115,42 @@ def test_compare_as_csv_is_the_list_of_scores(run, make_run):
         "affine_r2",
         "affine_r2_unweighted",
     }
+
+
+def test_ranks_are_the_same_after_any_increasing_map(run, make_run):
+    """`--correlation spearman` replaces values by ranks before any score, floor and anatomy."""
+    rng = np.random.default_rng(0)
+    base = rng.normal(size=(600, 3))
+    latents = [base + 0.3 * rng.normal(size=base.shape) for _ in range(3)]
+    plain, warped = make_run("a", d=3, latents=latents), make_run("b", d=3, latents=[z**3 for z in latents])
+    few = ("--format", "json", "--floor-draws", "1")
+
+    def found(folder, correlation):
+        document = strict(run("compare", folder, "--correlation", correlation, *few)[1])
+        return document, {(s["metric"], s["k"], s["sample"]): s["mean"] for s in document["scores"]}
+
+    (ranked, scores), (ranked_too, same) = (found(folder, "spearman") for folder in (plain, warped))
+    assert {metric for metric, _, _ in scores} >= {"strong_mcc", "weak_mcc", "affine_r2", "decorrelated_strong_mcc"}
+    assert scores == pytest.approx(same)
+    assert [one["verdict"] for one in ranked["anatomy"]] == [one["verdict"] for one in ranked_too["anatomy"]] == ["axis"] * 3
+    assert [one["purity"] for one in ranked["anatomy"]] == pytest.approx([one["purity"] for one in ranked_too["anatomy"]])
+    by_value = [found(folder, "pearson")[1] for folder in (plain, warped)]
+    assert all(abs(by_value[0][name] - by_value[1][name]) > 0.01 for name in scores)
+
+
+def test_weak_mcc_needs_two_rows_to_fit_on_for_each_dimension(run, make_run):
+    rng = np.random.default_rng(0)
+    for rows, left_out in ((46, False), (44, True)):
+        fit = int(split_halves(np.arange(rows)).sum())
+        d = fit // 2 + left_out  # 2d rows are there to fit on, or one dimension too many is
+        latents = [rng.normal(size=(rows, d)) for _ in range(3)]
+        folder = make_run(f"rows-{rows}", d=d, ids=np.arange(rows), latents=latents)
+        code, out, err = run("compare", folder, "--format", "json", "--floor-draws", "1", "--rotations", "1")
+        assert code == 0
+        metrics = {score["metric"] for score in strict(out)["scores"]}
+        assert ("weak_mcc" not in metrics, "strong_mcc" in metrics) == (left_out, True)
+        said = f"weak_mcc: left out, since {fit} rows to fit on for {d} dimensions leave it arbitrary; {2 * d} are needed"
+        assert (said in err) == left_out
 
 
 def test_curves_are_printed_on_request(run, make_run):

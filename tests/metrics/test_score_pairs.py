@@ -209,7 +209,7 @@ def test_fewer_rows_than_dimensions_are_refused_and_few_are_warned_of(rng):
     enough = score_pairs(few, np.arange(30) < 20, floor_draws=1, rng=rng)
     assert enough.warnings == ()
     assert "weak_mcc" in {name.metric for name in enough.pairs[0].values}
-    with pytest.raises(UsageError, match="^weak_mcc: left out, since 19 rows"):  # and nothing else was asked for
+    with pytest.raises(UsageError, match=r"^weak_mcc: left out, since 19 rows"):  # and nothing else was asked for
         score_pairs(few, np.arange(30) < 19, scores=["weak_mcc"], rng=rng)
 
 

@@ -69,7 +69,8 @@ def find_measured(comparison: Comparison, run: str, key: ScoreKey) -> Measured:
         return _plain(alone[key.metric], key)
     pairs = [score for score in comparison.scores if score.relation == "within" and score.run_a == run]
     if key.metric not in {score.metric for score in pairs}:
-        raise unknown(f"score of {run}", key.metric, {score.metric for score in pairs} | set(alone))
+        of_run = {REPRODUCIBLE_AXES.name} if any(one.run == run for one in comparison.anatomy) else set()
+        raise unknown(f"score of {run}", key.metric, {score.metric for score in pairs} | set(alone) | of_run)
     score = find_score(pairs, run, key)
     floor = score.independence_floor if key.reading == "mean" else None
     interval = None if key.reading == "fraction" else score.interval(key.reading)

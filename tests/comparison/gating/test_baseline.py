@@ -78,6 +78,45 @@ def test_one_of_something_else(make_run, check, baseline, change, said):
     assert baseline.read_bytes() == before
 
 
+def as_version_1(path, **changed):
+    """Make a baseline one of version 1, which had standard errors but not their degrees of freedom and scale."""
+    content = json.loads(path.read_text())
+    newer = ("df", "scale", "detectable_loss")
+    scores = [{key: value for key, value in score.items() if key not in newer} | changed for score in content["scores"]]
+    old = {key: value for key, value in content.items() if key != "schema_version"}
+    path.write_text(json.dumps({"schema_version": 1} | old | {"scores": scores}))
+
+
+def test_a_baseline_of_version_1_is_read_and_held_against(make_run, check, tmp_path):
+    baseline = tmp_path / "baseline.json"
+    good, bad = make_run("good", restarts=5), make_run("bad", "unrelated", 5)
+    assert check(good, "--baseline", baseline, "--update-baseline")[0] == 0
+    assert json.loads(baseline.read_text())["schema_version"] == 2
+
+    def gates(folder, margin):
+        code, out, _ = check(folder, "--baseline", baseline, "--margin", margin, "--format", "json")
+        return code, json.loads(out)["gates"]
+
+    newer = [gates(good, margin) for margin in (0.1, 0)] + [gates(bad, 0.1)]
+    as_version_1(baseline)
+    before = baseline.read_bytes()
+    older = [gates(good, margin) for margin in (0.1, 0)] + [gates(bad, 0.1)]
+    assert [code for code, _ in older] == [code for code, _ in newer] == [0, 3, 1]
+    for (_, new), (_, old) in zip(newer, older, strict=True):
+        for one, other in zip(new, old, strict=True):
+            assert other["verdict"] == one["verdict"]
+            assert other["change"] == one["change"]
+            assert other["change_low"] == pytest.approx(one["change_low"])
+            assert other["change_high"] == pytest.approx(one["change_high"])
+            assert other["detectable_loss"] == pytest.approx(one["detectable_loss"])
+    assert baseline.read_bytes() == before
+
+
+def test_a_baseline_without_standard_errors_gives_no_verdict(make_run, check, baseline):
+    as_version_1(baseline, se=None)
+    assert check(make_run("vae"), "--baseline", baseline)[0] == 3
+
+
 def test_numbers_that_are_none_make_no_baseline(make_run, check, baseline):
     content = json.loads(baseline.read_text())
     for score in content["scores"]:
