@@ -14,6 +14,7 @@ import pytest
 import stabaudit
 from stabaudit.audit.run import check_score
 from stabaudit.cli.main import main
+from stabaudit.json_schema import schema
 from stabaudit.metrics import scores as table
 
 CODE = '''
@@ -57,7 +58,7 @@ def name(request, tmp_path, monkeypatch):
 
 
 def forget():
-    for function in (table.measure, table.registered, table._built_in):
+    for function in (table.measure, table.registered, table._built_in, schema._names_of_scores):
         function.cache_clear()
 
 

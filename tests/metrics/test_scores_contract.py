@@ -74,12 +74,12 @@ def test_unrelated_latents_score_as_the_independence_floor(one):
 @by_name
 def test_a_rotation_floor_lies_below_aligned_axes_and_at_rotated_ones(one):
     a, b = latents(noise=0.1)
-    _, _, rotation = out_of_sample(one, a, b, floor_draws=40)
+    _, _, rotation = out_of_sample(one, a, b, floor_draws=40, rotations=199)
     assert (rotation is not None) == ("rotation" in one.floors)
     if rotation is not None:
         turn = np.linalg.qr(np.random.default_rng(3).normal(size=(D, D)))[0]
         white = (a - a.mean(axis=0)) / a.std(axis=0)
-        assert out_of_sample(one, a, b)[0] > rotation.mean() + 3 * rotation.std()
+        assert out_of_sample(one, a, b)[0] > rotation.max()
         assert abs(out_of_sample(one, white, white @ turn)[0] - rotation.mean()) < 5 * rotation.std()
 
 
