@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from stabaudit.cli.import_latents import IdColumnOption, IdsByPositionOption, ObsmOption
+from stabaudit.cli.import_latents import IdColumnOption, IdsByPositionOption, KeyOption, ObsmOption, StrictOption
 from stabaudit.cli.output import OutputOption, PageFormatOption, command_line, deliver, deliver_page, message
 
 KOption = Annotated[int, typer.Option("--k", min=1, help="Canonical pairs that counted scores average, beside all of them.")]
@@ -65,6 +65,8 @@ def compare(
     id_column: IdColumnOption = None,
     ids_by_position: IdsByPositionOption = False,
     obsm: ObsmOption = None,
+    key: KeyOption = None,
+    strict: StrictOption = False,
     allow_unequal: Annotated[bool, typer.Option("--allow-unequal", help="Match the smaller number of dimensions.")] = False,
     curve: Annotated[bool, typer.Option("--curve", help="Print the cumulative MCC curves too.")] = False,
     form: PageFormatOption = "table",
@@ -87,7 +89,7 @@ def compare(
         densities=densities,
         scores=named_scores(scores),
     )
-    comparison = compare_runs(*selectors, settings=settings, naming=Naming(id_column, obsm, ids_by_position))
+    comparison = compare_runs(*selectors, settings=settings, naming=Naming(id_column, obsm, ids_by_position, key, strict))
     for warning in comparison.warnings:
         message(warning)
     if form == "html":

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from stabaudit.cli.compare import CorrelationOption, MemoryOption, SeedOption
-from stabaudit.cli.import_latents import IdColumnOption, IdsByPositionOption, ObsmOption
+from stabaudit.cli.import_latents import IdColumnOption, IdsByPositionOption, KeyOption, ObsmOption, StrictOption
 from stabaudit.cli.output import FormatOption, OutputOption, deliver, message
 
 
@@ -17,6 +17,8 @@ def dimensions(
     id_column: IdColumnOption = None,
     ids_by_position: IdsByPositionOption = False,
     obsm: ObsmOption = None,
+    key: KeyOption = None,
+    strict: StrictOption = False,
     form: FormatOption = "table",
     output: OutputOption = None,
 ) -> None:
@@ -27,7 +29,7 @@ def dimensions(
     from stabaudit.store.imports.foreign_files import Naming
 
     settings = Settings(correlation=correlation, floor_draws=1, rotations=1, seed=seed, memory=memory)
-    found = dimensions_of(*selectors, settings=settings, naming=Naming(id_column, obsm, ids_by_position))
+    found = dimensions_of(*selectors, settings=settings, naming=Naming(id_column, obsm, ids_by_position, key, strict))
     for warning in found.warnings:
         message(warning)
     deliver(dimensions_report(found), form, output)

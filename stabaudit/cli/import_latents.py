@@ -18,6 +18,8 @@ IdColumnOption = Annotated[
 IdsByPositionOption = Annotated[
     bool, typer.Option("--ids-by-position", help="Row i is the same sample in every file, whatever it is called.")
 ]
+KeyOption = Annotated[str | None, typer.Option(help="Array of .npz files that holds the latents; z by default.")]
+StrictOption = Annotated[bool, typer.Option("--strict", help="Refuse what would have to be guessed of files.")]
 ObsmOption = Annotated[str | None, typer.Option(help="Key of the latents in .h5ad files; the only one by default.")]
 
 
@@ -32,6 +34,8 @@ def import_latents(
     id_column: IdColumnOption = None,
     ids_by_position: IdsByPositionOption = False,
     obsm: ObsmOption = None,
+    key: KeyOption = None,
+    strict: StrictOption = False,
     sources: Annotated[Path | None, typer.Option(help="File of true sources, rows named like those of the latents.")] = None,
 ) -> None:
     """Make a run of latents that another program wrote, one file for each restart."""
@@ -46,8 +50,9 @@ def import_latents(
         id_column=id_column,
         ids_by_position=ids_by_position,
         obsm=obsm,
+        key=key,
     )
-    run = import_run(latents_files(paths), out, external, command=command_line(), sources=sources)
+    run = import_run(latents_files(paths), out, external, command=command_line(), sources=sources, strict=strict)
     n, count = run.manifest.dataset.evaluation_rows, len(run.done)
     message(f"{count} restarts of {n} rows are imported to {shown(run.folder)}")
     if count > 1:

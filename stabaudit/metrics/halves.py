@@ -7,9 +7,9 @@ the dimensions with what they share taken out, evenly.
 
 What is defined for one restart or pair holds for many of one shape too, stacked along leading axes "…".
 
-One threshold serves throughout: a variance below 1e-12 of the one it is compared with counts as zero. For a dimension that is the
-largest variance of the same latents; for an eigenvalue, the largest one; for a dimension or canonical variate on *score*, its own
-variance on *fit*.
+A dimension is dead if its variance on *fit* is zero, or below what its own size resolves in double precision; the units of other
+dimensions do not count. Elsewhere a variance below 1e-12 of the one it is compared with counts as zero: for an eigenvalue, the
+largest one; for a dimension or canonical variate on *score*, its own variance on *fit*.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,6 +25,7 @@ from stabaudit.metrics.pair_scores import Array
 from stabaudit.metrics.threads import in_parallel
 
 NEGLIGIBLE_VARIANCE = 1e-12
+_RESOLUTION = 4 * np.finfo(np.float64).eps  # of a value, relative to its size
 
 
 class Cross(NamedTuple):
@@ -198,7 +199,7 @@ def _marginal(fit: Moments, score: Moments, block: slice) -> Marginal:
     variance = covariance.diagonal()
     if not np.isfinite(variance).all():
         raise BadData("latents hold values whose squares exceed the range of float64; rescale them")
-    alive = (variance > 0) & (variance >= NEGLIGIBLE_VARIANCE * variance.max(initial=0.0))
+    alive = variance > (_RESOLUTION * (np.abs(mean) + np.sqrt(variance.clip(min=0.0)))) ** 2
     scale = np.sqrt(np.where(alive, variance, 0.0))
     unit = _reciprocal(scale)
     units = unit[:, None] * unit

@@ -120,11 +120,18 @@ def test_weak_is_invariant_under_affine_maps_and_strong_under_rescaling():
     assert strong_mcc(a * [1, -2, 3e2, -4e-2, 5] + 1.0, b, FIT) == pytest.approx(strong_mcc(a, b, FIT), abs=1e-12)
 
 
+def test_the_units_of_other_dimensions_do_not_make_one_dead():
+    a, b = noisy_pair(4)
+    units = [1e-12, 1.0, 1e6, 1e12]
+    assert strong_mcc(a * units, b * units, FIT) == pytest.approx(strong_mcc(a, b, FIT), abs=1e-9)
+    assert strong_mcc(a + 1e8, b + 1e8, FIT) == pytest.approx(strong_mcc(a, b, FIT), abs=1e-6)
+
+
 def test_a_dead_dimension_scores_zero_and_stays_in_the_denominator():
     a = np.random.default_rng(0).standard_normal((N, 4))
     dead, nearly = a.copy(), a.copy()
     dead[:, 1] = 0.3
-    nearly[:, 1] *= 1e-7  # variance 1e-14 of the others'
+    nearly[:, 1] = 1e9 + 1e-7 * (np.arange(N) % 2)  # no more than what double precision resolves there
     for b in (dead, nearly):
         assert strong_mcc(a, b, FIT) == pytest.approx(3 / 4, abs=1e-2)
         assert strong_mcc(b, b, FIT) == pytest.approx(3 / 4, abs=1e-12)

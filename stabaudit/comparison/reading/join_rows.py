@@ -16,6 +16,7 @@ from stabaudit.comparison.records import RunSummary
 from stabaudit.comparison.scoring.collapse import Facts
 from stabaudit.errors import BadData, UsageError
 from stabaudit.metrics.mixtures import GaussianMixture
+from stabaudit.store.imports.recognise import alike
 from stabaudit.store.run.latents import Latents
 
 Array = NDArray[Any]
@@ -192,13 +193,12 @@ def rows_of(ids: Array, name: str, sample_id: Array, other: str) -> Array:
     Raises:
         BadData: unless both hold the same ids.
     """
-    if (ids.dtype.kind in "iu") != (sample_id.dtype.kind in "iu"):
-        raise BadData(
-            f"{name} and {other} name their rows differently: {ids[0]!r} and {sample_id[0]!r}; use one kind of sample_id"
-        )
+    ids, sample_id = alike(ids, name, sample_id, other)
     order = np.argsort(sample_id, kind="stable")
-    if np.array_equal(sample_id[order], ids):
-        return order
+    if np.array_equal(sample_id[order], np.sort(ids, kind="stable")):
+        places = np.empty(len(ids), dtype=np.intp)
+        places[np.argsort(ids, kind="stable")] = order  # text sorts otherwise than the numbers that it stands for
+        return places
     shared = len(np.intersect1d(ids, sample_id))
     raise BadData(
         f"{name} and {other} hold different samples: {shared} sample ids are in both, {len(ids) - shared} only in {name}, "

@@ -3,6 +3,7 @@
 Latents that would take too much memory are not read here but opened, to be streamed (see `streaming`).
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -16,10 +17,11 @@ from stabaudit.comparison.reading.learned_priors import read_priors
 from stabaudit.comparison.reading.streaming import Opened
 from stabaudit.comparison.records import RunSummary
 from stabaudit.comparison.scoring.collapse import Facts, facts_of
-from stabaudit.errors import BadData, BadRun, UsageError
+from stabaudit.errors import BadData, BadRun, Noticed, UsageError
 from stabaudit.metrics.density_distance import MOST_DIMENSIONS
 from stabaudit.store.files.atomic import shown
-from stabaudit.store.imports.foreign_files import AS_IS, Naming
+from stabaudit.store.imports.foreign_files import AS_IS, SUFFIXES, Naming
+from stabaudit.store.imports.import_run import latents_files
 from stabaudit.store.run.external_labels import External
 from stabaudit.store.run.find import parse_selector
 from stabaudit.store.run.latents import Latents, read_header, read_latents
@@ -68,6 +70,8 @@ def _numbers(selector: str) -> int:
             return path.stat().st_size // 4
         header = read_header(path)
         return header.rows * header.dimensions
+    if restart is None and _is_folder_of_latents(path):
+        return sum(_numbers(str(file)) for file in latents_files([path]))
     run = Run.open(path)
     return sum(_numbers_of(run, index) for index in (run.done if restart is None else [restart]))
 
@@ -79,9 +83,33 @@ def _numbers_of(run: Run, index: int) -> int:
 
 def _read(selector: str, naming: Naming, *, streamed: bool) -> Unjoined:
     path, restart = parse_selector(selector)
-    return (
-        _read_file(path, naming, streamed=streamed) if path.is_file() else _read_run(Run.open(path), restart, streamed=streamed)
-    )
+    if path.is_file():
+        return _read_file(path, naming, streamed=streamed)
+    if restart is None and _is_folder_of_latents(path):
+        return _read_folder(path, naming, streamed=streamed)
+    return _read_run(Run.open(path), restart, streamed=streamed)
+
+
+def _is_folder_of_latents(path: Path) -> bool:
+    """Whether a folder is no run but holds files of latents."""
+    return path.is_dir() and not (path / "run.json").exists() and any(one.suffix.lower() in SUFFIXES for one in path.iterdir())
+
+
+def _read_folder(path: Path, naming: Naming, *, streamed: bool) -> Unjoined:
+    """The files of latents in a folder as the restarts of one model."""
+    files = latents_files([path])
+    of_files = [_read_file(file, naming, streamed=streamed) for file in files]
+    first = of_files[0].summary
+    for file, one in zip(files, of_files, strict=True):
+        if (one.summary.latent_dim, one.summary.grid) != (first.latent_dim, first.grid):
+            raise BadData(
+                f"{shown(file)} has {one.summary.latent_dim} dimensions, {shown(files[0])} {first.latent_dim}; "
+                "restarts of one model have the same"
+            )
+    warnings.warn(Noticed(shown(path), f"its {len(files)} files are taken for restarts of one model"), stacklevel=4)
+    summary = replace(first, name=path.resolve().name, path=str(path), restarts=len(files), trained=len(files))
+    latents = tuple(opened for one in of_files for opened in one.latents)
+    return Unjoined(summary, tuple(range(len(files))), latents, None, tuple(facts for one in of_files for facts in one.facts))
 
 
 def _read_file(path: Path, naming: Naming, *, streamed: bool) -> Unjoined:

@@ -2,6 +2,7 @@
 
 import math
 import re
+import warnings
 from collections import Counter
 from itertools import product
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from stabaudit.errors import BadData
+from stabaudit.errors import BadData, Noticed
 
 Array = NDArray[Any]
 Grid = tuple[int, int, int]  # (h, w, d): d numbers at each of h×w positions
@@ -116,21 +117,59 @@ def numbers(table: pa.Table, name: str, where: str) -> Array:
     return _array(column)
 
 
-def matrix(table: pa.Table, names: list[str], where: str) -> NDArray[np.float32]:
-    """Columns of numbers as a matrix, shape (n, d), float32, each column contiguous; what is absent is NaN.
+def matrix(table: pa.Table, names: list[str], where: str) -> NDArray[Any]:
+    """Columns of numbers as a matrix, shape (n, d), each column contiguous; what is absent is NaN.
+
+    Returns:
+        float32, or float64 where that would round away what tells the values of a column apart (see `narrowed`).
 
     Raises:
         BadData: where one does not hold numbers.
     """
-    values = np.empty((len(names), table.num_rows), dtype=np.float32)
-    for row, name in zip(values, names, strict=True):
+    read = [numbers(table, name, where) for name in names]
+    dtype = np.float64 if any(map(_needs_double, read)) else np.float32
+    values = np.empty((len(names), table.num_rows), dtype=dtype)
+    for row, column in zip(values, read, strict=True):
         with np.errstate(over="ignore"):  # beyond float32 becomes infinite
-            row[:] = numbers(table, name, where)
+            row[:] = column
     return values.T
+
+
+def narrowed(values: Array) -> Array:
+    """Numbers as float32, or as float64 where rounding to float32 would blur a column: its spread is small beside its size.
+
+    Args:
+        values: shape (n, d), of any type of number.
+
+    >>> narrowed(np.array([[0.5], [1.5]])).dtype, narrowed(np.array([[1e8], [1e8 + 1]])).dtype
+    (dtype('float32'), dtype('float64'))
+    """
+    dtype = np.float64 if any(map(_needs_double, values.T)) else np.float32
+    with np.errstate(over="ignore"):
+        return values.astype(dtype)
+
+
+_BLUR = 1e-4  # of a column's standard deviation; rounding errors of this size change a correlation by 1e-8
+
+
+def _needs_double(column: Array) -> bool:
+    """Whether float32 rounds a column by more than 1e-4 of its standard deviation, or cannot hold it."""
+    if column.dtype in {np.dtype(np.float32), np.dtype(np.float16)} or not len(column):
+        return False
+    values = column.astype(np.float64)
+    largest = float(np.abs(values).max())
+    if not np.isfinite(largest):
+        return False
+    spread = float((values - values[0]).std())
+    single = np.finfo(np.float32)
+    too_large, blurred = largest > float(single.max), largest * float(single.eps) > _BLUR * spread
+    return bool(spread > 0 and (too_large or blurred))
 
 
 def names_or_codes(table: pa.Table, name: str, where: str) -> Array:
     """A column of names or codes, shape (n,): integers or text, none absent.
+
+    Whole numbers of a floating type and bits are taken as integers, dates and times as their ISO text, bytes as UTF-8 text.
 
     Raises:
         BadData: where a value is absent or it holds anything else.
@@ -140,11 +179,47 @@ def names_or_codes(table: pa.Table, name: str, where: str) -> Array:
         column = column.cast(column.type.value_type)
     if column.null_count:
         raise BadData(f"{where}: {name} is absent in {column.null_count} rows; fill it in or drop the column")
+    column = _as_names(column, name, where)
     if pa.types.is_integer(column.type):
         return _array(column)
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type):
         return np.array(column.to_pylist(), dtype=np.str_)
     raise BadData(f"{where}: {name} is {column.type}, expected integers or text")
+
+
+def _as_names(column: pa.ChunkedArray, name: str, where: str) -> pa.ChunkedArray:
+    """Bits and whole numbers as integers, times and bytes as text; other columns as they are."""
+    kind = column.type
+    try:
+        if pa.types.is_boolean(kind):
+            return column.cast(pa.int8())
+        if pa.types.is_temporal(kind):
+            return column.cast(pa.string())
+        if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+            return column.cast(pa.int64())
+        if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
+            return column.cast(pa.binary()).cast(pa.string())
+    except pa.ArrowInvalid as error:
+        what = "bytes that are not UTF-8" if "UTF" in str(error) else f"{kind} with fractions"
+        raise BadData(f"{where}: {name} holds {what}, expected integers or text") from error
+    return column
+
+
+def labels(table: pa.Table, where: str) -> Array | None:
+    """The column `label`, shape (n,), integers or text; absent ones are "" among text. None without such a column.
+
+    Raises:
+        BadData: where it holds anything else.
+    """
+    if "label" not in table.column_names:
+        return None
+    column = table.column("label")
+    if not column.null_count:
+        return names_or_codes(table, "label", where)
+    warnings.warn(Noticed(where, f"label is absent in {column.null_count} rows, which have no class"), stacklevel=4)
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    return np.array(["" if value is None else str(value) for value in column.to_pylist()], dtype=np.str_)
 
 
 def _array(column: pa.ChunkedArray) -> Array:

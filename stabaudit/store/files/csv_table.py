@@ -16,12 +16,14 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 
 from stabaudit.errors import BadData, Noticed
@@ -135,18 +137,37 @@ def _rows(path: Path, names: list[str] | None, separator: str, where: str, *, de
             path,
             read_options=arrow_csv.ReadOptions(autogenerate_column_names=names is None),
             parse_options=arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True),
-            convert_options=arrow_csv.ConvertOptions(
-                decimal_point=decimal, column_types=dict.fromkeys(names or (), pa.string()) if text else None
-            ),
+            convert_options=arrow_csv.ConvertOptions(decimal_point=decimal, column_types=_types(names or (), text=text)),
         )
     except OSError as error:
         raise BadData(f"cannot read {where}: {reason(error)}") from error
     except (pa.ArrowException, UnicodeDecodeError) as error:
         raise BadData(_what_is_wrong(error, separator, where)) from error
+    if not text and "sample_id" in table.column_names:
+        place = table.column_names.index("sample_id")
+        table = table.set_column(place, "sample_id", _whole(table.column(place)))
     for name, kind in zip(table.column_names, table.schema.types, strict=True):
         if pa.types.is_binary(kind):
             raise BadData(f"{where}: column {name!r} is not UTF-8 text; save the file as CSV in UTF-8")
     return table
+
+
+def _whole(ids: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Ids as integers where all of them are integers as they are written, or whole numbers as pandas writes them ("7.0")."""
+    if not pa.types.is_string(ids.type) or not len(ids) or ids.null_count:
+        return ids
+    written = pc.replace_substring_regex(ids, r"\.0+$", "")
+    if not pc.all(pc.match_substring_regex(written, r"^(0|-?[1-9][0-9]*)$")).as_py():
+        return ids
+    for kind in (pa.int64(), pa.uint64()):
+        with suppress(pa.ArrowInvalid):
+            return written.cast(kind)
+    return ids
+
+
+def _types(names: Collection[str], *, text: bool) -> dict[str, pa.DataType]:
+    """Columns that are read as text: all, or those whose names say that they name rows, which floating point would blur."""
+    return {name: pa.string() for name in names if text or name == "sample_id"}
 
 
 def _what_is_wrong(error: Exception, separator: str, where: str) -> str:

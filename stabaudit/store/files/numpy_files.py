@@ -4,6 +4,7 @@ import math
 import tokenize
 import zipfile
 import zlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -35,8 +36,27 @@ def load_npy(path: Path) -> Array:
         raise BadData(f"cannot read {shown(path)}: {reason(error)}") from error
 
 
-def load_npz(path: Path) -> dict[str, Array]:
+def members(path: Path) -> set[str]:
+    """The names of the arrays in a `.npz` file, none of which is read.
+
+    Raises:
+        BadData: a missing file, or one that is not `.npz`.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {member.filename.removesuffix(".npy") for member in archive.infolist()}
+    except OSError as error:
+        raise BadData(f"cannot read {shown(path)}: {reason(error)}") from error
+    except _ARCHIVE_ERRORS as error:
+        raise BadData(f"{shown(path)} is damaged, cut short or not .npz ({error}); restore it or write it anew") from error
+
+
+def load_npz(path: Path, wanted: Collection[str] | None = None) -> dict[str, Array]:
     """The arrays in a `.npz` file by name.
+
+    Args:
+        path: the file.
+        wanted: their names; None: all of them.
 
     Raises:
         BadData: a missing file, one that is not `.npz`, is cut short or damaged, or holds Python objects.
@@ -45,6 +65,8 @@ def load_npz(path: Path) -> dict[str, Array]:
     try:
         with zipfile.ZipFile(path) as archive:
             for member in archive.infolist():
+                if wanted is not None and member.filename.removesuffix(".npy") not in wanted:
+                    continue
                 with archive.open(member) as file:
                     array = _read(cast("BinaryIO", file), member.file_size, f"{shown(path)}: {shown(member.filename)}")
                 arrays[member.filename.removesuffix(".npy")] = array

@@ -1,17 +1,20 @@
 """Latents that other programs wrote as `.csv`, `.tsv`, `.npy`, `.npz` or `.h5ad`, or in Parquet with names of their own."""
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from stabaudit.errors import BadData, UsageError
+from stabaudit.errors import BadData, Noticed, UsageError
 from stabaudit.registry import unknown
 from stabaudit.store.files import csv_table
 from stabaudit.store.files.atomic import shown
-from stabaudit.store.files.numpy_files import load_npy, load_npz
+from stabaudit.store.files.numpy_files import load_npy, load_npz, members
+from stabaudit.store.imports.recognise import recognised
 
 Array = NDArray[Any]
 SUFFIXES = (".parquet", ".csv", ".tsv", ".npy", ".npz", ".h5ad")
@@ -25,11 +28,15 @@ class Naming:
         id_column: the column, or the array beside the latents, that names the rows; None: `sample_id`, in `.h5ad` the index.
         obsm: the array of an `.h5ad` file; None: the only one.
         ids_by_position: whether row i is the same sample in all of them, whatever it is called.
+        key: the array of an `.npz` file that holds the latents; None: one of a usual name, or the only one.
+        strict: refuse what would have to be guessed.
     """
 
     id_column: str | None = None
     obsm: str | None = None
     ids_by_position: bool = False
+    key: str | None = None
+    strict: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself."""
@@ -40,12 +47,18 @@ class Naming:
 AS_IS = Naming()
 
 
-def with_sample_id(table: pa.Table, id_column: str | None, where: str) -> pa.Table:
-    """The table with its column of ids called `sample_id`.
+def as_named(table: pa.Table, naming: Naming, where: str) -> pa.Table:
+    """The table with its column of ids called `sample_id` and its dimensions as columns.
 
     Raises:
-        UsageError: where it has no such column.
+        BadData: lists of unequal lengths.
+        UsageError: a column that is not there, or something to guess where nothing may be.
     """
+    table = _with_sample_id(table, naming.id_column, where)
+    return recognised(table, where, by_position=naming.ids_by_position, strict=naming.strict)
+
+
+def _with_sample_id(table: pa.Table, id_column: str | None, where: str) -> pa.Table:
     if id_column is None:
         return table
     if id_column not in table.column_names:
@@ -71,30 +84,71 @@ def read_csv(path: Path, naming: Naming = AS_IS) -> pa.Table:
     return csv_table.read_csv(path, ids=ids, by_position=naming.ids_by_position).columns
 
 
-def read_numpy(path: Path, id_column: str | None = None) -> tuple[Array, Array | None]:
+_USUAL_KEYS = ("z", "latents", "latent", "embedding", "embeddings", "X")
+
+
+def read_numpy(path: Path, naming: Naming = AS_IS) -> tuple[Array, Array | None]:
     """An array of shape (n, d), and the names of its rows, shape (n,), where an `.npz` file holds them beside it.
+
+    Only these two are read; whatever else the file holds stays there.
 
     Args:
         path: the file.
-        id_column: name of the array of names; None: `sample_id`, which need not be there.
+        naming: what the array and its names are called.
 
     Raises:
-        BadData: a missing or damaged file, no array `z` among several, or another shape or type.
+        BadData: a missing or damaged file, several arrays of which none is known to be the latents, another shape or type.
+        UsageError: a key that is not there, or several arrays where nothing may be guessed.
     """
-    arrays = {"z": load_npy(path)} if path.suffix.lower() == ".npy" else load_npz(path)
-    if id_column is not None and id_column not in arrays:
-        held = "one array without names" if path.suffix.lower() == ".npy" else f"arrays {', '.join(sorted(arrays))}"
-        raise BadData(f"{shown(path)} holds {held}, none called {id_column!r} that could name the rows; save it in an .npz file")
-    named = id_column or "sample_id"
-    ids = arrays.pop(named, None)
-    if "z" not in arrays and len(arrays) != 1:
-        found = ", ".join(sorted(arrays)) or "nothing"
-        raise BadData(f"{shown(path)} holds {found}; expected the latents under the key 'z', or a single array")
-    values = arrays["z"] if "z" in arrays else next(iter(arrays.values()))
+    where = shown(path)
+    if path.suffix.lower() == ".npy":
+        if naming.id_column is not None:
+            raise BadData(f"{where} holds one array without names, none called {naming.id_column!r}; save it in an .npz file")
+        return _table(load_npy(path), where), None
+    held = members(path)
+    named = naming.id_column or "sample_id"
+    if naming.id_column is not None and named not in held:
+        raise BadData(f"{where} holds arrays {', '.join(sorted(held))}, none called {named!r} that could name the rows")
+    key = _key(held - {named}, naming, where)
+    arrays = load_npz(path, {key, named} if named in held else {key})
+    values, ids = _table(arrays[key], where), arrays.get(named)
+    return values, None if ids is None or naming.ids_by_position else _ids(ids, len(values), named, where)
+
+
+def _key(others: set[str], naming: Naming, where: str) -> str:
+    """The array that holds the latents."""
+    if naming.key is not None:
+        if naming.key not in others:
+            raise unknown(f"array of {where}", naming.key, others)
+        return naming.key
+    if "z" in others or len(others) == 1:
+        return "z" if "z" in others else next(iter(others))
+    usual = [key for key in _USUAL_KEYS if key in others]
+    found = ", ".join(sorted(others)) or "nothing"
+    if len(usual) != 1 or naming.strict:
+        instead = usual[0] if usual else "NAME"
+        raise BadData(f"{where} holds {found}; expected the latents under the key 'z', or say --key {instead}")
+    warnings.warn(Noticed(where, f"its array '{usual[0]}' is taken for the latents"), stacklevel=5)
+    return usual[0]
+
+
+def _table(values: Array, where: str) -> Array:
     if values.ndim != 2 or values.dtype.kind not in "fiu":
-        raise BadData(f"{shown(path)}: {values.dtype} of shape {values.shape}, expected numbers of shape (n, d)")
-    if ids is not None and (ids.shape != values.shape[:1] or ids.dtype.kind not in "iuU"):
-        raise BadData(
-            f"{shown(path)}: {named} is {ids.dtype} of shape {ids.shape}, expected integers or text of shape ({len(values)},)"
-        )
-    return values, ids
+        raise BadData(f"{where}: {values.dtype} of shape {values.shape}, expected numbers of shape (n, d)")
+    return values
+
+
+def _ids(ids: Array, rows: int, name: str, where: str) -> Array:
+    """Names of rows as integers or text; bytes are UTF-8 text, and dates their ISO text."""
+    if ids.dtype.kind == "S":
+        try:
+            ids = np.char.decode(ids, "utf-8")
+        except UnicodeDecodeError as error:
+            raise BadData(f"{where}: {name} holds bytes that are not UTF-8; expected integers or text") from error
+    elif ids.dtype.kind == "M":
+        ids = np.datetime_as_string(ids)
+    elif ids.dtype.kind == "f" and np.isfinite(ids).all() and (ids == np.floor(ids)).all() and (np.abs(ids) < 2**53).all():
+        ids = ids.astype(np.int64)
+    if ids.shape != (rows,) or ids.dtype.kind not in "iuU":
+        raise BadData(f"{where}: {name} is {ids.dtype} of shape {ids.shape}, expected integers or text of shape ({rows},)")
+    return ids

@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from stabaudit.errors import BadData, UsageError
 from stabaudit.store.files.atomic import missing, reason, sha256, shown
 from stabaudit.store.imports.foreign_files import SUFFIXES
+from stabaudit.store.imports.recognise import alike
 from stabaudit.store.run.environment import environment
 from stabaudit.store.run.evaluation import Evaluation
 from stabaudit.store.run.external_labels import UNNAMED, External
@@ -52,8 +53,9 @@ class Rows:
         other = Rows.of(latents, where)
         if (other.shape, other.grid) != (self.shape, self.grid):
             raise BadData(f"{where} has shape {other.shape}, {self.where} {self.shape}; restarts of one run have the same")
-        if not np.array_equal(other.sample_id, self.sample_id):
-            shared = len(np.intersect1d(other.sample_id, self.sample_id))
+        own, others = alike(self.sample_id, self.where, other.sample_id, where)
+        if not np.array_equal(np.sort(others), np.sort(own)):
+            shared = len(np.intersect1d(others, own))
             raise BadData(f"{where} names other rows than {self.where}: {shared} of {len(self.sample_id)} ids are in both")
 
     def describe(self, external: External, content: str = "") -> DatasetRecord:
@@ -116,13 +118,13 @@ def natural(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
-def named_rows(path: Path, external: External) -> Latents:
+def named_rows(path: Path, external: External, *, strict: bool = False) -> Latents:
     """The latents in a file, whose rows are named by it or, where the user says so, by their position.
 
     Raises:
         BadData: a file that cannot be read, or that names no rows.
     """
-    latents = read_latents(path, external.naming)
+    latents = read_latents(path, replace(external.naming, strict=strict))
     if latents.ids_by_position and not external.ids_by_position:
         raise BadData(
             f"{shown(path)} names no rows: give the column that does with --id-column, or, where row i is the same sample in "
@@ -131,7 +133,9 @@ def named_rows(path: Path, external: External) -> Latents:
     return latents
 
 
-def import_run(files: Sequence[Path], folder: Path, external: External, *, command: str, sources: Path | None = None) -> Run:
+def import_run(
+    files: Sequence[Path], folder: Path, external: External, *, command: str, sources: Path | None = None, strict: bool = False
+) -> Run:
     """Make a run of latents that lie in files; what an interrupted call has begun is finished.
 
     Args:
@@ -140,6 +144,7 @@ def import_run(files: Sequence[Path], folder: Path, external: External, *, comma
         external: what is known of them; `files` and `sources` of it are filled in.
         command: that made the run, for its manifest.
         sources: a file of true sources, shape (n, d_s), whose rows are named like the latents.
+        strict: refuse what would have to be guessed.
 
     Raises:
         BadData: a file that cannot be read, or that does not fit the others.
@@ -147,7 +152,7 @@ def import_run(files: Sequence[Path], folder: Path, external: External, *, comma
     """
     rows: Rows | None = None
     for file in files:
-        latents = named_rows(file, external)
+        latents = named_rows(file, external, strict=strict)
         if rows is None:
             rows = Rows.of(latents, shown(file))
         rows.require(latents, shown(file))
@@ -173,7 +178,7 @@ def import_run(files: Sequence[Path], folder: Path, external: External, *, comma
         for index in run.unfinished:
             latents = named_rows(files[index], external)
             rows.require(latents, shown(files[index]))
-            run.save_latents(index, latents)
+            run.save_latents(index, replace(latents, sample_id=latents.sample_id.astype(rows.sample_id.dtype.type)))
             run.record(Restart(index=index, seed=index, state="done"))
     return run
 

@@ -70,7 +70,7 @@ def read_evaluation(path: Path) -> Evaluation:
     u, sources = columns.run_of("u", names, where), columns.run_of("s", names, where)
     return Evaluation(
         sample_id=columns.names_or_codes(table, "sample_id", where),
-        label=columns.names_or_codes(table, "label", where) if "label" in names else None,
+        label=columns.labels(table, where),
         u=columns.matrix(table, u, where) if u else None,
         sources=columns.matrix(table, sources, where) if sources else None,
     )

@@ -40,6 +40,7 @@ class External(Frozen):
         id_column: which column names the rows; None: `sample_id`, or the index of an `.h5ad` file.
         ids_by_position: whether rows are matched by position, because the user said so.
         obsm: which array of an `.h5ad` file holds the latents; None: the only one.
+        key: which array of an `.npz` file holds the latents; None: one of a usual name, or the only one.
         program: that made the latents; None where they were imported.
         files: names of the imported files and their SHA-256, in the order of the restarts.
         sources: SHA-256 of the file of true sources, or None.
@@ -51,6 +52,7 @@ class External(Frozen):
     id_column: str | None = None
     ids_by_position: bool = False
     obsm: str | None = None
+    key: str | None = None
     program: Program | None = None
     files: dict[str, str] = {}
     sources: str | None = None
@@ -62,4 +64,4 @@ class External(Frozen):
         Raises:
             UsageError: where both a column and the position are to name the rows.
         """
-        return Naming(self.id_column, self.obsm, self.ids_by_position)
+        return Naming(self.id_column, self.obsm, self.ids_by_position, self.key)

@@ -26,7 +26,7 @@ from stabaudit.store.files.parquet import ROW_GROUP, opened, read_table, write_t
 from stabaudit.store.imports import foreign_files as foreign
 
 Array = NDArray[Any]
-FloatArray = NDArray[np.float32]
+FloatArray = NDArray[Any]
 
 _KEY = b"stabaudit"  # of the file's metadata
 READ_BUFFER = 2**14  # bytes of each column held while a file is read in blocks; whole row groups of ten files take 100 MB more
@@ -55,7 +55,7 @@ class Latents:
 
     Args:
         sample_id: a name of each row, unique, integers or text, shape (n,).
-        mean: posterior means, shape (n, d), float32, finite.
+        mean: posterior means, shape (n, d), finite; float32, or float64 where that would blur them.
         log_var: posterior log-variances, shape (n, d), float32, finite, or None.
         label: class of each row, integers or text, shape (n,), or None.
         metadata: where the latents come from.
@@ -115,7 +115,7 @@ def read_latents(path: Path, naming: foreign.Naming = foreign.AS_IS) -> Latents:
 
     The dimensions are the columns z0, z1, …, or z0_0_0, … where they form a grid, or, where there are none, all columns but
     `sample_id`, `label` and `split`. Rows are named by `sample_id`, or else counted from 0. Numbers of other types are rounded
-    to float32.
+    to float32 unless that would blur them.
 
     Args:
         path: the file.
@@ -128,11 +128,11 @@ def read_latents(path: Path, naming: foreign.Naming = foreign.AS_IS) -> Latents:
     where = shown(path)
     match path.suffix.lower():
         case ".parquet":
-            latents = _from_table(foreign.with_sample_id(read_table(path), naming.id_column, where), where)
+            latents = _from_table(foreign.as_named(read_table(path), naming, where), where)
         case ".csv" | ".tsv":
-            latents = _from_table(foreign.with_sample_id(foreign.read_csv(path, naming), naming.id_column, where), where)
+            latents = _from_table(foreign.as_named(foreign.read_csv(path, naming), naming, where), where)
         case ".npy" | ".npz":
-            latents = _from_arrays(*foreign.read_numpy(path, naming.id_column))
+            latents = _from_arrays(*foreign.read_numpy(path, naming))
         case ".h5ad":
             latents = _from_arrays(*read_h5ad(path, naming.obsm, naming.id_column))
         case _:
@@ -225,15 +225,14 @@ def _from_table(table: pa.Table, where: str, start: int = 0) -> Latents:
         sample_id=columns.names_or_codes(table, "sample_id", where) if named else np.arange(start, start + table.num_rows),
         mean=columns.matrix(table, dimensions, where),
         log_var=columns.matrix(table, log_vars, where) if log_vars else None,
-        label=columns.names_or_codes(table, "label", where) if "label" in names else None,
+        label=columns.labels(table, where),
         metadata=_metadata(table.schema, where),
         ids_by_position=not named,
     )
 
 
 def _from_arrays(values: Array, sample_id: Array | None) -> Latents:
-    with np.errstate(over="ignore"):  # beyond float32 becomes infinite
-        mean = values.astype(np.float32)
+    mean = columns.narrowed(values)
     return Latents(np.arange(len(mean)) if sample_id is None else sample_id, mean, ids_by_position=sample_id is None)
 
 

@@ -1,0 +1,145 @@
+"""Columns of a table from elsewhere, taken for what their names and contents say: ids, labels, embeddings in lists.
+
+What is recognised is said with the warning `Noticed`; with `Naming.strict` it is refused, with what to write instead.
+
+1. **Ids.** Where there is no column `sample_id`: the index that pandas has noted in a Parquet file; a column called `id` or
+   `…_id` of distinct integers or text; or, beside one column of lists, the only column of distinct text.
+2. **Embeddings.** One column of lists of numbers, all of one length, is as many dimensions.
+"""
+
+import json
+import re
+import warnings
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from stabaudit.errors import BadData, Noticed, UsageError
+from stabaudit.store.files import columns
+
+Array = NDArray[Any]
+_INTEGER = re.compile(r"0|-?[1-9]\d*")
+_ID_NAME = re.compile(r"(.*[_ .-])?id", re.IGNORECASE)
+
+
+def recognised(table: pa.Table, where: str, *, by_position: bool, strict: bool) -> pa.Table:
+    """The table with its ids called `sample_id` and its lists as columns z0, z1, ….
+
+    Args:
+        table: as it was read, its index of pandas among the columns.
+        where: the file.
+        by_position: rows are matched by position, so that ids are left out.
+        strict: refuse whatever would have to be guessed.
+
+    Raises:
+        BadData: lists of unequal lengths, or of anything but numbers.
+        UsageError: something to guess where nothing may be.
+    """
+    if b"stabaudit" in (table.schema.metadata or {}):  # one of our own, which says what it holds
+        return table
+    if "sample_id" not in table.column_names and (found := _ids(table)) is not None:
+        name, why = found
+        _guess(where, f"its rows are named by {why}", f"--id-column '{name}'", strict=strict and not by_position)
+        table = table.rename_columns({name: "sample_id"})
+    if by_position and "sample_id" in table.column_names:
+        table = table.drop_columns(["sample_id"])
+    return _with_lists_spread(table, where)
+
+
+def _guess(where: str, what: str, instead: str, *, strict: bool) -> None:
+    if strict:
+        raise UsageError(f"{where}: --strict guesses nothing, and it seems that {what}; write {instead}")
+    warnings.warn(Noticed(where, what), stacklevel=5)
+
+
+def _ids(table: pa.Table) -> tuple[str, str] | None:
+    """The column that names the rows, and why; None where none does."""
+    index = _pandas_index(table)
+    if index is not None and _is_distinct(table.column(index)):
+        called = "its index" if index.startswith("__index_level_") else f"its index '{index}'"
+        return index, called
+    named = [name for name in table.column_names if _ID_NAME.fullmatch(name) and _is_distinct(table.column(name))]
+    if len(named) == 1:
+        return named[0], f"its column '{named[0]}'"
+    if len(_lists(table)) == 1:
+        texts = [name for name in table.column_names if _is_text(table.column(name).type) and _is_distinct(table.column(name))]
+        if len(texts) == 1:
+            return texts[0], f"its column '{texts[0]}'"
+    return None
+
+
+def _pandas_index(table: pa.Table) -> str | None:
+    """The only column that pandas' own metadata call the index; None without such metadata, or for a mere count of the rows."""
+    try:
+        noted: Any = json.loads((table.schema.metadata or {})[b"pandas"])["index_columns"]
+    except (KeyError, ValueError, TypeError, RecursionError):
+        return None
+    names = [name for name in noted if isinstance(name, str)] if isinstance(noted, list) else []
+    return names[0] if len(names) == 1 and names[0] in table.column_names else None
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _is_distinct(column: pa.ChunkedArray) -> bool:
+    """Whether a column of integers or text names every row by itself."""
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    named = _is_text(kind) or pa.types.is_integer(kind) or pa.types.is_temporal(kind)
+    return bool(named and column.null_count == 0 and pc.count_distinct(column).as_py() == len(column))
+
+
+def _lists(table: pa.Table) -> list[str]:
+    kinds = zip(table.column_names, table.schema.types, strict=True)
+    return [n for n, kind in kinds if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)]
+
+
+def _with_lists_spread(table: pa.Table, where: str) -> pa.Table:
+    names = _lists(table)
+    if not names:
+        return table
+    if len(names) > 1:
+        raise BadData(f"{where}: several columns hold lists ({', '.join(names)}); keep the one that is the embedding")
+    column = table.column(names[0]).combine_chunks()
+    lengths = pc.list_value_length(column)
+    length = lengths[0].as_py() if len(lengths) else None
+    if column.null_count or not length or pc.count_distinct(lengths).as_py() != 1:
+        raise BadData(f"{where}: column {names[0]!r} holds lists of different lengths; an embedding has one length")
+    flat = pa.table({names[0]: pc.list_flatten(column)})
+    values = columns.numbers(flat, names[0], where).reshape(len(column), length)
+    warnings.warn(Noticed(where, f"its column '{names[0]}' of lists is taken for {length} dimensions"), stacklevel=4)
+    kept = [name for name in ("sample_id", "label") if name in table.column_names]
+    return pa.table(
+        {name: table.column(name) for name in kept} | columns.numbered("z", np.ascontiguousarray(values)),
+        metadata={key: value for key, value in (table.schema.metadata or {}).items() if key != b"pandas"},
+    )
+
+
+def alike(ids: Array, name: str, other_ids: Array, other: str) -> tuple[Array, Array]:
+    """Names of rows of one kind: integers on one side and text on the other as text on both, where every text is an integer.
+
+    Args:
+        ids: integers or text, shape (n,).
+        name: of what they name.
+        other_ids: likewise, shape (m,).
+        other: of what they name.
+
+    Raises:
+        BadData: where some text is no integer as it is written.
+    """
+    if (ids.dtype.kind in "iu") == (other_ids.dtype.kind in "iu"):
+        return ids, other_ids
+    text = ids if ids.dtype.kind == "U" else other_ids
+    if not all(_INTEGER.fullmatch(value) for value in text.tolist()):
+        raise BadData(
+            f"{name} and {other} name their rows differently: '{ids[0]}' is {_kind(ids)}, '{other_ids[0]}' {_kind(other_ids)}; "
+            "use one kind of sample_id"
+        )
+    return ids.astype(np.str_), other_ids.astype(np.str_)
+
+
+def _kind(ids: Array) -> str:
+    return "text" if ids.dtype.kind == "U" else "an integer"
