@@ -137,7 +137,7 @@ def test_listing_tells_of_plug_ins_that_are_broken_and_lists_the_rest(broken_pac
     out, err = capfd.readouterr()
     assert {"vae", "mine", "vade"} <= {line.split()[0] for line in out.splitlines() if line.strip()}
     lines = err.splitlines()
-    assert lines[0] == "stabaudit: family 'vae' is that of stabaudit; outside-models claims the name too and is passed over"
+    assert lines[0] == "stabaudit: family 'vae' is that of stabaudit; outside-models claims the name too and is ignored"
     assert len(lines) == 1 + len(BROKEN)
     for name, (_, told) in BROKEN.items():
         (line,) = [line for line in lines if f"family {name!r}" in line]
@@ -161,7 +161,7 @@ def test_broken_plug_ins_do_not_concern_who_does_not_use_them(broken_package, ca
 def test_who_uses_a_name_that_two_claim_is_told_whose_it_is(broken_package, capfd):
     assert _run(["train", "vae", "--dry-run", "-d", "2"]) == 0
     assert capfd.readouterr().err == (
-        "stabaudit: family 'vae' is that of stabaudit; outside-models claims the name too and is passed over\n"
+        "stabaudit: family 'vae' is that of stabaudit; outside-models claims the name too and is ignored\n"
     )
 
 
@@ -171,7 +171,7 @@ def test_of_two_packages_one_gets_the_name(package, tmp_path):
     owner = known("family")["mine"].summary.removeprefix("from ")
     (line,) = contested("family", "mine")
     (other,) = {"first-models", "second-models"} - {owner}
-    assert line == f"family 'mine' is that of {owner}; {other} claims the name too and is passed over"
+    assert line == f"family 'mine' is that of {owner}; {other} claims the name too and is ignored"
     assert contested("family", "vae") == []
     assert broken("family") == []
 

@@ -163,10 +163,13 @@ class Measure:
             raise BadData(f"score {self.name}: {type(error).__name__}: {error}") from error
         if not math.isfinite(value):
             raise BadData(f"score {self.name} is {value}, expected a finite number")
+        if not self.low - _ROUNDING <= value <= self.high + _ROUNDING:
+            raise BadData(f"score {self.name} is {value:g}, expected {self.low:g} to {self.high:g}, the range of its entry")
         return value
 
 
 _REVERSE = "_reverse"
+_ROUNDING = 1e-6  # how far outside its range a score may lie
 _NO_ROOM = 1e-9  # between a floor and the best value, as for rotations of one dimension
 
 

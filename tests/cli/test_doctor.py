@@ -44,7 +44,7 @@ def test_a_training_that_does_not_work_is_said_with_its_reason(tmp_path, capfd, 
     assert _run(["doctor", str(tmp_path)]) == 2
     out = capfd.readouterr().out
     assert "does not work: no more processes" in out
-    assert "training: mend what is said here" in out
+    assert "training: fix what is listed above, or train elsewhere" in out
 
 
 @pytest.mark.slow

@@ -454,6 +454,23 @@ def test_what_was_measured_after_training_is_averaged_and_warned_of(make_run):
     assert any("matrix L is too small for identifiability: vade#0 7 of 8, vade#1 8 of 9" in w for w in comparison.warnings)
 
 
+def test_what_monte_carlo_estimates_below_zero_counts_as_zero(make_run):
+    """Neither divergence nor mutual information is negative; their estimates may be, where the posterior is the prior."""
+    folder = make_run(
+        "vae",
+        latents=[np.zeros((600, 2)) + 1e-3 * np.random.default_rng(i).normal(size=(600, 2)) for i in range(3)],
+        d=2,
+        log_var=0.0,
+    )
+    run = Run.open(folder)
+    with Run.prepare(folder, run.manifest) as writable:
+        for restart in run.manifest.restarts:
+            writable.record(restart.model_copy(update={"scores": {"evaluation_kl": -0.001}}))
+    found = {one.score: (one.mean, one.ci_low) for one in compare(read_groups([str(folder)]), FEW).collapse}
+    assert found["kl"] == (0, 0)
+    assert 0 <= found["mutual_information"][0] < 0.01
+
+
 def test_a_counted_score_over_as_many_parts_as_there_are_dimensions_is_not_printed_twice(make_run):
     """The mean of the first d of d canonical correlations is the one over all."""
     folder = make_run("a", d=4)

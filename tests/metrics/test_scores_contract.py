@@ -180,3 +180,14 @@ def string_constants(path):
 def test_the_search_would_notice(tmp_path):
     (tmp_path / "bad.py").write_text('"""strong_mcc in a docstring."""\nx = {"a": "strong_mcc"}\n')
     assert [text for text, _ in string_constants(tmp_path / "bad.py")] == ["a", "strong_mcc"]
+
+
+def test_a_function_that_leaves_the_range_of_its_entry_is_named():
+    a, b = latents()
+    for value, fits in ((1.5, False), (-0.1, False), (1.0 + 1e-9, True), (0.0, True)):
+        one = Measure("mine", "mine", "mine", 0.0, 1.0, "", function=lambda *_, value=value: value)
+        if fits:
+            assert one.of_rows(a, b, FIT) == (value, value)
+        else:
+            with pytest.raises(BadData, match=f"score mine is {value:g}, expected 0 to 1, the range of its entry"):
+                one.of_rows(a, b, FIT)

@@ -14,7 +14,7 @@ from stabaudit.comparison.settings import Settings
 from stabaudit.comparison.surveys.configurations import family_tests
 from stabaudit.comparison.surveys.survey import survey
 from stabaudit.reports.formats.html import as_html
-from stabaudit.reports.html_pages import comparison_page, survey_page
+from stabaudit.reports.page_contents import comparison_page, survey_page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
