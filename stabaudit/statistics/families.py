@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from scipy.special import chdtrc
 
-from stabaudit.statistics.signed_rank import DECIMALS, FloatArray, IntArray, Zeros, block_p, doubled_midranks, holm, signed_rank
+from stabaudit.statistics.signed_rank import FloatArray, IntArray, Zeros, block_p, doubled_midranks, holm, rounded, signed_rank
 
 
 class Configuration(NamedTuple):
@@ -122,8 +122,10 @@ def compare_families(table: ScoreTable, *, score: str, zeros: Zeros = "pratt") -
         shared = [configuration for configuration, values in table.items() if a in values and b in values]
         if shared:
             differences = np.array([table[configuration][a] - table[configuration][b] for configuration in shared])
+            size = max(abs(table[configuration][family]) for configuration in shared for family in (a, b))
             blocks = [(c.architecture, c.dataset) for c in shared]
-            tested.append((a, b, signed_rank(differences, zeros=zeros), block_p(differences, blocks)))
+            ranked = signed_rank(differences, zeros=zeros, size=size)
+            tested.append((a, b, ranked, block_p(differences, blocks, size=size)))
     adjusted = holm([result.p for _, _, result, _ in tested])
     return FamilyTests(
         score=score,
@@ -226,6 +228,6 @@ def friedman_exact_p(values: FloatArray) -> float | None:
 
 def _centred_ranks(values: FloatArray) -> IntArray:
     """Twice the rank within each configuration, less its mean: whole numbers that sum to 0, shape (n, k)."""
-    doubled = np.array([doubled_midranks(row) for row in np.round(values, DECIMALS)])
+    doubled = np.array([doubled_midranks(row) for row in rounded(values)])
     centred: IntArray = doubled - (values.shape[1] + 1)
     return centred

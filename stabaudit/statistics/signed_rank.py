@@ -8,6 +8,7 @@ approximation prints p = 0.0397 where 0.0388 is exact. (Demšar 2006; Willetts 2
 Configurations that share an architecture and a dataset are not independent; `block_p` flips them together.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -22,7 +23,28 @@ IntArray = NDArray[np.int64]
 
 Zeros = Literal["pratt", "drop", "split"]
 
-DECIMALS = 9  # 0.3 − 0.2 and 0.2 − 0.1 must tie
+DIGITS = 9  # that count: 0.3 − 0.2 and 0.2 − 0.1 must tie
+
+
+def rounded(values: FloatArray, size: float | None = None) -> FloatArray:
+    """Numbers without the noise of floating point: to nine digits of the largest that they come from.
+
+    Args:
+        values: differences of scores, or scores, of any shape.
+        size: of the largest score; None: of the largest of `values`.
+
+    >>> rounded(np.array([0.3 - 0.2, 0.2 - 0.1])).tolist(), rounded(np.array([1e-10, 3e-10])).tolist()
+    ([0.1, 0.1], [1e-10, 3e-10])
+    """
+    largest = float(np.abs(values).max(initial=0.0)) if size is None else size
+    if largest == 0 or not math.isfinite(largest):
+        return values
+    decimals = DIGITS - 1 - math.floor(math.log10(largest))
+    near: FloatArray = np.round(values, decimals) if decimals < _MOST_DECIMALS else values
+    return near
+
+
+_MOST_DECIMALS = 300  # that a power of ten has room for
 
 
 @dataclass(frozen=True)
@@ -48,14 +70,15 @@ class SignedRank:
     interval: tuple[float, float] | None
 
 
-def signed_rank(differences: FloatArray, *, zeros: Zeros = "pratt", level: float = 0.95) -> SignedRank:
+def signed_rank(differences: FloatArray, *, zeros: Zeros = "pratt", level: float = 0.95, size: float | None = None) -> SignedRank:
     """Test whether paired differences are centred on 0.
 
     Args:
-        differences: shape (n,), n ≥ 1, rounded here to 1e-9 so that floating-point noise makes no false ranks.
+        differences: shape (n,), n ≥ 1, rounded here so that floating-point noise makes no false ranks (see `rounded`).
         zeros: "pratt" ranks zeros but counts them for neither side; "drop" leaves them out before ranking; "split" gives half of
             their ranks to each side, and treats their signs as random too.
         level: of the interval.
+        size: of the largest score that was subtracted; None: of the largest difference.
 
     Raises:
         UsageError: an unknown way with zeros.
@@ -66,7 +89,7 @@ def signed_rank(differences: FloatArray, *, zeros: Zeros = "pratt", level: float
     """
     if zeros not in get_args(Zeros):
         raise unknown("way with zeros", str(zeros), get_args(Zeros))
-    d = np.round(differences, DECIMALS)
+    d = rounded(differences, size)
     if zeros == "drop":
         d = d[d != 0]
     twice = doubled_midranks(np.abs(d))
@@ -75,7 +98,7 @@ def signed_rank(differences: FloatArray, *, zeros: Zeros = "pratt", level: float
     plus, minus = (float(twice[side].sum()) + shared / 2 for side in (d > 0, d < 0))
     null = subset_sums(free)
     smaller = min(plus, minus)
-    every = np.round(differences, DECIMALS)
+    every = rounded(differences, size)
     return SignedRank(
         n=len(d),
         statistic=smaller / 2,
@@ -87,17 +110,18 @@ def signed_rank(differences: FloatArray, *, zeros: Zeros = "pratt", level: float
     )
 
 
-def block_p(differences: FloatArray, blocks: Sequence[object]) -> tuple[float, float]:
+def block_p(differences: FloatArray, blocks: Sequence[object], *, size: float | None = None) -> tuple[float, float]:
     """Signed-rank test in which all differences of a block change sign together.
 
     Args:
         differences: shape (n,).
         blocks: which block each belongs to, length n: here architecture and dataset.
+        size: as of `signed_rank`.
 
     Returns:
         Two-sided p, exact, and the smallest p that these blocks can give.
     """
-    d = np.round(differences, DECIMALS)
+    d = rounded(differences, size)
     signed = doubled_midranks(np.abs(d)) * np.sign(d).astype(np.int64)
     sums: dict[object, int] = {}
     for block, rank in zip(blocks, signed, strict=True):

@@ -1,10 +1,12 @@
 """One value per configuration and family, from a table of scores that came from anywhere."""
 
 import math
+import warnings
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from stabaudit.errors import BadData, UsageError
+from stabaudit.errors import BadData, Noticed, UsageError
 from stabaudit.registry import unknown
 from stabaudit.statistics.families import Configuration, ScoreTable
 from stabaudit.store.files.atomic import shown
@@ -13,6 +15,7 @@ from stabaudit.store.files.parquet import read_table
 
 TEXTS = ("architecture", "dataset", "family")
 KEY_COLUMNS = (*TEXTS[:2], "latent_dim", "family")
+SEEDS = ("seed", "restart")  # columns that tell several values of one family and configuration apart; their mean is taken
 
 
 def read_score_table(path: Path, score: str | None = None) -> tuple[ScoreTable, str]:
@@ -26,7 +29,8 @@ def read_score_table(path: Path, score: str | None = None) -> tuple[ScoreTable, 
         The values, and the name of the score.
 
     Raises:
-        BadData: a file that cannot be read, a missing column, a value that is no finite number, a configuration and family twice.
+        BadData: a file that cannot be read, a missing column, a value that is no finite number, or a configuration and family
+            twice without a column of seeds.
         UsageError: an unknown score, or several to choose from.
     """
     where = shown(path)
@@ -39,18 +43,37 @@ def read_score_table(path: Path, score: str | None = None) -> tuple[ScoreTable, 
         raise BadData(
             f"{where}: no column {missing[0]!r} among {', '.join(map(repr, columns))}; expected {', '.join(KEY_COLUMNS)}"
         )
-    name = _score_column(score, [column for column in columns if column not in KEY_COLUMNS], where)
-    table: dict[Configuration, dict[str, float]] = {}
+    name = _score_column(score, [column for column in columns if column not in {*KEY_COLUMNS, *SEEDS}], where)
+    found: dict[Configuration, dict[str, list[float]]] = {}
+    seeded = next((column for column in SEEDS if column in columns and column != name), None)
     for number, row in enumerate(rows, start=1):
         configuration = Configuration(
             str(row["architecture"]), str(row["dataset"]), _whole(row["latent_dim"], f"{where}: row {number}: latent_dim")
         )
-        values = table.setdefault(configuration, {})
-        family = str(row["family"])
-        if family in values:
-            raise BadData(f"{where}: row {number}: {family} on {configuration} a second time; give one value for each")
-        values[family] = _number(row[name], f"{where}: row {number}: {name}")
-    return table, name
+        values = found.setdefault(configuration, {}).setdefault(str(row["family"]), [])
+        if values and seeded is None:
+            raise BadData(
+                f"{where}: row {number}: {row['family']} on {configuration} a second time; "
+                "give one value for each, or a column 'seed'"
+            )
+        values.append(_number(row[name], f"{where}: row {number}: {name}"))
+    if seeded is not None:
+        counts = sorted({len(values) for families in found.values() for values in families.values()})
+        many = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+        warnings.warn(Noticed(where, f"each value is the mean over {many} rows of column '{seeded}'"), stacklevel=2)
+    _name_similar({family for families in found.values() for family in families}, where)
+    means = {c: {family: math.fsum(v) / len(v) for family, v in families.items()} for c, families in found.items()}
+    return means, name
+
+
+def _name_similar(families: set[str], where: str) -> None:
+    """Warn of families whose names differ in case or blanks alone."""
+    alike: dict[str, list[str]] = {}
+    for family in sorted(families):
+        alike.setdefault(family.strip().casefold(), []).append(family)
+    for names in (names for names in alike.values() if len(names) > 1):
+        said = " and ".join(f"'{name}'" for name in names)
+        warnings.warn(Noticed(where, f"{said} are taken for different families; are they one?"), stacklevel=3)
 
 
 def _score_column(wanted: str | None, others: list[str], where: str) -> str:
@@ -82,15 +105,15 @@ def _parquet_rows(path: Path) -> list[dict[str, Any]]:
 def _whole(value: object, where: str) -> int:
     number = _number(value, where)
     if number != int(number):
-        raise BadData(f"{where} is {value!r}, expected a whole number")
+        raise BadData(f"{where} is '{value}', expected a whole number")
     return int(number)
 
 
 def _number(value: object, where: str) -> float:
     try:
-        number = float(value) if isinstance(value, (str, int, float)) else math.nan
+        number = float(value) if isinstance(value, (str, int, float, Decimal)) else math.nan
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise BadData(f"{where} is {value!r}, expected a finite number")
+        raise BadData(f"{where} is '{value}', expected a finite number")
     return number
