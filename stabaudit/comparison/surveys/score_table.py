@@ -71,9 +71,9 @@ def _name_similar(families: set[str], where: str) -> None:
     alike: dict[str, list[str]] = {}
     for family in sorted(families):
         alike.setdefault(family.strip().casefold(), []).append(family)
-    for names in (names for names in alike.values() if len(names) > 1):
-        said = " and ".join(f"'{name}'" for name in names)
-        warnings.warn(Noticed(where, f"{said} are taken for different families; are they one?"), stacklevel=3)
+    similar = [" and ".join(f"'{name}'" for name in names) for names in alike.values() if len(names) > 1]
+    if similar:
+        warnings.warn(Noticed(where, f"{', '.join(similar)} are taken for different families"), stacklevel=3)
 
 
 def _score_column(wanted: str | None, others: list[str], where: str) -> str:

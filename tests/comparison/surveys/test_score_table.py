@@ -23,7 +23,7 @@ def rows(value):
     ]
 
 
-def tested(path):
+def compared(path):
     table, name = read_score_table(path)
     (comparison,) = compare_families(table, score=name).comparisons
     return comparison
@@ -34,7 +34,7 @@ def test_p_does_not_depend_on_the_unit_of_the_scores(tmp_path, unit):
     path, scaled = tmp_path / "a.csv", tmp_path / "b.csv"
     pd.DataFrame(rows(lambda family, gain: 1 + gain * (family == "a"))).to_csv(path, index=False)
     pd.DataFrame(rows(lambda family, gain: unit * (1 + gain * (family == "a")))).to_csv(scaled, index=False)
-    one, other = tested(path), tested(scaled)
+    one, other = compared(path), compared(scaled)
     assert one.p < 0.05
     assert (other.p, other.statistic, other.rank_biserial) == (one.p, one.statistic, one.rank_biserial)
 
@@ -47,7 +47,7 @@ def test_differences_that_only_rounding_tells_apart_tie(tmp_path):
         for (family, i), value in values.items()
     ]
     pd.DataFrame(table).to_csv(path, index=False)
-    assert tested(path).hodges_lehmann == pytest.approx(0.1, abs=1e-12)
+    assert compared(path).hodges_lehmann == pytest.approx(0.1, abs=1e-12)
 
 
 def test_several_seeds_are_averaged_and_said(tmp_path):
@@ -73,7 +73,7 @@ def test_families_that_differ_in_case_alone_are_named(tmp_path):
         row | {"family": row["family"].upper() if i % 5 == 0 else row["family"]} for i, row in enumerate(rows(lambda f, g: g))
     ]
     pd.DataFrame(table).to_csv(path, index=False)
-    with pytest.warns(Noticed, match="'A' and 'a' are taken for different families"):
+    with pytest.warns(Noticed, match="'A' and 'a', 'B' and 'b' are taken for different families"):
         read_score_table(path)
 
 
