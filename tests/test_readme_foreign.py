@@ -42,4 +42,8 @@ def test_from_nothing_to_a_report_by_the_commands_of_the_readme(part, workplace,
                 assert _run(words) == 0, line
     (folder,) = Path("runs").iterdir()
     assert Run.open(folder).done == [0, 1, 2, 3, 4]
-    assert re.search(r"strong MCC \d\.\d\d \[", capfd.readouterr().out)
+    out = capfd.readouterr().out
+    header, _, row = out.splitlines()[1:4]
+    assert re.search(r"axes +strong MCC \[95%\]", header)
+    assert re.search(r"\d+ of \d+ +\d\.\d\d \[\d\.\d\d, \d\.\d\d\]", row)
+    assert re.search(r"\(affine R² -?\d\.\d\d \[", " ".join(out.split()))
