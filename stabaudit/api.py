@@ -20,7 +20,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stabaudit.comparison.compare import compare as compare_groups
-from stabaudit.comparison.gating.baseline import as_baseline, read_baseline, require_comparable, write_baseline
+from stabaudit.comparison.gating.baseline import (
+    as_baseline,
+    read_baseline,
+    require_comparable,
+    require_replaceable,
+    write_baseline,
+)
 from stabaudit.comparison.gating.gates import Gate, judge_against, judge_requirement, only_run, survey_for_gates
 from stabaudit.comparison.reading.in_memory import group_arrays
 from stabaudit.comparison.reading.selectors import read_groups
@@ -118,7 +124,7 @@ def compare(
         settings: how pairs are scored.
         naming: what rows and latents are called in latents files.
         changed: fields of `Settings` that are to differ: k, correlation, floor_draws, seed,
-            allow_unequal, memory, densities, scores.
+            allow_unequal, memory, densities, scores, rotations.
 
     Raises:
         BadRun: a folder that is no run, or a restart that it does not hold.
@@ -135,6 +141,8 @@ def compare(
         [('strong_mcc', 1.0), ('cka', 1.0)]
     """
     settings = _changed(settings, changed)
+    if any(not isinstance(selector, (str, PathLike, Mapping)) for selector in selectors):
+        raise UsageError("compare: give paths, or one mapping from names to lists of arrays: compare({'mine': [z0, z1, …]})")
     if any(isinstance(selector, Mapping) for selector in selectors):
         (groups,) = selectors if len(selectors) == 1 else ({},)
         if not isinstance(groups, Mapping) or not groups:
@@ -288,6 +296,8 @@ def check(
     requirements = [parse_requirement(text, default=headlines()[0].name) for text in require]
     settings = settings.including(requirement.score.metric for requirement in requirements)
     old = None if file is None or update_baseline else read_baseline(file)
+    if file is not None and update_baseline:
+        require_replaceable(file)
     found = survey_for_gates(Path(path), settings)
     gates = [gate for requirement in requirements for gate in judge_requirement(found, requirement)]
     differing: tuple[str, ...] = ()

@@ -6,7 +6,9 @@ A name is resolved to `package.module:attribute` and imported only then. Outside
 
 import difflib
 import importlib
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import Distribution, EntryPoint, distributions, entry_points
 from typing import Any, Literal
@@ -195,10 +197,31 @@ def resolve(kind: Kind, name: str) -> Any:  # noqa: ANN401 -- a class or a funct
     return _imported(kind, name, target)
 
 
+@contextmanager
+def _working_directory(*, kept: bool) -> Iterator[None]:
+    """The working directory among the places of modules, after what is installed, for what a user named as `module:attribute`.
+
+    It is nowhere else: an optional module that is missing must not be taken from the folder in which a command runs.
+
+    Args:
+        kept: whether it stays, for code that trains and may import more as it runs.
+    """
+    here = "" not in sys.path
+    if here:
+        sys.path.append("")
+    try:
+        yield
+    finally:
+        if here and not kept:
+            sys.path.remove("")
+
+
 def _imported(kind: Kind, name: str, target: str) -> Any:  # noqa: ANN401
     module, _, attribute = target.partition(":")
+    place = _working_directory(kept=kind != "score") if name == target else nullcontext()
     try:
-        found = getattr(importlib.import_module(module), attribute)
+        with place:
+            found = getattr(importlib.import_module(module), attribute)
     except (Exception, SystemExit) as error:  # a user's module can raise anything
         raise UsageError(f"{kind} {name!r}: cannot import {target!r} ({type(error).__name__}: {error})") from error
     if not callable(found) and not (kind == "score" and callable(getattr(type(found), "of_rows", None))):

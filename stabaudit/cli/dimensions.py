@@ -28,7 +28,7 @@ def dimensions(
     from stabaudit.reports.sections.dimensions import dimensions_report
     from stabaudit.store.imports.foreign_files import Naming
 
-    settings = Settings(correlation=correlation, floor_draws=1, rotations=1, seed=seed, memory=memory)
+    settings = Settings(correlation=correlation, rotations=1, seed=seed, memory=memory)
     found = dimensions_of(*selectors, settings=settings, naming=Naming(id_column, obsm, ids_by_position, key, strict))
     for warning in found.warnings:
         message(warning)

@@ -7,6 +7,7 @@ import typer
 from stabaudit.cli.output import FormatOption, OutputOption, deliver, message
 
 if TYPE_CHECKING:
+    from stabaudit.metrics.scores import Measure
     from stabaudit.reports.report import Section
 
 What = Literal["families", "datasets", "architectures", "scores", "plans"]
@@ -62,12 +63,22 @@ def _scores() -> "Section":
             one.meaning,
             f"[{one.low:g}, {one.high:g}]".replace("-inf", "−∞").replace("inf", "∞"),
             ", ".join(one.floors) or "–",
-            "always" if one.default else "–" if one.unit == "restart" or one.needs == "model" else f"--scores {one.name}",
+            _computed(one),
             one.reference,
         ]
         for one in registered()
     ]
     return Section("scores", ["name", "what it says", "range", "floors", "computed", "reference"], rows, left=6)
+
+
+def _computed(one: "Measure") -> str:
+    """When a score is computed."""
+    from stabaudit.metrics.anatomy import REPRODUCIBLE_AXES
+    from stabaudit.metrics.mcc_active import SCORE as ACTIVE
+
+    if one.default or one.name in {ACTIVE.name, REPRODUCIBLE_AXES.name}:
+        return "always"
+    return f"--scores {one.name}" if one.unit == "pair" and (one.function or one.from_moments) else "where it is known"
 
 
 def _plans() -> dict[str, str]:

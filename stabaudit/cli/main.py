@@ -87,7 +87,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """
     signal.signal(signal.SIGTERM, _terminate)
     be_legible()
-    sys.path.append("")  # a user's package.module:Class is looked for in the working directory too, after what is installed
     sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
 
 

@@ -36,6 +36,8 @@ def require_folder(path: Path | None) -> Path | None:
         raise UsageError(f"--output {path}: is a folder; name a file in it")
     if path is not None and not path.parent.is_dir():
         raise UsageError(f"--output {path}: no folder {path.parent}; make it first")
+    if path is not None and any((parent / "run.json").is_file() for parent in list(path.absolute().parents)[:2]):
+        raise UsageError(f"--output {path}: lies in a run folder, whose files stabaudit alone writes; name a file elsewhere")
     return path
 
 

@@ -15,7 +15,7 @@ from stabaudit.comparison.scoring.anatomy import anatomy_records, group_scores, 
 from stabaudit.comparison.scoring.collapse import Facts, collapse_scores, collapse_warnings, dimension_records
 from stabaudit.comparison.scoring.densities import density_scores
 from stabaudit.comparison.scoring.grid import evidence_at, position_scores, score_positions, shared_size, together
-from stabaudit.comparison.scoring.pairs import Member, Pairs, adjusted_over_all, floor_pairs, independent, rotation_pairs
+from stabaudit.comparison.scoring.pairs import Member, Pairs, adjusted_over_all, floor_pairs, independent
 from stabaudit.comparison.settings import DEFAULT_SETTINGS, Settings
 from stabaudit.comparison.views.matched_dimensions import typical_match
 from stabaudit.errors import UsageError
@@ -48,7 +48,7 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
             list(combinations(range(len(labels)), 2)),
             measures=settings.measures,
             floor_pairs=floor_pairs(members),
-            rotation_pairs=rotation_pairs(members),
+            rotation_pairs=floor_pairs(members),
             k=settings.k,
             floor_draws=settings.floor_draws,
             rotations=settings.rotations,

@@ -50,7 +50,10 @@ class Settings:
         for name, least in (("k", 1), ("floor_draws", 1), ("rotations", 1), ("seed", 0), ("memory", 1)):
             if getattr(self, name) < least:
                 raise UsageError(f"{name}={getattr(self, name)}: expected at least {least}")
-        object.__setattr__(self, "scores", tuple(one.name for one in chosen(self.scores)))
+        names = self.scores.split(",") if isinstance(self.scores, str) else tuple(self.scores)
+        if not all(isinstance(name, str) for name in names):
+            raise UsageError("scores: names, such as ('strong_mcc', 'cka') or 'package.module:function'")
+        object.__setattr__(self, "scores", tuple(one.name for one in chosen(name.strip() for name in names)))
 
     @property
     def measures(self) -> tuple[Measure, ...]:

@@ -17,10 +17,10 @@ product of two halves is unbiased, as noise on one is not on the other. Purity i
 0.3, 0.1 for subspaces of 2, 10, 50 dimensions turned at random. The matching is estimated on *fit*.
 
 Verdicts. *axis*: information is shared, purity is above what planes turned at random show (`stabaudit.metrics.turned_planes`;
-family-wise error rate 5% over the dimensions that share information), and every restart has purity 0.9 with the others, within
-two standard errors. *subspace*: shared, but not an axis. *not_shared*: the information is less than 0.05, or not above that of
-unrelated latents (5% over dimensions). *inactive*: collapsed in most restarts. A lone dimension has nothing to turn with: it is
-an axis where it is shared.
+family-wise error rate 5% over the dimensions that share information), it is active in every restart, and every restart has
+purity 0.9 with the others, within two standard errors. *subspace*: shared, but not an axis. *not_shared*: the information is less
+than 0.05 above that of unrelated latents, or within its spread (5% over dimensions). *inactive*: collapsed in most restarts. A
+lone dimension has nothing to turn with: it is an axis where it is shared.
 
 Inactive dimensions are left out of regressions, matching and decorrelation. The latents of a variational model tell them by their
 posterior. Where only means are known, a small variance says nothing, and only dead dimensions are inactive.
@@ -62,6 +62,7 @@ class DimensionAnatomy:
         dimension: of the central restart.
         verdict: "axis", "subspace", "not_shared" or "inactive".
         active_restarts: number of restarts in which the matched dimension is active.
+        restarts: number of all.
         shared_information: mean R², in (−∞, 1].
         floor: expected `shared_information` of unrelated latents, slightly negative.
         axis_agreement: mean squared correlation with the matched dimensions, in [0, 1].
@@ -78,6 +79,7 @@ class DimensionAnatomy:
     dimension: int
     verdict: Verdict
     active_restarts: int
+    restarts: int
     shared_information: float
     floor: float
     axis_agreement: float
@@ -93,7 +95,9 @@ class DimensionAnatomy:
     @property
     def may_be_axis(self) -> bool:
         """Whether it is an axis, or a subspace that more restarts could show to be one: nothing but their number is missing."""
-        return self.verdict == "axis" or (self.lowest_purity is not None and self.lowest_purity >= LEAST_PURITY)
+        if self.lowest_purity is None or self.purity_noise is None or self.active_restarts < self.restarts:
+            return False
+        return bool(self.lowest_purity + 2 * self.purity_noise * self.restarts**0.5 >= LEAST_PURITY)
 
 
 @dataclass(frozen=True)
@@ -177,7 +181,7 @@ def _judged(run: Restarts, followed: Followed, information: Array, agreement: Ar
     own = np.nanmean(own_of_pairs, axis=(1, 2))
     inactive = 2 * active_restarts < n
     above = shared_information > floor - ndtri(LEVEL / d) * spread
-    shared = np.flatnonzero(above & (shared_information >= LEAST_INFORMATION) & (own > 0) & ~inactive)
+    shared = np.flatnonzero(above & (shared_information - floor >= LEAST_INFORMATION) & (own > 0) & ~inactive)
 
     purity = followed.profile.diagonal()[shared] / own[shared]
     noise = _purity_noise(purity, own[shared], active_restarts[shared], run)
@@ -189,7 +193,7 @@ def _judged(run: Restarts, followed: Followed, information: Array, agreement: Ar
     stopped = len(shared) - rejected.sum() + rejected
     null = plane_quantiles(LEVEL / stopped.clip(min=1), seen, noise)
     lowest = _lowest_purity(by_dimension(followed.paired)[shared], own_of_pairs[shared], active.T[shared])
-    is_axis = rejected & (lowest + 2 * noise * np.sqrt(seen) >= LEAST_PURITY)
+    is_axis = rejected & (lowest + 2 * noise * np.sqrt(seen) >= LEAST_PURITY) & (active_restarts[shared] == n)
 
     blocks = blocks_of(followed.profile, own, _entry_noise(run), shared[~is_axis].tolist(), shared[is_axis].tolist())
     block_of = {k: position for position, block in enumerate(blocks) for k in block.dimensions}
@@ -198,6 +202,7 @@ def _judged(run: Restarts, followed: Followed, information: Array, agreement: Ar
             dimension=k,
             verdict="inactive" if inactive[k] else "not_shared",
             active_restarts=int(active_restarts[k]),
+            restarts=n,
             shared_information=float(shared_information[k]),
             floor=float(floor[k]),
             axis_agreement=float(np.nanmean(agreement[k])),

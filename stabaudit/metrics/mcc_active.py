@@ -2,7 +2,8 @@
 
 Collapsed dimensions lower strong MCC, and they make its rotation floor easy to pass: a rotation of all dimensions mixes active
 with collapsed ones, so restarts whose active dimensions turn at random among themselves lie above it. It is strong MCC, computed
-from the moments of the active dimensions (`stabaudit.metrics.halves.Halves.of_dimensions`).
+from the moments of the active dimensions (`stabaudit.metrics.halves.Halves.of_dimensions`). Where one restart has more of them
+than the other, those without a partner count as 0.
 """
 
 from stabaudit.metrics.scores import Measure

@@ -185,7 +185,7 @@ def _computable(measures: Sequence[Measure], evidence: Evidence, d: int) -> tupl
     """The measures that these latents allow, and a warning on those that they do not.
 
     Raises:
-        UsageError: none.
+        UsageError: where they allow none.
     """
     streamed = [one for one in measures if evidence.rows is None and not one.from_moments]
     n = evidence.values.fit.n
@@ -353,7 +353,7 @@ class _Scoring:
                 columns = np.array(self._values_of(one, _ways(one, *sides)))
             elif rows is not None:
                 z = rows.latents[fixed].astype(np.float64)
-                limited = maps[: max(1, of_rows // 2)]
+                limited = maps[: of_rows // 2 if first_turned else of_rows - of_rows // 2]
                 others = (rows.latents[turned] @ marginals[turned].in_own_units(turning) for turning in limited)
                 columns = np.array(
                     [_of_rows(one, y, z, rows.fit) if first_turned else _of_rows(one, z, y, rows.fit) for y in others]

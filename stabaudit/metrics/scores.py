@@ -10,7 +10,9 @@ many pairs at once, on streamed latents too; the others are functions of rows.
 
 import inspect
 import math
+import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
@@ -100,6 +102,17 @@ class Measure:
     stored: str | None = None
     cost: str = ""
 
+    def __post_init__(self) -> None:
+        """Refuse what could not be computed.
+
+        Raises:
+            UsageError: a counted score without parts from moments, or a range without room.
+        """
+        if self.counted and self.from_moments is None:
+            raise UsageError(f"score {self.name}: a counted score needs from_moments, which gives the parts that are counted")
+        if not self.low < self.high:
+            raise UsageError(f"score {self.name}: its range [{self.low:g}, {self.high:g}] has no room")
+
     @property
     def best(self) -> float | None:
         """The score of two that agree; None where nothing bounds it."""
@@ -156,11 +169,16 @@ class Measure:
         if self.function is None:
             raise UsageError(f"{self.name} is not computed from pairs of latents")
         try:
-            value = float(self.function(*arguments))
+            with redirect_stdout(sys.stderr):  # results are what stdout is for
+                returned = self.function(*arguments)
         except (BadData, UsageError):
             raise
-        except Exception as error:  # a function from outside can raise anything
+        except (Exception, SystemExit) as error:  # a function from outside can raise anything
             raise BadData(f"score {self.name}: {type(error).__name__}: {error}") from error
+        try:
+            value = float(returned)
+        except (TypeError, ValueError) as error:
+            raise BadData(f"score {self.name} returned {type(returned).__name__}, expected a number") from error
         if not math.isfinite(value):
             raise BadData(f"score {self.name} is {value}, expected a finite number")
         if not self.low - _ROUNDING <= value <= self.high + _ROUNDING:
@@ -245,8 +263,11 @@ def measure(name: str) -> Measure:
     >>> measure("affine_r2_reverse").label, measure("source_weak_mcc").label
     ('affine R² back', 'source weak MCC')
     """
-    if name in known("score") or _is_function(name):
+    if name in known("score"):
         return _named(name)
+    if _is_function(name):
+        forward = measure(name.removesuffix(_REVERSE)) if name.endswith(_REVERSE) and _is_directed(name) else None
+        return _named(name) if forward is None else replace(forward, name=name, label=f"{forward.label} back")
     for against in (MEANS, SAMPLES):
         if name.startswith(against.prefix):
             with_sources = measure(name.removeprefix(against.prefix))
@@ -256,6 +277,14 @@ def measure(name: str) -> Measure:
         if forward.directed:
             return replace(forward, name=name, label=f"{forward.label} back")
     raise unknown("score", name, every_name())
+
+
+def _is_directed(name: str) -> bool:
+    """Whether a name is the reverse of a directed score of the user's."""
+    try:
+        return measure(name.removesuffix(_REVERSE)).directed
+    except UsageError:
+        return False
 
 
 def _is_function(name: str) -> bool:
@@ -298,7 +327,7 @@ def _named(name: str) -> Measure:
     """A registered score, or a user's function as one."""
     found: Any = resolve("score", name)
     if isinstance(found, Measure):
-        return found if found.name == name or ":" in name else replace(found, name=name)
+        return found if found.name == name else replace(found, name=name)
     first, _, _ = (inspect.getdoc(found) or "a function of the user's").partition("\n")
     return Measure(
         name=name,

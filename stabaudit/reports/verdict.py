@@ -14,7 +14,11 @@ from stabaudit.reports.wording import NONE, counted, interval, mean_with_interva
 from stabaudit.statistics.gate import judge_absence
 
 SAME_SPACE = 0.9  # of the variance, from which on two spaces are called the same up to a linear map
+LITTLE_AXES = (
+    0.1  # of the axis score, 0 at the rotation floor and 1 for the same axes, below which nothing is more than a rotation
+)
 LITTLE_SPACE = 0.1  # below which, with its whole interval, nothing is called shared
+LEAST_ROTATIONS = 19
 _NAMED = 8  # restarts of a group that are named; of more the first
 
 
@@ -26,13 +30,17 @@ def verdict(comparison: Comparison, run: str) -> list[str]:
     if own:
         said.append(f"{dimensions_sentence(own)}.")
     if own and all(one.verdict == "inactive" for one in own):
-        return said
+        return [_capital(text) for text in said]
     if AFFINE_R2.name in found:
         said.append(f"{space_sentence(found[AFFINE_R2.name])}.")
     groups = [one for one in comparison.solutions if one.run == run]
     if groups:
         said += solution_sentences(groups, shared=_is_shared(own, found.get(AFFINE_R2.name)))
-    return said
+    return [_capital(text) for text in said]
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def axes_in_short(comparison: Comparison, run: str) -> str:
@@ -46,39 +54,51 @@ def axes_in_short(comparison: Comparison, run: str) -> str:
 
 def dimensions_sentence(own: Sequence[AnatomyRecord]) -> str:
     """How many dimensions are the same axes, and what the others are; without a full stop."""
-    d, counts = len(own), Counter(one.verdict for one in own)
-    if counts["inactive"] == d:
+    d, kinds = len(own), Counter(kind(one) for one in own)
+    axes = kinds["axis"]
+    if kinds["inactive"] == d:
         return f"all {counted(d, 'dimension')} are inactive and carry no information about x"
-    axes = counts["axis"]
     if axes == d:
-        return (
-            "the only dimension is the same in every restart"
-            if d == 1
-            else f"all {d} dimensions are the same axes in every restart"
-        )
+        only = "the only dimension is the same in every restart"
+        return only if d == 1 else f"all {d} dimensions are the same axes in every restart"
     said = [_are(axes, d) if axes else f"none of the {counted(d, 'dimension')} is shown to be the same axis in every restart"]
-    undecided = [one for one in own if one.verdict == "subspace" and one.may_be_axis]
-    others = [one for one in own if one.verdict == "subspace" and not one.may_be_axis]
-    partly = [one for one in others if one.shared_information_low is not None and one.shared_information_low <= 0]
-    turning = Counter(one.block for one in others if one not in partly)
-    together = {block: size for block, size in turning.items() if size > 1}
-    alone = sum(turning.values()) - sum(together.values())
+    blocks = Counter(one.block for one in own if kind(one) == "subspace")
+    together = [size for size in blocks.values() if size > 1]
+    alone = sum(size for size in blocks.values() if size == 1)
     if together:
-        turned = sum(together.values())
-        spaces = "a plane that turns" if turned == 2 and len(together) == 1 else "a subspace that turns"
+        turned = sum(together)
+        spaces = "a plane that turns" if turned == 2 else "a subspace that turns"
         said.append(f"{turned} span {spaces if len(together) == 1 else f'{len(together)} subspaces that turn'}")
     if alone:
-        said.append(f"{alone} {'is' if alone == 1 else 'are'} shared, but not as one axis")
-    if partly:
-        said.append(f"{len(partly)} {'is' if len(partly) == 1 else 'are'} shared by some restarts only")
-    if undecided:
-        restarts = counted(own[0].restarts, "restart")
-        said.append(f"{len(undecided)} may be {'an axis' if len(undecided) == 1 else 'axes'}, which {restarts} cannot show")
-    if counts["not_shared"]:
-        said.append(f"{counts['not_shared']} {'is' if counts['not_shared'] == 1 else 'are'} not shared")
-    if counts["inactive"]:
-        said.append(f"{counts['inactive']} {'is' if counts['inactive'] == 1 else 'are'} inactive")
+        said.append(f"{alone} {_is(alone)} shared, but not as one axis")
+    if count := kinds["partly active"]:
+        said.append(f"{count} {_is(count)} active in some restarts only")
+    if count := kinds["not settled"]:
+        said.append(f"for {count} it is not settled whether every restart shares {'it' if count == 1 else 'them'}")
+    if count := kinds["may be an axis"]:
+        said.append(
+            f"{count} may be {'an axis' if count == 1 else 'axes'}, which {counted(own[0].restarts, 'restart')} cannot show"
+        )
+    if count := kinds["not shared"]:
+        said.append(f"{count} {_is(count)} not shared")
+    if count := kinds["inactive"]:
+        said.append(f"{count} {_is(count)} inactive")
     return "; ".join(said)
+
+
+def kind(one: AnatomyRecord) -> str:
+    """The verdict on a dimension as it is said, with what keeps a shared one from being an axis or a subspace for sure."""
+    if one.verdict != "subspace":
+        return one.verdict.replace("_", " ")
+    if one.active_restarts < one.restarts:
+        return "partly active"
+    if one.may_be_axis:
+        return "may be an axis"
+    return "not settled" if (one.shared_information_low or 0.0) <= 0 else "subspace"
+
+
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _are(count: int, d: int) -> str:
@@ -131,7 +151,7 @@ def solution_sentences(groups: Sequence[Solution], *, shared: bool) -> list[str]
 
 def strong_sentence(strong: Score, rotations: int) -> str:
     """Strong MCC against its rotation floor: above it, at it, or not settled."""
-    said = f"{STRONG.label} {mean_with_interval(strong.mean, strong.ci_low, strong.ci_high, 2)}"
+    said = f"{_capital(STRONG.label)} {mean_with_interval(strong.mean, strong.ci_low, strong.ci_high, 2)}"
     floors = f"chance {number(strong.independence_floor, 2)}, rotation floor {number(strong.rotation_floor, 2)}"
     aligned = strong.interval("axis_alignment")
     if aligned is None:
@@ -140,10 +160,12 @@ def strong_sentence(strong: Score, rotations: int) -> str:
     least = strong.p_rotation is not None and strong.p_rotation * (1 + rotations) < 1.5
     p = "" if strong.p_rotation is None else f" {p_is(strong.p_rotation)}"
     p += f", the smallest p that {rotations} rotations allow" if least else ""
-    match judge_absence(aligned):
-        case "present":
-            return f"{said}: above what a rotation leaves;{p}."
-        case "absent":
-            return f"{said}: no more than a rotation leaves, to within 0.1 on the axis score {interval(*aligned, 2)};{p}."
-        case _:
-            return f"{said}: whether it is more than a rotation leaves is not settled;{p}."
+    if rotations < LEAST_ROTATIONS:
+        return f"{said}: {counted(rotations, 'rotation')} cannot say more; {LEAST_ROTATIONS} are the fewest that allow p = 0.05."
+    if judge_absence(aligned) == "present":
+        return f"{said}: above what a rotation leaves;{p}."
+    if aligned[1] < LITTLE_AXES:
+        return f"{said}: no more than a rotation leaves, the axis score {interval(*aligned, 2)} lies below {LITTLE_AXES:g};{p}."
+    contains = "contains 0" if aligned[0] <= 0 else f"reaches above {LITTLE_AXES:g}"
+    unsettled = f"is not settled, as the axis score {interval(*aligned, 2)} {contains}"
+    return f"{said}: whether it is more than a rotation leaves {unsettled};{p}."

@@ -200,7 +200,7 @@ def parse_requirement(text: str, *, default: str) -> Requirement | FamilyRequire
     if found is None or found["operator"] is None or math.isinf(float(found["bound"])):
         raise UsageError(
             f"cannot read the requirement {text!r}; write SCORE>=NUMBER (or >, <=, <), where SCORE is "
-            "metric[@k][.in|.out][.adjusted|.axis_alignment], or 'wilcoxon(vade,vae).p_holm<0.05'"
+            "metric[@k][.in|.out][.adjusted|.axis_alignment|.fraction], or 'wilcoxon(vade,vae).p_holm<0.05'"
         )
     return Requirement(_key(found), cast("Operator", found["operator"]), float(found["bound"]))
 

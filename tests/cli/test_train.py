@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from stabaudit import defaults
-from stabaudit.cli import main as cli
 from stabaudit.cli.main import _run
+from stabaudit.errors import UsageError
+from stabaudit.registry import resolve
 from stabaudit.store.run.run_folder import Run
 from stabaudit.training.workers.pool import default_workers
 
@@ -230,9 +231,51 @@ def test_a_failed_command_does_not_look_like_an_interrupted_one(train, monkeypat
     assert Run.open(Path("run")).unfinished == [0, 1, 2]
 
 
-def test_main_looks_in_the_working_directory_last(monkeypatch):
-    monkeypatch.setattr(sys, "path", ["first"])
-    monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
-    with pytest.raises(SystemExit):
-        cli.main(["--version"])
-    assert sys.path == ["first", ""]
+def test_the_working_directory_is_looked_at_for_what_a_user_named_alone(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text("def measure(a, b):\n    return 1.0\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if place])
+    before = list(sys.path)
+    assert resolve("score", "mine:measure")([], []) == 1.0
+    assert sys.path == before
+    with pytest.raises(UsageError, match="cannot import"):
+        resolve("score", "nowhere:measure")
+    assert sys.path == before
+
+
+PLANTED = ("cython", "org", "pandas_stubs", "h5py", "IPython", "ipywidgets", "dill", "cloudpickle", "ipykernel", "sitecustomize")
+TRIPWIRE = "open('planted', 'a').write(__name__ + ' ')\n"
+
+
+@pytest.mark.parametrize("module", [False, True], ids=["console script", "python -m"])
+def test_commands_that_only_read_run_nothing_from_the_working_directory(make_run, tmp_path, monkeypatch, module):
+    """Modules of every name that an import tries and misses, and an entry point, lie in the working directory."""
+    folder = make_run("vae")
+    monkeypatch.chdir(tmp_path)
+    code = "import sys; sys.argv = ['stabaudit'] + sys.argv[1:]; from stabaudit.cli.main import main; main()"
+    start = [sys.executable, "-m", "stabaudit"] if module else [sys.executable, "-P", "-c", code]
+    missed = missed_imports([sys.executable, "-P", "-c", code, "compare", str(folder), "--floor-draws", "1"])
+    for name in {*PLANTED, *missed}:
+        Path(f"{name}.py").write_text(TRIPWIRE)
+    info = Path("planted-1.0.dist-info")
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: planted\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[stabaudit.scores]\nplanted = cython:f\n[stabaudit.families]\nplanted = cython:F\n")
+    read = (["list"], ["show", folder], ["verify", folder], ["compare", folder], ["report", folder])
+    for words in read:
+        done = subprocess.run([*start, *map(str, words)], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert not Path("planted").exists(), (words, Path("planted").read_text())
+
+
+def missed_imports(command):
+    """Top-level modules that a command tries to import and does not find."""
+    probe = (
+        "import sys, atexit\nmissed = set()\n"
+        "class Probe:\n    def find_spec(self, name, path=None, target=None):\n"
+        "        missed.add(name) if path is None else None\n"
+        "sys.meta_path.append(Probe())\natexit.register(lambda: print(*missed, file=open('missed.txt', 'w')))\n"
+    )
+    code = probe + command[3]
+    subprocess.run([*command[:3], code, *command[4:]], capture_output=True, check=False)
+    return {name for name in Path("missed.txt").read_text().split() if name.isidentifier()}

@@ -43,7 +43,7 @@ def compared(run):
 
 def numbers(sentence, d):
     """Axes, dimensions of subspaces, and others, as a sentence has them."""
-    if sentence.startswith(("all 10 dimensions are the same", "the only dimension")):
+    if sentence.lower().startswith(("all 10 dimensions are the same", "the only dimension")):
         return d, 0, 0
 
     def count(pattern):
@@ -96,10 +96,10 @@ def test_sentences_on_dimensions_are_right_in_every_world(said):
 
 def test_sentences_on_the_space_are_right_in_every_world(said):
     """With noise of standard deviation σ, R² is 1/(1 + σ²)²: 0.98 for 0.1, 0.84 for 0.3."""
-    wanted = dict.fromkeys(SAID, "the space is shared in part up to a linear map") | {
-        "all axes, noise 0.1": "the space is the same up to a linear map",
-        "all axes, Laplace": "the space is the same up to a linear map",  # whose variance is 2: 0.92
-        "unrelated": "the space is not shared",
+    wanted = dict.fromkeys(SAID, "The space is shared in part up to a linear map") | {
+        "all axes, noise 0.1": "The space is the same up to a linear map",
+        "all axes, Laplace": "The space is the same up to a linear map",  # whose variance is 2: 0.92
+        "unrelated": "The space is not shared",
     }
     for name, runs in said.items():
         assert sum(sentences[1].startswith(wanted[name]) for _, sentences in runs) >= RUNS - 1, name
@@ -109,7 +109,7 @@ def test_sentences_on_solutions_are_right_in_every_world(said):
     for name, runs in said.items():
         groups = [next((text for text in sentences if "agree with each other" in text), None) for _, sentences in runs]
         if name == "two groups of restarts":
-            assert sum(text is not None and "restarts 0, 1, 2" in text and "restarts 3, 4" in text for text in groups) >= RUNS - 1
+            assert sum(text is not None and "estarts 0, 1, 2" in text and "restarts 3, 4" in text for text in groups) >= RUNS - 1
         else:
             assert sum(text is None for text in groups) >= RUNS - 1, (name, groups)
         one = sum(any("at most 45% of further trainings" in text for text in sentences) for _, sentences in runs)
@@ -196,12 +196,12 @@ def test_groups_are_named_and_a_lone_restart_stands_apart():
 def test_two_restarts_have_no_interval_and_nothing_is_said_of_further_trainings():
     z = np.random.default_rng(0).standard_normal((1000, 3))
     sentences = verdict(stabaudit.compare({"a": [z, z + 0.1]}, floor_draws=1, rotations=1), "a")
-    assert "from one pair nothing can be said of the space" in sentences[1]
+    assert "From one pair nothing can be said of the space" in sentences[1]
     assert not any("further trainings" in text for text in sentences)
 
 
 def test_a_run_without_affine_r2_still_gets_its_dimensions():
     z = np.random.default_rng(0).standard_normal((1000, 3))
     found = stabaudit.compare({"a": [z, z, z]}, scores=("strong_mcc",), floor_draws=1, rotations=1)
-    assert verdict(found, "a")[0] == "all 3 dimensions are the same axes in every restart."
+    assert verdict(found, "a")[0] == "All 3 dimensions are the same axes in every restart."
     assert verdict(replace(found, anatomy=()), "a") == []

@@ -25,7 +25,7 @@ SCHEMA_VERSION = 2  # 2: standard errors with their degrees of freedom and scale
 class BaselineScore(Frozen):
     """One score within a run; `se` is None where two restarts gave no interval.
 
-    `detectable_loss` is the loss beyond the margin that a run with as many restarts, as far apart, detects in four cases of
+    `detectable_loss` is the loss, the margin included, that a run with as many restarts, as far apart, detects in four cases of
     five, at the margin that the baseline was made with; version 1 has neither it nor `df` and `scale`.
     """
 
@@ -134,6 +134,20 @@ def read_baseline(path: Path) -> Baseline:
         what = " ".join(f"{'.'.join(map(str, first['loc']))} {first['msg']}".split())
         raise UsageError(f"{shown(path)} is not a baseline ({what}); make one from a good run with --update-baseline") from error
     return baseline
+
+
+def require_replaceable(path: Path) -> None:
+    """Refuse to write a baseline over a file that is none.
+
+    Raises:
+        UsageError: naming it.
+    """
+    if not path.exists() or (path.is_file() and path.stat().st_size == 0):
+        return
+    try:
+        read_baseline(path)
+    except UsageError as error:
+        raise UsageError(f"{shown(path)} is there and is no baseline; name another file, or remove it first") from error
 
 
 def _require_known_version(content: bytes, path: Path) -> None:

@@ -24,6 +24,8 @@ def find_score(scores: Iterable[Score], run: str, key: ScoreKey) -> Score:
         if score.metric == key.metric and score.sample == key.sample and _same_k(score, key):
             return score
     counts = sorted({f"@{'all' if score.k is None else score.k}" for score in own if score.metric == key.metric})
+    if not measure(key.metric).counted:
+        raise UsageError(f"{key}: {key.metric} is not a mean over the first k parts; leave @{key.k} out")
     raise UsageError(f"{key}: not computed for {run}, which has {key.metric} {' and '.join(counts)}; set --k")
 
 

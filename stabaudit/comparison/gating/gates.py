@@ -121,7 +121,7 @@ def judge_against(comparison: Comparison, baseline: Baseline, margin: float) -> 
 def _judge_score(comparison: Comparison, run: RunSummary, requirement: Requirement) -> Gate:
     found = find_measured(comparison, run.name, requirement.score)
     if found.value is None:
-        raise UsageError(f"{requirement.score}: this score has no such floor, or one that leaves no room above it")
+        raise UsageError(f"{requirement.score}: this score has no such floor, no best value, or no room between the two")
     low, high = found.interval or (None, None)
     return Gate(
         run=run.name,

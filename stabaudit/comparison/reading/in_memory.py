@@ -1,17 +1,19 @@
 """Latents in memory: arrays, tensors and data frames as groups of restarts."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from stabaudit.comparison.reading.join_rows import Group, Unjoined, join
 from stabaudit.comparison.reading.streaming import Opened
 from stabaudit.comparison.records import RunSummary
 from stabaudit.comparison.scoring.collapse import facts_of
-from stabaudit.errors import BadData
+from stabaudit.errors import BadData, Noticed
 from stabaudit.metrics.pair_scores import Array
-from stabaudit.store.run.latents import Latents
+from stabaudit.store.run.latents import Latents, latents_of_table
 
 
 def group_arrays(groups: Mapping[str, Sequence[Any]]) -> tuple[Group, ...]:
@@ -24,9 +26,12 @@ def group_arrays(groups: Mapping[str, Sequence[Any]]) -> tuple[Group, ...]:
     Raises:
         BadData: what is no table of finite numbers, other rows, or fewer than two restarts in all.
     """
-    if sum(map(len, groups.values())) < 2:
+    named = {str(name): list(restarts) for name, restarts in groups.items()}
+    if len(named) < len(groups):
+        raise BadData(f"two groups are called alike: {', '.join(map(repr, groups))}; give names that differ as text")
+    if sum(map(len, named.values())) < 2:
         raise BadData("one restart, nothing to compare it with; give two arrays or more")
-    return join([_unjoined(str(name), restarts) for name, restarts in groups.items()], by_position=True)
+    return join([_unjoined(name, restarts) for name, restarts in named.items()], by_position=True)
 
 
 def _unjoined(name: str, restarts: Sequence[Any]) -> Unjoined:
@@ -53,21 +58,33 @@ def _unjoined(name: str, restarts: Sequence[Any]) -> Unjoined:
 
 
 def _latents(label: str, z: Any) -> Latents:  # noqa: ANN401 -- array, tensor or frame
-    index = getattr(z, "index", None)
-    named = index is not None and hasattr(z, "columns")  # lists have an index too
+    if hasattr(z, "columns") and hasattr(z, "index"):
+        return _of_frame(label, z)
     values = _values(label, z)
-    ids = np.asarray(index) if named else np.arange(len(values))
-    found = Latents(sample_id=ids.astype(str) if ids.dtype == object else ids, mean=values, ids_by_position=not named)
+    found = Latents(sample_id=np.arange(len(values)), mean=values, ids_by_position=True)
+    found.validate(label)
+    return found
+
+
+def _of_frame(label: str, frame: Any) -> Latents:  # noqa: ANN401 -- pandas is not imported for this
+    """A pandas frame, read as a file of it would be: its index names the rows, or its column `sample_id`."""
+    try:
+        table = pa.Table.from_pandas(frame.rename(columns=str))
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise BadData(f"{label}: expected a frame of numbers, shape (n, d) ({' '.join(str(error).split())[:200]})") from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Noticed)  # a frame's index is what names its rows
+        found = latents_of_table(table, label)
     found.validate(label)
     return found
 
 
 def _values(label: str, z: Any) -> Array:  # noqa: ANN401
-    tensor = z.detach().cpu() if hasattr(z, "detach") else z  # torch is not imported for this
     try:
+        tensor = z.detach().cpu().double() if hasattr(z, "detach") else z  # torch is not imported for this
         values = np.asarray(tensor)
         if values.ndim != 2 or values.dtype.kind not in "fiub":
             raise BadData(f"{label}: shape {values.shape} of type {values.dtype}, expected a table of numbers, shape (n, d)")
         return values.astype(np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, NotImplementedError, RuntimeError) as error:
         raise BadData(f"{label}: expected a table of numbers, shape (n, d) ({error})") from error

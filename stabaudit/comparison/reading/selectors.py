@@ -179,7 +179,7 @@ def _with_facts(
 ) -> tuple[Opened, Facts]:
     """Latents without what no score of pairs asks for, unless `whole`; and what is known of their collapse."""
     kl = None if divergence is None else divergence["kl"]
-    facts = facts_of(opened.read, stored, kl)
+    facts = facts_of(opened.read, stored, kl, posterior=opened.posterior)
     if opened.read is None or whole:
         return opened, facts
     return Opened.in_memory(replace(opened.read, log_var=None, label=None)), facts

@@ -57,6 +57,7 @@ class Opened:
         ids_by_position: whether the rows have no names.
         read: the rows, where they are in memory; None where they are to be streamed.
         stream: the other way round.
+        posterior: whether log-variances are known.
     """
 
     rows: int
@@ -65,18 +66,23 @@ class Opened:
     ids_by_position: bool
     read: Latents | None = None
     stream: Stream | None = None
+    posterior: bool = False
 
     @classmethod
     def in_memory(cls, latents: Latents) -> "Opened":
         """Rows that have been read."""
         rows, dimensions = latents.mean.shape
-        return cls(rows, dimensions, latents.metadata, latents.ids_by_position, read=latents)
+        return cls(
+            rows, dimensions, latents.metadata, latents.ids_by_position, read=latents, posterior=latents.log_var is not None
+        )
 
     @classmethod
     def latents_file(cls, path: Path, header: LatentsHeader) -> "Opened":
         """A Parquet file of latents, to be streamed."""
         stream = Stream(header.rows, header.dimensions, partial(read_ids, path), partial(_blocks_of_latents, path))
-        return cls(header.rows, header.dimensions, header.metadata, header.ids_by_position, stream=stream)
+        return cls(
+            header.rows, header.dimensions, header.metadata, header.ids_by_position, stream=stream, posterior=header.posterior
+        )
 
     @classmethod
     def sources_file(cls, path: Path) -> "Opened | None":

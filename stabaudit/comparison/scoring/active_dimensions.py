@@ -8,11 +8,12 @@ import numpy as np
 
 from stabaudit.comparison.records import Score
 from stabaudit.comparison.scoring.collapse import Facts
-from stabaudit.comparison.scoring.pairs import Member, Pairs, floor_pairs, rotation_pairs
+from stabaudit.comparison.scoring.pairs import Member, Pairs, floor_pairs
 from stabaudit.comparison.settings import Settings
 from stabaudit.metrics.evidence import Evidence
 from stabaudit.metrics.mcc_active import SCORE as ACTIVE
 from stabaudit.metrics.mcc_strong import SCORE as STRONG
+from stabaudit.metrics.pair_scores import PairScores
 from stabaudit.metrics.score_pairs import score
 
 
@@ -32,11 +33,23 @@ def active_scores(member: Member, facts: Sequence[Facts], evidence: Evidence, se
         list(combinations(own.positions, 2)),
         measures=[STRONG],
         floor_pairs=floor_pairs([own]),
-        rotation_pairs=rotation_pairs([own]),
+        rotation_pairs=floor_pairs([own]),
         floor_draws=settings.floor_draws,
         rotations=settings.rotations,
         rng=np.random.default_rng(settings.seed),
         allow_unequal=True,
     )
-    pairs = Pairs({(pair.a, pair.b): pair for pair in scored.pairs}, [()] * len(names))
+    sizes = [len(dimensions) for dimensions in chosen.values()]
+    pairs = Pairs({(pair.a, pair.b): _over_all(pair, sizes[pair.a], sizes[pair.b]) for pair in scored.pairs}, [()] * len(names))
     return [replace(found, metric=ACTIVE.name) for found in pairs.within(own)]
+
+
+def _over_all(pair: PairScores, a: int, b: int) -> PairScores:
+    """The mean over as many dimensions as the restart with more active ones has: those without a partner count as 0."""
+    share = min(a, b) / max(a, b)
+    return replace(
+        pair,
+        values={name: share * value for name, value in pair.values.items()},
+        independence={name: share * draws for name, draws in pair.independence.items()},
+        rotation={name: share * draws for name, draws in pair.rotation.items()},
+    )

@@ -19,8 +19,8 @@ from stabaudit.statistics.solutions import Solutions, solutions, unseen_share
 
 
 def run_anatomy(member: Member, facts: Sequence[Facts], evidence: Evidence) -> Anatomy | None:
-    """The anatomy of a run; None for a single restart."""
-    if len(member.positions) < 2:
+    """The anatomy of a run; None for a single restart, or where its restarts differ in dimensions."""
+    if len(member.positions) < 2 or len({len(evidence.values.marginals[at].scale) for at in member.positions}) > 1:
         return None
     known = [found.active for found in facts] or None
     return anatomy(evidence.values, member.positions, known)
@@ -81,9 +81,10 @@ def run_solutions(member: Member, labels: Sequence[str], pairs: Pairs) -> list[S
     if not shown:
         return []
     tried: list[tuple[str, FloatArray, Solutions]] = []
-    for one in (shown[0], *(other for other in shown[1:] if other is AFFINE_R2)):
+    shown_metrics = (shown[0], *(other for other in shown[1:] if other is AFFINE_R2))  # p is adjusted over both
+    for one in shown_metrics:
         matrix = pairs.matrix(ScoreName(one.name, None, "out"), member.positions).clip(0.0, 1.0)
-        tried.append((one.name, matrix, solutions(matrix, level=jackknife.LEVEL / 2)))
+        tried.append((one.name, matrix, solutions(matrix, level=jackknife.LEVEL / len(shown_metrics))))
     metric, matrix, found = next((one for one in tried if len(one[2].groups) > 1), tried[0])
     several = len(found.groups) > 1
     return [
@@ -94,7 +95,7 @@ def run_solutions(member: Member, labels: Sequence[str], pairs: Pairs) -> list[S
             metric=metric,
             within=within,
             across=found.across,
-            p=found.p,
+            p=None if found.p is None else min(1.0, len(shown_metrics) * found.p),
             unseen_share=None if several else unseen_share(len(member.positions)),
             order=tuple(labels[member.positions[restart]] for restart in found.order if restart in group),
         )

@@ -60,13 +60,13 @@ class Facts:
         return active(self.variance, self.divergence)
 
 
-def facts_of(latents: Latents | None, stored: Mapping[str, float], divergence: Array | None) -> Facts:
-    """Gather what is known of a restart; `latents` None for those that are streamed."""
+def facts_of(latents: Latents | None, stored: Mapping[str, float], divergence: Array | None, *, posterior: bool = False) -> Facts:
+    """Gather what is known of a restart; `latents` None for those that are streamed, `posterior` whether variances are known."""
     if latents is None:
-        return Facts(stored, None, divergence, None, 0, divergence is not None)
+        return Facts(stored, None, divergence, None, 0, posterior or divergence is not None)
     variance = latents.mean.astype(np.float64).var(axis=0)
     if latents.log_var is None:
-        return Facts(stored, variance, divergence, None, 0)
+        return Facts(stored, variance, divergence, None, 0, posterior=divergence is not None)
     chosen = np.argsort(latents.sample_id, kind="stable")[:: max(1, math.ceil(len(latents.mean) / INFORMATION_ROWS))]
     rng = np.random.default_rng(0)
     information = mutual_information(latents.mean[chosen], latents.log_var[chosen], rng=rng)
@@ -79,9 +79,10 @@ def collapse_scores(run: str, facts: Sequence[Facts]) -> list[CollapseScore]:
     for one in COLLAPSE:
         if one.stored is not None and all(one.stored in restart.stored for restart in facts):
             found[one.name] = [restart.stored[one.stored] for restart in facts], _note(one.name, facts)
-    known = [restart.active for restart in facts if restart.active is not None]
+    known = [restart.variance for restart in facts if restart.posterior and restart.variance is not None]
     if len(known) == len(facts):
-        found[ACTIVE_UNITS.name] = [float(one.mean()) for one in known], f"fraction of {len(known[0])} dimensions"
+        units = [float(active(variance).mean()) for variance in known]  # by the variance alone, as they are defined
+        found[ACTIVE_UNITS.name] = units, f"fraction of {len(known[0])} dimensions"
     information = [restart.information for restart in facts if restart.information is not None]
     if len(information) == len(facts):
         found[MUTUAL_INFORMATION.name] = information, f"at most log n = {math.log(facts[0].rows):.2f}"
@@ -92,7 +93,7 @@ def _score(run: str, name: str, values: Sequence[float], note: str) -> CollapseS
     one = measure(name)
     bounded = np.maximum(values, one.low)  # what is estimated by Monte Carlo may fall below by its error
     estimate = jackknife.over_restarts(bounded, scale=one.scale)
-    low, high = limits(estimate)
+    low, high = limits(estimate) if len(values) > 2 else (None, None)  # as for scores of pairs
     return CollapseScore(run, name, estimate.mean, estimate.sd, low, high, len(values), note)
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from stabaudit.comparison.records import Curve, Difference, Sample, Score, limits
 from stabaudit.comparison.views.pair_values import PairTable
+from stabaudit.metrics.floors import p_value
 from stabaudit.metrics.pair_scores import PairScores, ScoreName
 from stabaudit.metrics.scores import measure
 from stabaudit.statistics import jackknife
@@ -18,7 +19,7 @@ from stabaudit.statistics.signed_rank import holm
 
 FloatArray = NDArray[np.float64]
 
-FLOOR_PAIRS = 200  # pairs within a run, or between two, over which the independence floor is averaged; its error is then small
+FLOOR_PAIRS = 200  # pairs within a run, or between two, over which floors are averaged; their error is then small
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def independent(a: Member, b: Member) -> list[tuple[int, int]]:
 
 
 def floor_pairs(members: Sequence[Member]) -> list[tuple[int, int]]:
-    """Pairs to draw the independence floor for: within each group and between each two all of them, or some 200.
+    """Pairs to draw floors for: within each group and between each two all of them, or some 200.
 
     Those some are spread evenly: every restart with its next, its next but one, and so on, in a circle.
 
@@ -64,23 +65,6 @@ def floor_pairs(members: Sequence[Member]) -> list[tuple[int, int]]:
             found |= _circle(a.positions, b.positions, step)
         chosen += sorted(found)
     return chosen
-
-
-def rotation_pairs(members: Sequence[Member]) -> list[tuple[int, int]]:
-    """Pairs to draw the rotation floor for: every restart with the next, within each group and between each two.
-
-    Rotations are many, and their mean over a few pairs is as good as that over all.
-
-    >>> rotation_pairs([Member("a", (0, 1, 2, 3), (None,) * 4)])
-    [(0, 1), (0, 3), (1, 2), (2, 3)]
-    """
-    chosen: set[tuple[int, int]] = set()
-    for a, b in (*((member, member) for member in members), *combinations(members, 2)):
-        if a is not b or len(a.positions) > 1:
-            allowed = set(combinations(a.positions, 2)) if a is b else {(min(p), max(p)) for p in independent(a, b)}
-            step = 1 if a is b or len(a.positions) > 1 or len(b.positions) > 1 else 0
-            chosen |= (_circle(a.positions, b.positions, step) & allowed) or set(sorted(allowed)[:1])
-    return sorted(chosen)
 
 
 def _circle(a: Sequence[int], b: Sequence[int], step: int) -> set[tuple[int, int]]:
@@ -287,8 +271,8 @@ def as_score(
     rotation = None if floors.rotation is None else float(floors.rotation.mean())
     p_rotation = None
     if floors.rotation is not None:
-        as_good = floors.rotation >= estimate.mean if measure(name.metric).higher_is_better else floors.rotation <= estimate.mean
-        p_rotation = (1 + int(as_good.sum())) / (1 + len(floors.rotation))
+        sign = 1 if measure(name.metric).higher_is_better else -1
+        p_rotation = p_value(sign * estimate.mean, sign * floors.rotation)
     return Score(
         run_a=runs[0],
         run_b=runs[1],

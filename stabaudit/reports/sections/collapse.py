@@ -47,4 +47,6 @@ def _words(scores: Sequence[CollapseScore]) -> list[str]:
     active = next((score for score in scores if score.score == ACTIVE_UNITS.name), None)
     if active is None or active.mean == 1:
         return []
+    if active.mean == 0:
+        return [f"{active.run}: no dimension is active; none carries information about x."]
     return [f"{active.run}: {active.mean:.0%} of the dimensions are active; the others carry no information about x."]

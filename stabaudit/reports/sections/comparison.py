@@ -111,9 +111,10 @@ def axes_over_runs(comparison: Comparison) -> str:
     of_runs = {run.name: [one for one in comparison.anatomy if one.run == run.name] for run in comparison.runs}
     axes = [sum(one.verdict == "axis" for one in own) for own in of_runs.values() if own]
     dimensions = sum(len(own) for own in of_runs.values())
+    same = "is the same axis" if sum(axes) == 1 else "are the same axes"
     return (
-        f"over {counted(len(axes), 'run')} {sum(axes)} of {counted(dimensions, 'dimension')} are the same axes in every restart "
-        f"of their run; {sum(1 for count in axes if count)} of the runs have such axes."
+        f"over {counted(len(axes), 'run')} {sum(axes)} of {counted(dimensions, 'dimension')} {same} in every restart "
+        f"of their run; runs with such axes: {sum(1 for count in axes if count)}."
     )
 
 
@@ -195,7 +196,10 @@ def _pair_section(comparison: Comparison, scores: Sequence[Score]) -> Section:
     header = ["score", "out-of-sample [95%]", "sd", "in", "chance", "rotation", "adj.", "axes"]
     found = {score.metric: score for score in outside.values()}
     words = verdict(comparison, scores[0].run_a) if scores[0].relation == "within" else []
-    if (strong := found.get(STRONG.name)) is not None and strong.rotation_floor is not None:
+    own = [one for one in comparison.anatomy if scores[0].relation == "within" and one.run == scores[0].run_a]
+    collapsed = bool(own) and all(one.verdict == "inactive" for one in own)
+    strong = None if collapsed else found.get(STRONG.name)
+    if strong is not None and strong.rotation_floor is not None:
         words.append(strong_sentence(strong, comparison.rotations))
     return Section(_title(comparison, scores[0]), header, rows, words)
 

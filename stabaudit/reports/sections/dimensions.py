@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from stabaudit.comparison.records import AnatomyRecord, Comparison
 from stabaudit.reports.report import Report, Section
-from stabaudit.reports.verdict import verdict
+from stabaudit.reports.verdict import kind, verdict
 from stabaudit.reports.wording import NONE, counted, mean_with_interval, number, p_value
 
 _HEADER = (
@@ -18,11 +18,10 @@ _HEADER = (
     "Holm p",
     "active",
 )
-_VERDICTS = {"not_shared": "not shared"}
 LEGEND = (
     "shared information: R² of the dimension from all of another restart; axis agreement: squared correlation with its partner; "
     "purity: the part of the shared information that sits in that partner, which for an axis must lie above the value beside it; "
-    "active: restarts in which the dimension is active."
+    "active: restarts in which the dimension is active. Dimensions of one subspace carry its number."
 )
 
 
@@ -43,10 +42,10 @@ def dimension_section(run: str, own: Sequence[AnatomyRecord], words: Sequence[st
     rows = [
         [
             f"z{one.dimension}",
-            _VERDICTS.get(one.verdict, one.verdict) + (f" {one.block}" if one.verdict == "subspace" else ""),
+            f"subspace {one.block}" if kind(one) == "subspace" else kind(one),
             *_numbers(one),
             number(one.purity),
-            number(one.purity_null),
+            number(one.purity_null) if one.purity_null is None or one.purity_null < 1 else "> 1",
             p_value(one.p_holm),
             f"{one.active_restarts}/{one.restarts}",
         ]

@@ -6,6 +6,7 @@ from typing import Literal
 
 from stabaudit.comparison.gating.gates import Gate
 from stabaudit.comparison.records import Comparison
+from stabaudit.metrics.anatomy import REPRODUCIBLE_AXES
 from stabaudit.reports.report import Outcome, Report, Section
 from stabaudit.reports.verdict import verdict
 from stabaudit.reports.wording import counted, mean_with_interval, number, p_value
@@ -82,7 +83,9 @@ def _row(gate: Gate) -> list[str]:
 
 
 def _value(gate: Gate) -> str:
-    """The value with its interval, or a p-value, which has none."""
+    """The value with its interval, or a p-value, which has none; a count of axes with how many there may be."""
+    if gate.score == REPRODUCIBLE_AXES.name and gate.ci_high is not None:
+        return f"{gate.value:.0f}" + (f", at most {gate.ci_high:.0f}" if gate.ci_high > gate.value else "")
     return p_value(gate.value) if gate.smallest is not None else mean_with_interval(gate.value, gate.ci_low, gate.ci_high)
 
 
@@ -112,5 +115,5 @@ def _reason(gate: Gate) -> str:
     return {
         "pass": "all of the interval keeps the bound",
         "fail": "none of the interval keeps the bound",
-        "inconclusive": f"the interval holds the bound; {more}" if low is not None else f"there is no interval; {some}",
+        "inconclusive": f"the interval contains the bound; {more}" if low is not None else f"there is no interval; {some}",
     }[gate.verdict]

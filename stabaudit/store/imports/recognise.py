@@ -45,6 +45,7 @@ def recognised(table: pa.Table, where: str, *, by_position: bool, strict: bool) 
         _guess(where, f"its rows are named by {why}", f"--id-column '{name}'", strict=strict and not by_position)
         table = table.rename_columns({name: "sample_id"})
     if by_position and "sample_id" in table.column_names:
+        warnings.warn(Noticed(where, "its rows have names, which --ids-by-position ignores"), stacklevel=4)
         table = table.drop_columns(["sample_id"])
     return _with_lists_spread(table, where)
 

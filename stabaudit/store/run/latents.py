@@ -128,9 +128,9 @@ def read_latents(path: Path, naming: foreign.Naming = foreign.AS_IS) -> Latents:
     where = shown(path)
     match path.suffix.lower():
         case ".parquet":
-            latents = _from_table(foreign.as_named(read_table(path), naming, where), where)
+            latents = latents_of_table(read_table(path), where, naming)
         case ".csv" | ".tsv":
-            latents = _from_table(foreign.as_named(foreign.read_csv(path, naming), naming, where), where)
+            latents = latents_of_table(foreign.read_csv(path, naming), where, naming)
         case ".npy" | ".npz":
             latents = _from_arrays(*foreign.read_numpy(path, naming))
         case ".h5ad":
@@ -145,12 +145,16 @@ def read_latents(path: Path, naming: foreign.Naming = foreign.AS_IS) -> Latents:
 
 @dataclass(frozen=True)
 class LatentsHeader:
-    """What a Parquet file of latents says before its rows are read: n rows of d dimensions, and the rest as in `Latents`."""
+    """What a Parquet file of latents says before its rows are read: n rows of d dimensions, and the rest as in `Latents`.
+
+    `posterior` says whether it holds log-variances.
+    """
 
     rows: int
     dimensions: int
     metadata: LatentsMetadata
     ids_by_position: bool
+    posterior: bool = False
 
 
 def read_header(path: Path) -> LatentsHeader:
@@ -164,7 +168,9 @@ def read_header(path: Path) -> LatentsHeader:
         schema = file.schema_arrow
         dimensions = columns.dimensions(schema, where)
         metadata = _metadata(schema, where)
-        return LatentsHeader(file.metadata.num_rows, len(dimensions), metadata, "sample_id" not in schema.names)
+        return LatentsHeader(
+            file.metadata.num_rows, len(dimensions), metadata, "sample_id" not in schema.names, "log_var0" in schema.names
+        )
 
 
 def read_ids(path: Path) -> Array:
@@ -212,6 +218,15 @@ def require_unique(sample_id: Array, where: str) -> None:
     repeated = ids[counts > 1]
     if len(repeated):
         raise BadData(f"{where}: {len(repeated)} sample ids are repeated, the first is {repeated[0]}; ids must name one row each")
+
+
+def latents_of_table(table: pa.Table, where: str, naming: foreign.Naming = foreign.AS_IS) -> Latents:
+    """Latents in a table from elsewhere, as if it had been read from a file; not checked.
+
+    Raises:
+        BadData: what is no table of numbers.
+    """
+    return _from_table(foreign.as_named(table, naming, where), where)
 
 
 def _from_table(table: pa.Table, where: str, start: int = 0) -> Latents:

@@ -52,7 +52,7 @@ def test_differences_that_only_rounding_tells_apart_tie(tmp_path):
 
 def test_several_seeds_are_averaged_and_said(tmp_path):
     path = tmp_path / "a.csv"
-    table = [row | {"seed": seed, "mcc": row["mcc"] + seed} for row in rows(lambda family, gain: gain) for seed in range(3)]
+    table = [row | {"seed": seed, "mcc": row["mcc"] + seed} for row in rows(lambda _, gain: gain) for seed in range(3)]
     pd.DataFrame(table).to_csv(path, index=False)
     with pytest.warns(Noticed, match="mean over 3 rows of column 'seed'"):
         found, name = read_score_table(path)
@@ -62,7 +62,7 @@ def test_several_seeds_are_averaged_and_said(tmp_path):
 
 def test_a_second_value_without_seeds_is_refused(tmp_path):
     path = tmp_path / "a.csv"
-    pd.DataFrame(rows(lambda family, gain: gain) * 2).to_csv(path, index=False)
+    pd.DataFrame(rows(lambda _, gain: gain) * 2).to_csv(path, index=False)
     with pytest.raises(BadData, match="a second time; give one value for each, or a column 'seed'"):
         read_score_table(path)
 
@@ -70,7 +70,8 @@ def test_a_second_value_without_seeds_is_refused(tmp_path):
 def test_families_that_differ_in_case_alone_are_named(tmp_path):
     path = tmp_path / "a.csv"
     table = [
-        row | {"family": row["family"].upper() if i % 5 == 0 else row["family"]} for i, row in enumerate(rows(lambda f, g: g))
+        row | {"family": row["family"].upper() if i % 5 == 0 else row["family"]}
+        for i, row in enumerate(rows(lambda _, gain: gain))
     ]
     pd.DataFrame(table).to_csv(path, index=False)
     with pytest.warns(Noticed, match="'A' and 'a', 'B' and 'b' are taken for different families"):
@@ -79,7 +80,7 @@ def test_families_that_differ_in_case_alone_are_named(tmp_path):
 
 def test_decimals_in_parquet_are_numbers(tmp_path):
     path = tmp_path / "a.parquet"
-    table = rows(lambda family, gain: Decimal(f"{gain:.4f}"))
+    table = rows(lambda _, gain: Decimal(f"{gain:.4f}"))
     pq.write_table(pa.Table.from_pylist(table), path)
     found, _ = read_score_table(path)
     assert next(iter(found.values()))["a"] == pytest.approx(GAIN[0], abs=1e-4)

@@ -160,7 +160,11 @@ FRAME = pd.DataFrame(VALUES, columns=["z0", "z1"])
         ("a.parquet", FRAME.assign(z1=[1.0, None, 3, 4, 5, 6]), "z1 holds 1 NaN"),
         ("a.parquet", FRAME.assign(z0=1e300), "z0 holds 6 NaN or infinite"),
         ("a.parquet", FRAME.assign(sample_id=1), "1 sample ids are repeated, the first is 1"),
-        ("a.parquet", FRAME.assign(sample_id=0.5 + np.arange(6)), "sample_id holds double with fractions, expected integers or text"),
+        (
+            "a.parquet",
+            FRAME.assign(sample_id=0.5 + np.arange(6)),
+            "sample_id holds double with fractions, expected integers or text",
+        ),
         ("a.parquet", FRAME.assign(sample_id=["a", None, "b", "c", "d", "e"]), "sample_id is absent in 1 rows"),
         ("a.parquet", FRAME[:0], "expected .n, d. with n and d at least 1"),
         ("a.parquet", pd.DataFrame({"sample_id": [1, 2]}), "no latent dimensions"),
