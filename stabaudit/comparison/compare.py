@@ -233,7 +233,7 @@ def _floor_warnings(pairs: Pairs, *, streamed: bool) -> list[str]:
         )
     drawn = sum(1 for pair in pairs.scored.values() if pair.independence)
     if drawn < len(pairs.scored):
-        found.append(f"the independence floor is the mean over {drawn} of {len(pairs.scored)} pairs, evenly over the restarts")
+        found.append(f"the floors are means over {drawn} of {len(pairs.scored)} pairs, evenly over the restarts")
     return found
 
 

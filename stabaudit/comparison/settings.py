@@ -52,7 +52,7 @@ class Settings:
                 raise UsageError(f"{name}={getattr(self, name)}: expected at least {least}")
         names = self.scores.split(",") if isinstance(self.scores, str) else tuple(self.scores)
         if not all(isinstance(name, str) for name in names):
-            raise UsageError("scores: names, such as ('strong_mcc', 'cka') or 'package.module:function'")
+            raise UsageError("scores: expected names of scores, or 'package.module:function'")
         object.__setattr__(self, "scores", tuple(one.name for one in chosen(name.strip() for name in names)))
 
     @property

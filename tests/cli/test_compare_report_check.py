@@ -86,9 +86,9 @@ def test_compare_prints_scores_with_intervals_and_floors(run, make_run):
     assert out.startswith("within vae: 4 restarts, 6 pairs, 600 rows, d = 4\n")
     assert out.splitlines()[1].split() == ["score", "out-of-sample", "[95%]", "sd", "in", "chance", "rotation", "adj.", "axes"]
     words = " ".join(out.split())
-    assert "all 4 dimensions are the same axes in every restart." in words
+    assert "All 4 dimensions are the same axes in every restart." in words
     assert "the space is the same up to a linear map" not in words  # noise leaves less than nine tenths of the variance
-    assert "the space is shared in part up to a linear map (affine R² 0." in words
+    assert "The space is shared in part up to a linear map (affine R² 0." in words
     assert "above what a rotation leaves; p = 0.005, the smallest p that 199 rotations allow." in words
 
 

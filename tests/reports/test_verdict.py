@@ -50,7 +50,12 @@ def numbers(sentence, d):
         return sum(int(number) for number in re.findall(pattern, sentence))
 
     axes = count(rf"(\d+) of {d} dimensions (?:is|are) the same ax[ei]s")
-    subspaces = count(r"(\d+) span ") + count(r"(\d+) (?:is|are) shared(?:, but| by some)") + count(r"(\d+) may be ax[ei]s")
+    subspaces = (
+        count(r"(\d+) span ")
+        + count(r"(\d+) (?:is|are) shared, but")
+        + count(r"for (\d+) it is not settled")
+        + count(r"(\d+) may be ax[ei]s")
+    )
     return axes, subspaces, count(r"(\d+) (?:is|are) not shared") + count(r"(\d+) (?:is|are) inactive")
 
 
@@ -121,7 +126,8 @@ def test_sentences_on_solutions_are_right_in_every_world(said):
 
 def record(verdict="axis", *, block=None, may_be_axis=None, dimension=0):
     unknown = dict.fromkeys(field.name for field in fields(AnatomyRecord))
-    known = {"run": "run", "dimension": dimension, "verdict": verdict, "restarts": 4, "block": block}
+    known = {"run": "run", "dimension": dimension, "verdict": verdict, "restarts": 4, "active_restarts": 4, "block": block}
+    known["shared_information_low"] = 0.2
     return AnatomyRecord(**unknown | known | {"may_be_axis": verdict == "axis" if may_be_axis is None else may_be_axis})
 
 
@@ -158,9 +164,24 @@ def test_every_form_of_the_sentence(own, sentence):
 
 
 def test_what_only_some_restarts_share_is_not_called_shared_by_all():
-    some = replace(record("subspace", block=0), shared_information_low=-0.05)
-    every = replace(record("subspace", block=0), shared_information_low=0.2)
-    assert dimensions_sentence([some, every, every]).endswith("; 2 span a plane that turns; 1 is shared by some restarts only")
+    every = record("subspace", block=0)
+    unsettled = replace(every, shared_information_low=-0.05)
+    partly = replace(every, active_restarts=2)
+    assert dimensions_sentence([unsettled, every, every]).endswith(
+        "; 2 span a plane that turns; for 1 it is not settled whether every restart shares it"
+    )
+    assert dimensions_sentence([partly, every, every]).endswith("; 2 span a plane that turns; 1 is active in some restarts only")
+
+
+def test_what_only_some_restarts_use_is_no_axis():
+    """Two of five restarts collapse the third dimension, the others share it as an axis."""
+    rng = np.random.default_rng(0)
+    z = rng.standard_normal((2000, 3))
+    latents = [z + 0.1 * rng.standard_normal(z.shape) for _ in range(5)]
+    for rows in latents[:2]:
+        rows[:, 2] = 0.0
+    sentence = verdict(stabaudit.compare({"a": latents}, floor_draws=1, rotations=19), "a")[0]
+    assert sentence == "2 of 3 dimensions are the same axes in every restart; 1 is active in some restarts only."
 
 
 def test_four_turned_dimensions_beside_six_collapsed_ones_are_no_axes_anywhere():
@@ -189,7 +210,7 @@ def test_groups_are_named_and_a_lone_restart_stands_apart():
     alike = [z + 0.1 * rng.standard_normal(z.shape) for _ in range(4)]
     found = stabaudit.compare({"a": [*alike, turned]}, floor_draws=1, rotations=1)
     assert any(
-        "restarts 0, 1, 2, 3 agree with each other" in text and "restart 4 stands apart" in text for text in verdict(found, "a")
+        "Restarts 0, 1, 2, 3 agree with each other" in text and "restart 4 stands apart" in text for text in verdict(found, "a")
     )
 
 

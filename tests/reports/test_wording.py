@@ -70,10 +70,14 @@ def dimension(number, verdict="axis", *, may_be_axis=False):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({}, f"strong MCC 0.63 [0.60, 0.66], chance 0.03, rotation floor 0.34: above what a rotation leaves; {LEAST}"),
+        ({}, f"Strong MCC 0.63 [0.60, 0.66], chance 0.03, rotation floor 0.34: above what a rotation leaves; {LEAST}"),
         ({"p_rotation": 2 / 200}, "rotation floor 0.34: above what a rotation leaves; p = 0.010."),
-        ({"rotation_floor": 0.61}, "rotation floor 0.61: whether it is more than a rotation leaves is not settled;"),
-        ({"rotation_floor": 0.63}, "no more than a rotation leaves, to within 0.1 on the axis score [-0.08, 0.08]"),
+        (
+            {"rotation_floor": 0.61},
+            "rotation floor 0.61: whether it is more than a rotation leaves is not settled, "
+            "as the axis score [-0.03, 0.13] contains 0;",
+        ),
+        ({"rotation_floor": 0.63}, "no more than a rotation leaves, the axis score [-0.08, 0.08] lies below 0.1;"),
         ({"ci_low": 0.02, "ci_high": 0.99}, "is not settled"),
         ({"ci_low": None, "ci_high": None}, "[no interval], chance 0.03, rotation floor 0.34: not enough restarts"),
     ],
@@ -98,7 +102,7 @@ def test_a_comparison_at_eighty_columns():
         "─────────────────────────────────────────────────────────────────────────────\n"
         "strong MCC    0.630 [0.600, 0.660]  0.040  0.64    0.03      0.34  0.62  0.44\n"
         "decorrelated  0.600 [0.570, 0.630]  0.040  0.60    0.03      0.33  0.62  0.44\n"
-        "  strong MCC 0.63 [0.60, 0.66], chance 0.03, rotation floor 0.34: above what a\n"
+        "  Strong MCC 0.63 [0.60, 0.66], chance 0.03, rotation floor 0.34: above what a\n"
         "  rotation leaves; p = 0.005, the smallest p that 199 rotations allow.\n"
     )
 

@@ -13,6 +13,7 @@ from stabaudit.comparison.records import RunSummary
 from stabaudit.comparison.scoring.collapse import facts_of
 from stabaudit.errors import BadData, Noticed
 from stabaudit.metrics.pair_scores import Array
+from stabaudit.store.files import columns
 from stabaudit.store.run.latents import Latents, latents_of_table
 
 
@@ -85,6 +86,6 @@ def _values(label: str, z: Any) -> Array:  # noqa: ANN401
         values = np.asarray(tensor)
         if values.ndim != 2 or values.dtype.kind not in "fiub":
             raise BadData(f"{label}: shape {values.shape} of type {values.dtype}, expected a table of numbers, shape (n, d)")
-        return values.astype(np.float64)
+        return columns.narrowed(values)  # as a file of them is read
     except (TypeError, ValueError, NotImplementedError, RuntimeError) as error:
         raise BadData(f"{label}: expected a table of numbers, shape (n, d) ({error})") from error

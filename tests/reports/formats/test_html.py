@@ -96,7 +96,7 @@ def test_every_link_leads_somewhere_and_ids_are_unique(comparison):
 def test_a_page_begins_with_what_it_says(comparison):
     said = lead(comparison)
     assert said[0] == "2 runs with 6 restarts, scored on held-out rows."
-    assert said[2].startswith("a: all 4 dimensions are the same axes in every restart.")
+    assert said[2].startswith("a: All 4 dimensions are the same axes in every restart.")
     assert "(affine R² 0." in said[2]
     assert ", chance -0.0" in said[2]
     text = as_html(comparison_page(comparison, "x"))
