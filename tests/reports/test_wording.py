@@ -74,8 +74,7 @@ def dimension(number, verdict="axis", *, may_be_axis=False):
         ({"p_rotation": 2 / 200}, "rotation floor 0.34: above what a rotation leaves; p = 0.010."),
         (
             {"rotation_floor": 0.61},
-            "rotation floor 0.61: whether it is more than a rotation leaves is not settled, "
-            "as the axis score [-0.03, 0.13] contains 0;",
+            "more than a rotation leaves is not settled, as the axis score [-0.03, 0.13] contains 0;",
         ),
         ({"rotation_floor": 0.63}, "no more than a rotation leaves, the axis score [-0.08, 0.08] lies below 0.1;"),
         ({"ci_low": 0.02, "ci_high": 0.99}, "is not settled"),
