@@ -181,7 +181,7 @@ def test_p_values_of_differences_are_adjusted_over_all_of_them(make_run):
 
 def test_three_restarts_against_three_cannot_reach_five_percent_and_it_is_said(make_run):
     """Of twenty deals the best two are the same either way round: p ≥ 0.1."""
-    for count, note in ((3, "the smallest p that permuting these restarts allows is 0.1."), (4, None)):
+    for count, note in ((3, "The smallest p that permuting these restarts allows is 0.1."), (4, None)):
         kinds = {"good": "aligned", "bad": "unrelated"}
         comparison = compare(read_groups([str(make_run(f"{name}{count}", kind, count)) for name, kind in kinds.items()]), FEW)
         (strong,) = (d for d in comparison.differences if d.metric == "strong_mcc")

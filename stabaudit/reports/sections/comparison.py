@@ -113,7 +113,7 @@ def axes_over_runs(comparison: Comparison) -> str:
     dimensions = sum(len(own) for own in of_runs.values())
     same = "is the same axis" if sum(axes) == 1 else "are the same axes"
     return (
-        f"over {counted(len(axes), 'run')} {sum(axes)} of {counted(dimensions, 'dimension')} {same} in every restart "
+        f"Over {counted(len(axes), 'run')} {sum(axes)} of {counted(dimensions, 'dimension')} {same} in every restart "
         f"of their run; runs with such axes: {sum(1 for count in axes if count)}."
     )
 
@@ -250,16 +250,16 @@ def _difference_section(comparison: Comparison, differences: Sequence[Difference
     ]
     words = [_explain_difference(d) for d in differences if d.metric == headlines()[0].name]
     if differences[0].p_smallest > LEVEL:
-        words.append(f"the smallest p that permuting these restarts allows is {differences[0].p_smallest:.2g}.")
+        words.append(f"The smallest p that permuting these restarts allows is {differences[0].p_smallest:.2g}.")
     return Section(f"within {differences[0].run_a} − within {differences[0].run_b}, out-of-sample", header, rows, words)
 
 
 def _explain_difference(d: Difference) -> str:
     if d.ci_low is None or d.ci_high is None:
-        return "not enough restarts to say which is more stable."
+        return "Not enough restarts to say which is more stable."
     if d.ci_low > 0 or d.ci_high < 0:
-        return f"the {measure(d.metric).label} of {d.run_a if d.ci_low > 0 else d.run_b} is higher."
-    return f"the interval of the {measure(d.metric).label} holds 0: neither run is shown to be more stable."
+        return f"The {measure(d.metric).label} of {d.run_a if d.ci_low > 0 else d.run_b} is higher."
+    return f"The interval of the {measure(d.metric).label} holds 0: neither run is shown to be more stable."
 
 
 def _curve_section(curve: Curve) -> Section:
