@@ -17,7 +17,8 @@ N, D = 1200, 4
 def restarts():
     rng = np.random.default_rng(0)
     z, turn = rng.standard_normal((N, D)), hadamard(D) / 2  # every dimension correlates 0.5 with every other
-    return [(z if i % 2 else z @ turn) + 0.1 * rng.standard_normal(z.shape) for i in range(6)]
+    drawn = [(z if i % 2 else z @ turn) + 0.1 * rng.standard_normal(z.shape) for i in range(6)]
+    return [z.astype(np.float32) for z in drawn]  # as latents are kept
 
 
 @pytest.fixture(scope="module")
