@@ -11,6 +11,8 @@ import pytest
 
 from stabaudit.cli.main import _COMMANDS
 
+pytestmark = pytest.mark.slow
+
 PACKAGE = Path(__file__).parents[1] / "stabaudit"
 
 # What each part of the package may import besides itself; the wings know nothing of each other.

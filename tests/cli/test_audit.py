@@ -14,6 +14,8 @@ from stabaudit.comparison.records import CollapseScore, Comparison
 from stabaudit.comparison.surveys.references import Reference, hold
 from stabaudit.metrics.scores import default_scores
 
+pytestmark = pytest.mark.slow
+
 PLAN = """
 summary = "Which of two?"
 [defaults]

@@ -10,6 +10,8 @@ import pytest
 from stabaudit.cli import likelihood
 from stabaudit.cli.main import _run
 
+pytestmark = pytest.mark.slow
+
 SMALL = ["--simulations", "2", "--components", "1", "--hidden", "1", "--rows", "40"]
 
 

@@ -13,6 +13,8 @@ from stabaudit.families.relu_gmm import ReLUGMM
 from stabaudit.nets.base import bounded
 from stabaudit.nets.likelihoods import Gaussian
 
+pytestmark = pytest.mark.slow
+
 
 def family_of(width=1, seed=0, variance=0.05, **options):
     torch.manual_seed(seed)

@@ -20,6 +20,8 @@ from stabaudit.store.run.manifest import read_manifest
 from stabaudit.store.run.run_folder import Run
 from stabaudit.store.run.verify import verify
 
+pytestmark = pytest.mark.slow
+
 TRAIN = ["train", "vae", *"-d 3 -n 1 --steps 4 --set widths=8 --workers 1 --quiet --exact --dry-run".split()]  # noqa: SIM905
 
 

@@ -14,6 +14,8 @@ from stabaudit.likelihood.profiles import Profile, trace
 from stabaudit.likelihood.relu_models import ReLUMixture, draw_model
 from stabaudit.likelihood.results import Fit, Judged, tally
 
+pytestmark = pytest.mark.slow
+
 
 def drawn(seed, hidden=3, components=2):
     return draw_model(hidden, components, 0.1, rng=np.random.default_rng(seed))

@@ -17,6 +17,8 @@ from stabaudit.metrics.pair_scores import ScoreName
 from stabaudit.metrics.score_pairs import score, score_pairs
 from stabaudit.metrics.turned_planes import holm, mean_squared_cosine, plane_p_values, plane_quantiles
 
+pytestmark = pytest.mark.slow
+
 _path = Path(__file__).parents[1] / "benchmarks" / "worlds.py"
 _spec = importlib.util.spec_from_file_location("worlds", _path)
 worlds = importlib.util.module_from_spec(_spec)

@@ -11,6 +11,8 @@ from stabaudit.errors import BadData
 from stabaudit.metrics.density_distance import Objective, affine_density_distance, norm
 from stabaudit.metrics.mixtures import GaussianMixture, fit_mixture, unimodal
 
+pytestmark = pytest.mark.slow
+
 
 def random_mixture(rng, components, d, apart=2.0):
     root = 0.4 * rng.normal(size=(components, d, d)) + 0.7 * np.eye(d)

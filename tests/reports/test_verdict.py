@@ -18,6 +18,8 @@ from stabaudit.reports.sections.comparison import comparison_report, summary_rep
 from stabaudit.reports.sections.lead import lead
 from stabaudit.reports.verdict import axes_in_short, dimensions_sentence, verdict
 
+pytestmark = pytest.mark.slow
+
 _path = Path(__file__).parents[1] / "benchmarks" / "worlds.py"
 _spec = importlib.util.spec_from_file_location("worlds_of_sentences", _path)
 worlds = importlib.util.module_from_spec(_spec)

@@ -19,6 +19,8 @@ from stabaudit.comparison.records import RunSummary
 from stabaudit.comparison.settings import Settings
 from stabaudit.statistics.gate import worst
 
+pytestmark = pytest.mark.slow
+
 REPETITIONS, RESTARTS, ROWS, DIMENSIONS = 20, 8, 600, 4
 MARGIN = 0.02
 SETTINGS = Settings(floor_draws=1)

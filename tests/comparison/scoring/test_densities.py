@@ -20,6 +20,8 @@ from stabaudit.reports.sections.comparison import comparison_report
 from stabaudit.statistics import jackknife
 from stabaudit.store.run.run_folder import Run
 
+pytestmark = pytest.mark.slow
+
 TRIANGLE = np.array([[0.0, 3.0], [-3.0, -1.0], [2.0, -2.0]])
 
 

@@ -23,6 +23,8 @@ from stabaudit.store.run.latents import Latents, LatentsMetadata, write_latents
 from stabaudit.store.run.manifest import Restart
 from stabaudit.store.run.run_folder import Run
 
+pytestmark = pytest.mark.slow
+
 H, W, D, ROWS = 2, 3, 3, 400
 
 

@@ -21,6 +21,8 @@ from stabaudit.reports.figures.matplotlib_file import drawn
 from stabaudit.reports.figures.restart_order import MOST
 from stabaudit.reports.sections.dimensions import dimension_section
 
+pytestmark = pytest.mark.slow
+
 SVG = "{http://www.w3.org/2000/svg}"
 
 

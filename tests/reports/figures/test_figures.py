@@ -31,6 +31,8 @@ from stabaudit.reports.figures.objective import objective_figure
 from stabaudit.reports.figures.panels import arranged
 from stabaudit.reports.figures.sources import sources_figure
 
+pytestmark = pytest.mark.slow
+
 RUN = RunSummary("vae", "runs/vae", "vae", "mlp", "mnist", "f", "float32", 50, None, 10_000, 10, 10, ())
 CURVE = Curve("vae", "vae", "strong_mcc", "out", (1.0, 0.9), (), (), ())
 EMPTY = Comparison((RUN,), (), (), (), (), 1)
