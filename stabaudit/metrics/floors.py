@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stabaudit.metrics.halves import Cross, Halves, Marginal
+from stabaudit.metrics.halves import Cross, Halves, Marginal, reciprocal
 from stabaudit.metrics.moments import Moments, chunk_rows
 from stabaudit.metrics.pair_scores import Array, Pair
 from stabaudit.metrics.threads import in_parallel
@@ -65,14 +65,19 @@ def permuted_crosses(halves: Halves, latents: Sequence[Array], fit: Array, order
         _permuted_products(halves, moments, (rows, order[rows]), latents=latents, pairs=pairs)
         for moments, rows in ((halves.fit, np.flatnonzero(fit)), (halves.score, np.flatnonzero(~fit)))
     ]
-    return [halves.standardised(a, b, Cross(*both)) for (a, b), *both in zip(pairs, *products, strict=True)]
+    return [Cross(*both) for both in zip(*products, strict=True)]
 
 
 def _permuted_products(
     halves: Halves, moments: Moments, rows: tuple[Array, Array], *, latents: Sequence[Array], pairs: Sequence[Pair]
 ) -> list[Array]:
-    """Covariances, in their own units, of some rows of a with some rows of b, for every pair."""
+    """Covariances, in units of *fit*, of some rows of a with some rows of b, for every pair.
+
+    Rows are standardised in double precision and multiplied in single: at twice the speed, with an error of 1e-6 in a correlation
+    whose Monte-Carlo error is 1/√n.
+    """
     means = [moments.mean[block] for block in halves.blocks]
+    units = [reciprocal(marginal.scale) for marginal in halves.marginals]
     firsts, seconds = sorted({a for a, _ in pairs}), sorted({b for _, b in pairs})
     ends = list(accumulate((len(means[b]) for b in seconds), initial=0))
     place = {b: slice(*both) for b, both in zip(seconds, pairwise(ends), strict=True)}
@@ -81,16 +86,17 @@ def _permuted_products(
     span = {a: slice(min(s.start for s in found), max(s.stop for s in found)) for a, found in spans.items()}
     products = {a: np.zeros((len(means[a]), span[a].stop - span[a].start)) for a in firsts}
     step = min(chunk_rows(len(moments.mean)), moments.n)
-    buffer = np.empty((step, ends[-1]))
+    buffer = np.empty((step, ends[-1]), dtype=np.float32)
     for start in range(0, moments.n, step):
         of_a, of_b = (part[start : start + step] for part in rows)
         others = buffer[: len(of_b)]
 
         def gather(b: int, others: Array = others, of_b: Array = of_b) -> None:
-            np.subtract(latents[b][of_b], means[b], out=others[:, place[b]])
+            np.multiply(latents[b][of_b] - means[b], units[b], out=others[:, place[b]], casting="same_kind")
 
         def multiply(a: int, others: Array = others, of_a: Array = of_a) -> None:
-            products[a] += (latents[a][of_a] - means[a]).T @ others[:, span[a]]
+            standardised = ((latents[a][of_a] - means[a]) * units[a]).astype(np.float32)
+            products[a] += standardised.T @ others[:, span[a]]
 
         in_parallel(gather, seconds)
         in_parallel(multiply, firsts)

@@ -111,9 +111,12 @@ class Marginal:
         fit = identity if whole else turnings.mT @ self.fit @ turnings
         if whole:
             whitening = identity[..., alive]
+            whitened_score, whitened_drift = score[..., alive, :][..., alive], drift[..., alive]
         else:
             flat = [_whitening(one) for one in fit.reshape(-1, *fit.shape[-2:])]
             whitening = np.stack([one[:, -self.rank :] for one in flat]).reshape(*stack, len(alive), -1)
+            whitened_score = whitening.mT @ score @ whitening
+            whitened_drift = (drift[..., None, :] @ whitening)[..., 0, :]
         return Marginal(
             mean=np.zeros((*stack, len(alive))),
             scale=np.broadcast_to(alive.astype(float), (*stack, len(alive))),
@@ -122,8 +125,8 @@ class Marginal:
             score=score,
             variance_on_score=variance,
             whitening=whitening,
-            whitened_score=whitening.mT @ score @ whitening,
-            whitened_drift=(drift[..., None, :] @ whitening)[..., 0, :],
+            whitened_score=whitened_score,
+            whitened_drift=whitened_drift,
             decorrelation=identity,
             decorrelated_variance_on_score=variance,
         )
@@ -134,7 +137,7 @@ class Marginal:
 
     def in_own_units(self, linear: Array) -> Array:
         """The linear map of standardised rows, shape (d, m), as one of rows in the latents' own units."""
-        return _reciprocal(self.scale)[:, None] * linear
+        return reciprocal(self.scale)[:, None] * linear
 
 
 @dataclass(frozen=True)
@@ -190,7 +193,7 @@ class Halves:
 
     def standardised(self, a: int, b: int, cross: Cross) -> Cross:
         """Cross-moments of restarts a and b in the latents' own units, as ones in units of *fit*."""
-        units = _reciprocal(self.marginals[a].scale)[:, None] * _reciprocal(self.marginals[b].scale)
+        units = reciprocal(self.marginals[a].scale)[:, None] * reciprocal(self.marginals[b].scale)
         return Cross(cross.fit * units, cross.score * units)
 
 
@@ -201,7 +204,7 @@ def _marginal(fit: Moments, score: Moments, block: slice) -> Marginal:
         raise BadData("latents hold values whose squares exceed the range of float64; rescale them")
     alive = variance > (_RESOLUTION * (np.abs(mean) + np.sqrt(variance.clip(min=0.0)))) ** 2
     scale = np.sqrt(np.where(alive, variance, 0.0))
-    unit = _reciprocal(scale)
+    unit = reciprocal(scale)
     units = unit[:, None] * unit
     correlations, on_score = covariance * units, score.covariance[block, block] * units
     drift = (score.mean[block] - mean) * unit
@@ -232,12 +235,12 @@ def _whitening(correlations: Array) -> Array:
 def _decorrelation(whitening: Array, scale: Array) -> Array:
     vectors = whitening / np.linalg.norm(whitening, axis=0)
     alive = scale > 0
-    units = _reciprocal(np.where(alive, np.linalg.norm(vectors, axis=1), 0.0))  # less than 1 where the rank is
+    units = reciprocal(np.where(alive, np.linalg.norm(vectors, axis=1), 0.0))  # less than 1 where the rank is
     decorrelation: Array = whitening @ vectors.T * units
     return decorrelation
 
 
-def _reciprocal(scale: Array) -> Array:
+def reciprocal(scale: Array) -> Array:
     """1/scale, and 0 for dead dimensions."""
     return np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
 

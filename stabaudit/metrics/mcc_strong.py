@@ -8,7 +8,6 @@ The matching is estimated on *fit*; in-sample scores are its own. Out-of-sample 
 with no new assignment. Dead dimensions correlate 0 and stay in the mean.
 """
 
-from collections.abc import Iterable
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -72,22 +71,22 @@ def matched_by_variance(cross: Cross, variance_a: Array, variance_b: Array) -> P
         variance_a: variances of a on *score* in units of *fit*, shape (…, d_a).
         variance_b: the same of b, shape (…, d_b).
     """
-    if cross.fit.ndim == 2:
-        return _matched(cross, variance_a, variance_b)
-    of_pairs: Iterable[tuple[Array, ...]] = zip(*cross, variance_a, variance_b, strict=True)
-    found = [_matched(Cross(fit, score), *both) for fit, score, *both in of_pairs]
-    inside, outside, matching = (np.stack(parts) for parts in zip(*found, strict=True))
-    return Parts(inside, outside, matching)
-
-
-def _matched(cross: Cross, variance_a: Array, variance_b: Array) -> Parts:
     strength = np.abs(cross.fit)
-    rows, columns = linear_sum_assignment(strength, maximize=True)
-    inside = strength[rows, columns]
-    order = np.argsort(-inside, kind="stable")
-    rows, columns = rows[order], columns[order]
-    outside = correlation(cross.score[rows, columns], variance_a[rows], variance_b[columns])
-    return Parts(inside[order].clip(max=1.0), np.abs(outside), np.column_stack([rows, columns]))
+    stack, shape = strength.shape[:-2], strength.shape[-2:]
+    pairs = [linear_sum_assignment(one, maximize=True) for one in strength.reshape(-1, *shape)]
+    matching = np.array(pairs).mT.reshape(*stack, min(shape), 2)
+    order = np.argsort(-_entries(strength, matching), axis=-1, kind="stable")
+    matching = np.take_along_axis(matching, order[..., None], axis=-2)
+    of_a, of_b = (np.take_along_axis(own, matching[..., side], axis=-1) for side, own in enumerate((variance_a, variance_b)))
+    outside = correlation(_entries(cross.score, matching), of_a, of_b)
+    return Parts(_entries(strength, matching).clip(max=1.0), np.abs(outside), matching)
+
+
+def _entries(matrices: Array, matching: Array) -> Array:
+    """The entries of stacked matrices at (row, column) pairs of shape (…, m, 2)."""
+    flat = matrices.reshape(*matrices.shape[:-2], -1)
+    found: Array = np.take_along_axis(flat, matching[..., 0] * matrices.shape[-1] + matching[..., 1], axis=-1)
+    return found
 
 
 SCORE = Measure(
