@@ -151,6 +151,7 @@ def test_runs_of_one_restart_each_have_no_anatomy(run, make_run):
     assert "one restart, nothing to hold its dimensions against; give runs of two restarts or more" in err
 
 
+@pytest.mark.slow
 def test_embeddings_of_length_one_are_not_called_inactive(run, make_run):
     """On a sphere in 300 dimensions every coordinate has variance 1/300, less than the 0.01 of an active unit."""
     rng = np.random.default_rng(0)

@@ -93,6 +93,7 @@ def test_one_diverged_restart_is_told_and_is_no_failure(train):
     assert err[2] == "stabaudit: next: stabaudit compare run"
 
 
+@pytest.mark.slow
 def test_a_restart_that_failed_is_a_failure(train):
     asked = ["--steps", "40", "--set", "mood=raise", "--exact", "--out", "run", "--quiet", "--workers", "1"]
     status, out, err = train("moody:Moody", *asked)
@@ -247,6 +248,7 @@ PLANTED = ("cython", "org", "pandas_stubs", "h5py", "IPython", "ipywidgets", "di
 TRIPWIRE = "open('planted', 'a').write(__name__ + ' ')\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", [False, True], ids=["console script", "python -m"])
 def test_commands_that_only_read_run_nothing_from_the_working_directory(make_run, tmp_path, monkeypatch, module):
     """Modules of every name that an import tries and misses, and an entry point, lie in the working directory."""

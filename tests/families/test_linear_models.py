@@ -76,6 +76,7 @@ def test_the_divergence_of_ppca_is_that_of_the_whole_posterior():
     torch.testing.assert_close(ppca.loss(batch_of(x))["kl"], expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_ppca_reaches_the_closed_form_of_its_maximum():
     """Maximum of the likelihood with a known noise variance (Tipping & Bishop 1999)."""
     rng, variance = np.random.default_rng(0), 0.3

@@ -60,6 +60,7 @@ def test_a_gaussian_posterior_passes_through(small):
     torch.testing.assert_close(log_q, gaussian_log_density(z, *base))
 
 
+@pytest.mark.slow
 def test_a_flow_fits_a_correlated_posterior_that_a_diagonal_gaussian_cannot(small):
     """One observation of a sum, x = z₁ + z₂ + ε: a correlated posterior; the bound of the best diagonal Gaussian is known."""
     variance = 0.1

@@ -91,6 +91,7 @@ def test_a_restart_that_is_done_without_latents_or_from_another_seed_is_named(pr
     assert any("run.json gives restart 1 the seed 8, expected 1" in line for line in said)
 
 
+@pytest.mark.slow
 def test_what_verify_says_to_do_mends_the_run(tmp_path, capfd):
     """Its own words, taken as they stand: delete the file, run the command."""
     folder = tmp_path / "two words"

@@ -48,6 +48,7 @@ def runs(make_run):
     return folder.parent
 
 
+@pytest.mark.slow
 def test_every_command_keeps_it(printed, schema, runs):
     a, b = runs / "vae-d2", runs / "ivae-d2"
     found = {

@@ -97,6 +97,7 @@ def test_the_shift_has_a_direction(make_run):
     assert there.ci_low < there.value < there.ci_high
 
 
+@pytest.mark.slow
 def test_what_so_few_configurations_cannot_show_is_inconclusive(make_run):
     folder = families(make_run, 5, worse=0.4)
     (gate,) = gates(folder, "wilcoxon(vade,vae).p<0.05")

@@ -131,6 +131,7 @@ def test_hostile_text_is_text_wherever_it_comes_from(comparison):
     assert sum("alert(1)" in data for data in checked.text) > 10
 
 
+@pytest.mark.slow
 def test_twenty_four_configurations_of_three_families_fit_in_two_megabytes(make_run):
     one = scored(make_run("a", restarts=10, d=50, losses=[float(i) for i in range(10)]))
     (origin,) = read_origins(one.runs)
