@@ -8,7 +8,6 @@ The matching is estimated on *fit*; in-sample scores are its own. Out-of-sample 
 with no new assignment. Dead dimensions correlate 0 and stay in the mean.
 """
 
-
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 

@@ -187,10 +187,10 @@ class Pairs:
 
     def matrix(self, name: ScoreName, positions: Sequence[int]) -> FloatArray:
         """Symmetric scores, shape (N, N); a directed score is the mean of both ways."""
-        matrix = np.zeros((len(positions), len(positions)))
+        matrix, ways = np.zeros((len(positions), len(positions))), _both_ways(name)
         for i, j in combinations(range(len(positions)), 2):
             values = self.scored[positions[i], positions[j]].values
-            matrix[i, j] = matrix[j, i] = np.mean([values[way] for way in _both_ways(name)])
+            matrix[i, j] = matrix[j, i] = sum(values[way] for way in ways) / len(ways)
         return matrix
 
     def dead_of(self, *members: Member) -> tuple[str, ...]:

@@ -3,7 +3,8 @@
 import hashlib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,8 @@ from stabaudit.store.run.external_labels import UNNAMED, External
 from stabaudit.store.run.latents import Latents, read_latents
 from stabaudit.store.run.manifest import DatasetRecord, Manifest, Restart
 from stabaudit.store.run.run_folder import Run
+
+_AT_ONCE, _BATCH, _BATCH_BYTES = 8, 64, 2**26  # files written at a time; recorded at a time, where they are not large
 
 
 @dataclass(frozen=True)
@@ -175,12 +178,29 @@ def import_run(
     with Run.prepare(folder, manifest) as run:
         if evaluation is not None:
             run.save_evaluation(evaluation)
-        for index in run.unfinished:
+
+        def keep(index: int) -> Restart:
             latents = named_rows(files[index], external)
             rows.require(latents, shown(files[index]))
             run.save_latents(index, replace(latents, sample_id=latents.sample_id.astype(rows.sample_id.dtype.type)))
-            run.record(Restart(index=index, seed=index, state="done"))
+            return Restart(index=index, seed=index, state="done")
+
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for several in _batches(run.unfinished, [file.stat().st_size for file in files]):
+                run.record(*pool.map(keep, several))
     return run
+
+
+def _batches(indices: Sequence[int], sizes: Sequence[int]) -> Iterator[list[int]]:
+    """Files that are taken in together: many small ones, since each waits for the disk; a large one by itself."""
+    batch: list[int] = []
+    for index in indices:
+        if batch and (len(batch) == _BATCH or sum(sizes[other] for other in batch) + sizes[index] > _BATCH_BYTES):
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch
 
 
 def _evaluation(path: Path, external: External, rows: Rows) -> Evaluation:

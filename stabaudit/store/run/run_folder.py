@@ -3,7 +3,7 @@
 A restart counts as done only when the manifest says so, and it says so after the restart's files are in their places.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -139,25 +139,27 @@ class Run(Contents):
         self._require_lock()
         self._update(dataset=dataset, grid=grid)
 
-    def record(self, restart: Restart) -> None:
-        """Put a restart's record into the manifest, with the digests of those of its files that are in place; last of all.
+    def record(self, *finished: Restart) -> None:
+        """Put records of restarts into the manifest, with the digests of those of their files that are in place; last of all.
 
-        Files of a failed restart are not listed: the next attempt writes them anew. When no restart of its shard is pending any
-        more, the shard's checkpoint is deleted.
+        Files of a failed restart are not listed: the next attempt writes them anew. When no restart of a shard is pending any
+        more, its checkpoint is deleted.
 
         Raises:
             BadRun: where it is said to be done but has no latents, or the manifest cannot be written.
         """
         self._require_lock()
-        index = self.restart(restart.index).index
-        kept = layout.of_restart(index) if restart.state in {"done", "diverged"} else ()
-        files = {file: sha256(self.folder / file) for file in kept if (self.folder / file).exists()}
-        if restart.state == "done" and layout.latents(index) not in files:
-            raise BadRun(f"restart {index} is not done: {shown(self.latents_path(index))} is missing; run the same command again")
         restarts = list(self.manifest.restarts)
-        restarts[index] = restart.model_copy(update={"files": files})
+        for restart in finished:
+            index = self.restart(restart.index).index
+            kept = layout.of_restart(index) if restart.state in {"done", "diverged"} else ()
+            files = {file: sha256(self.folder / file) for file in kept if (self.folder / file).exists()}
+            if restart.state == "done" and layout.latents(index) not in files:
+                missing = shown(self.latents_path(index))
+                raise BadRun(f"restart {index} is not done: {missing} is missing; run the same command again")
+            restarts[index] = restart.model_copy(update={"files": files})
         self._update(restarts=restarts)
-        self._delete_checkpoints()
+        self._delete_checkpoints({restart.index for restart in finished})
 
     def _update(self, **changed: object) -> None:
         manifest = self.manifest.model_copy(update=changed)
@@ -174,10 +176,12 @@ class Run(Contents):
         for folder in (self.folder, *(self.folder / name for name in layout.FOLDERS)):
             for path in folder.glob(TEMPORARY):
                 path.unlink()
-        self._delete_checkpoints()
+        self._delete_checkpoints(set(range(len(self.manifest.restarts))))
 
-    def _delete_checkpoints(self) -> None:
-        """Delete the checkpoints of shards in which nothing is pending."""
+    def _delete_checkpoints(self, restarts: Collection[int]) -> None:
+        """Delete the checkpoints of the shards of some restarts in which nothing is pending."""
         for shard, indices in enumerate(self.manifest.shards):
+            if not any(index in restarts for index in indices):
+                continue
             if not any(self.manifest.restarts[index].state == "pending" for index in indices):
                 self.checkpoint_path(shard).unlink(missing_ok=True)
