@@ -187,7 +187,12 @@ def import_run(
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for several in _batches(run.unfinished, [file.stat().st_size for file in files]):
-                run.record(*pool.map(keep, several))
+                finished: list[Restart] = []
+                try:
+                    for restart in pool.map(keep, several):
+                        finished.append(restart)  # noqa: PERF402 -- those before one that fails are kept
+                finally:
+                    run.record(*finished)
     return run
 
 
