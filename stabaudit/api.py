@@ -36,6 +36,7 @@ from stabaudit.comparison.surveys.configurations import family_tests
 from stabaudit.comparison.surveys.score_table import read_score_table
 from stabaudit.comparison.surveys.survey import Survey, survey
 from stabaudit.config import checked
+from stabaudit.data.published_files import DataFolder
 from stabaudit.errors import UsageError
 from stabaudit.metrics.scores import headlines
 from stabaudit.statistics.families import FamilyTests
@@ -70,6 +71,7 @@ def train(
     workers: int | None = None,
     data_dir: AnyPath | None = None,
     download: bool = False,
+    unchecked_data: bool = False,
     on_note: Callable[[str], None] = lambda note: warnings.warn(note, stacklevel=3),
     on_event: "Callable[[Event], None]" = lambda _: None,
     on_tick: Callable[[], None] = lambda: None,
@@ -84,6 +86,7 @@ def train(
         workers: worker processes; one per core by default.
         data_dir: folder with published data files.
         download: fetch published data files that are missing.
+        unchecked_data: take published files whose SHA-256 is another than the publisher's.
         on_note: is told what to know before training, one line each; by default as a Python warning.
         on_event: called with progress and with shards that end (see `stabaudit.training.workers.messages`).
         on_tick: is called several times a second.
@@ -103,7 +106,7 @@ def train(
 
     asked = checked(Recipe, {"family": _named(family), "data": str(data)} | recipe, "train")
     folder, files = (None if path is None else Path(path) for path in (out, data_dir))
-    job = job_of(asked, folder, data_dir=files, download=download)
+    job = job_of(asked, folder, data_folder=DataFolder.locate(files, download=download, unchecked=unchecked_data))
     for note in job.prepared.notes:
         on_note(note)
     (run,) = train_runs([job], workers or default_workers(), on_event, on_tick)

@@ -11,6 +11,7 @@ from stabaudit.comparison.surveys.references import Held, hold
 from stabaudit.comparison.surveys.survey import Survey, survey
 from stabaudit.comparison.views.run_origins import read_origins
 from stabaudit.data.dataset import Dataset
+from stabaudit.data.published_files import DataFolder
 from stabaudit.metrics.scores import measure
 from stabaudit.reports.formats.csv_format import as_csv
 from stabaudit.reports.sections.restarts import restart_records
@@ -22,14 +23,13 @@ from stabaudit.training.train import train
 from stabaudit.training.workers.messages import Event
 
 
-def prepare_plan(plan: Plan, folder: Path, *, data_dir: Path | None = None, download: bool = False) -> list[Job]:
+def prepare_plan(plan: Plan, folder: Path, *, data_folder: DataFolder | None = None) -> list[Job]:
     """Check every run of a plan before anything is trained.
 
     Args:
         plan: the plan.
         folder: where the run folders go, one per run.
-        data_dir: where published files lie.
-        download: fetch published files that are missing.
+        data_folder: where published files lie; by default as `DataFolder.locate` says.
 
     Raises:
         StabauditError: whatever is wrong with any of the runs.
@@ -38,7 +38,7 @@ def prepare_plan(plan: Plan, folder: Path, *, data_dir: Path | None = None, down
     loaded: dict[str, Dataset] = {}  # runs on the same data share it
     for label, recipe in plan.recipes.items():
         wanted = repr((recipe.dataset, dataset_options(recipe)))
-        job = job_of(recipe, folder / folder_name(label), data_dir=data_dir, download=download, dataset=loaded.get(wanted))
+        job = job_of(recipe, folder / folder_name(label), data_folder=data_folder, dataset=loaded.get(wanted))
         loaded.setdefault(wanted, job.prepared.dataset)
         jobs.append(job)
     return jobs

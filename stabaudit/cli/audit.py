@@ -7,7 +7,8 @@ import typer
 
 from stabaudit.cli.compare import FloorDrawsOption, KOption, RotationsOption, ScoresOption, SeedOption, named_scores
 from stabaudit.cli.output import OutputOption, PageFormatOption, command_line, deliver, deliver_page, message
-from stabaudit.cli.train import DataDirOption, DownloadOption, QuietOption, WorkersOption, parse_settings
+from stabaudit.cli.train import DataDirOption, DownloadOption, QuietOption, UncheckedOption, WorkersOption, parse_settings
+from stabaudit.data.published_files import DataFolder
 
 
 def audit(
@@ -22,6 +23,7 @@ def audit(
     workers: WorkersOption = None,
     data_dir: DataDirOption = None,
     download: DownloadOption = False,
+    unchecked_data: UncheckedOption = False,
     quick: Annotated[
         bool, typer.Option("--quick", help="The plan's quick form: everything is run, too little to mean anything.")
     ] = False,
@@ -66,7 +68,7 @@ def audit(
     if settings:
         chosen = chosen.changed(parse_settings(settings))
     folder = out or Path("audits") / chosen.name
-    jobs = prepare_plan(chosen, folder, data_dir=data_dir, download=download)
+    jobs = prepare_plan(chosen, folder, data_folder=DataFolder.locate(data_dir, download=download, unchecked=unchecked_data))
     count = workers or default_workers()
     restarts = sum(job.prepared.config.restarts for job in jobs)
     message(f"{chosen.name}: {counted(len(jobs), 'run')}, {counted(restarts, 'restart')}, in {folder}")

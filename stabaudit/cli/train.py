@@ -7,6 +7,7 @@ import typer
 
 from stabaudit.cli.import_latents import ArchitectureLabel, DatasetLabel, FamilyLabel, IdColumnOption, IdsByPositionOption
 from stabaudit.cli.output import message
+from stabaudit.data.published_files import DataFolder
 from stabaudit.defaults import ARCHITECTURE, BATCH_SIZE, DATASET, LATENT_DIM, LEARNING_RATE, RESTARTS, SCHEDULE, STEPS
 
 if TYPE_CHECKING:
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
 
 # Options that say how stabaudit trains, and those that say how a program is called.
 _OWN = (
-    *("data", "data_dir", "download", "arch", "likelihood", "latent_dim", "settings", "device", "exact", "precision", "compile"),
-    *("epochs", "steps", "batch_size", "lr", "schedule"),
+    *("data", "data_dir", "download", "unchecked_data", "arch", "likelihood", "latent_dim", "settings"),
+    *("device", "exact", "precision", "compile", "epochs", "steps", "batch_size", "lr", "schedule"),
 )
 _OF_PROGRAMS = (
     *("shell", "timeout", "latents_format", "id_column", "ids_by_position"),
@@ -25,6 +26,7 @@ _OF_PROGRAMS = (
 WorkersOption = Annotated[int | None, typer.Option(help="Worker processes; one per core by default.", min=1)]
 DataDirOption = Annotated[Path | None, typer.Option(help="Folder with published data files (also STABAUDIT_DATA).")]
 DownloadOption = Annotated[bool, typer.Option("--download", help="Fetch published data files that are missing.")]
+UncheckedOption = Annotated[bool, typer.Option("--unchecked-data", help="Take published files whose SHA-256 is another.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
 
@@ -69,6 +71,7 @@ def train(
     out: Annotated[Path | None, typer.Option(help="Run folder; runs/FAMILY-ARCH-DATA-dD by default.")] = None,
     data_dir: DataDirOption = None,
     download: DownloadOption = False,
+    unchecked_data: UncheckedOption = False,
     command: Annotated[
         str | None,
         typer.Option(help="A program that trains one restart, instead of FAMILY: 'python fit.py --seed {seed} --out {latents}'."),
@@ -138,7 +141,7 @@ def train(
         },
         "train",
     )
-    job = job_of(recipe, out, data_dir=data_dir, download=download)
+    job = job_of(recipe, out, data_folder=DataFolder.locate(data_dir, download=download, unchecked=unchecked_data))
     count = workers or default_workers()
     for note in job.prepared.notes:
         message(note)

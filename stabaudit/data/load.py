@@ -12,15 +12,14 @@ from stabaudit.errors import BadData, StabauditError
 from stabaudit.registry import known, resolve
 
 
-def load_dataset(name: str, options: Mapping[str, object], *, data_dir: Path | None = None, download: bool = False) -> Dataset:
+def load_dataset(name: str, options: Mapping[str, object], folder: DataFolder | None = None) -> Dataset:
     """Load a dataset.
 
     Args:
         name: a registered dataset, `package.module:attribute`, or the path of a `.npz`, `.npy`, `.parquet`, `.csv` or `.tsv`
             file. A registered name wins over a path.
         options: the dataset's options, as text or typed; defaults are filled in.
-        data_dir: folder with published files; by default that of STABAUDIT_DATA, else ./data.
-        download: whether to download published files that are missing.
+        folder: where published files lie; by default as `DataFolder.locate` says.
 
     Raises:
         UsageError: an unknown name, or options that do not fit.
@@ -30,11 +29,11 @@ def load_dataset(name: str, options: Mapping[str, object], *, data_dir: Path | N
     values = parse_options(loader, options, f"dataset {name}")
     if loader is files.load:
         return loader(Path(name), **values)
-    folder = [DataFolder.locate(data_dir, download=download)] if _reads_published_files(loader) else []
+    place = [folder or DataFolder.locate()] if _reads_published_files(loader) else []
     if name in known("dataset"):
-        return loader(*folder, **values)
+        return loader(*place, **values)
     try:
-        return loader(*folder, **values)
+        return loader(*place, **values)
     except StabauditError:
         raise
     except Exception as error:  # a user's function can raise anything

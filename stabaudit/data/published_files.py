@@ -1,7 +1,7 @@
 """The data folder: where a dataset's published files are found, or downloaded to.
 
 A dataset's files lie in a subfolder that has its name, or directly in the data folder; `.gz` or plain, and an archive may be
-unpacked. Downloads are checked against pinned SHA-256 before they get their name.
+unpacked. Files are checked against pinned SHA-256 whenever they are found: downloads before they get their name.
 """
 
 import hashlib
@@ -13,7 +13,9 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Self
 
+from stabaudit.data.formats.archives import TAR_LIMIT, uncompressed
 from stabaudit.errors import BadData
+from stabaudit.store.files.atomic import sha256
 from stabaudit.store.files.binary import CHUNK
 
 ENVIRONMENT_VARIABLE = "STABAUDIT_DATA"
@@ -28,6 +30,7 @@ class Published:
         name: the dataset.
         url: the address that a file name is appended to.
         sha256: file name to the SHA-256 of the file.
+        content: name of a `.gz` file to the SHA-256 of what is in it.
         unpacked: name of an archive to the folder it unpacks to, which does as well.
         pickled: names of editions in Python pickles, which are never opened.
     """
@@ -35,6 +38,7 @@ class Published:
     name: str
     url: str
     sha256: Mapping[str, str]
+    content: Mapping[str, str] = field(default_factory=dict)
     unpacked: Mapping[str, str] = field(default_factory=dict)
     pickled: tuple[str, ...] = ()
 
@@ -46,21 +50,27 @@ class DataFolder:
     Args:
         path: the folder.
         download: whether missing files are downloaded.
+        unchecked: whether files are taken whose SHA-256 is another than the publisher's.
     """
 
     path: Path
     download: bool = False
+    unchecked: bool = False
 
     @classmethod
-    def locate(cls, data_dir: Path | None, *, download: bool) -> Self:
+    def locate(cls, data_dir: Path | None = None, *, download: bool = False, unchecked: bool = False) -> Self:
         """Choose the folder: the one given, else that of the environment variable STABAUDIT_DATA, else ./data."""
-        return cls(data_dir or Path(os.environ.get(ENVIRONMENT_VARIABLE) or "data"), download)
+        return cls(data_dir or Path(os.environ.get(ENVIRONMENT_VARIABLE) or "data"), download, unchecked)
 
-    def find(self, published: Published) -> dict[str, Path]:
+    def find(self, published: Published, *, not_from: Published | None = None) -> dict[str, Path]:
         """Where each file of a dataset is, by its published name. All are taken from one folder.
 
+        Args:
+            published: the dataset.
+            not_from: another one, whose files have the same names.
+
         Raises:
-            BadData: files are missing and not to be downloaded, or a download fails.
+            BadData: files are missing and not to be downloaded, are not those that were published, or a download fails.
         """
         folders = [self.path / published.name, self.path]
         places = {folder: {name: _present(folder, name, published) for name in published.sha256} for folder in folders}
@@ -78,7 +88,42 @@ class DataFolder:
                     )
             looked = folder if len(missing) < len(found) else f"{folders[0]} or {folders[1]}"
             raise BadData(f"dataset {published.name}: no {_described(missing, published)} in {looked}; {remedy}")
+        for name, path in found.items():
+            if path is not None:
+                self._check(published, name, path, not_from)
         return {name: path or fetch(published, name, folder) for name, path in found.items()}
+
+    def _check(self, published: Published, name: str, path: Path, not_from: Published | None) -> None:
+        """Refuse a file that is not the one that was published.
+
+        Raises:
+            BadData: saying what it is instead, and how to go on.
+        """
+        insist = "--unchecked-data takes it as it is"
+        if path.is_dir():
+            if not self.unchecked:
+                raise BadData(f"{path} cannot be checked as {name} can; put that in its place; {insist}")
+            return
+        digests = [sha256(path)]
+        if name in published.content and digests[0] != published.sha256[name]:
+            digests.append(_digest_of_content(path))  # packed anew, or plain
+        if not_from is not None and not {not_from.sha256[name], not_from.content.get(name)}.isdisjoint(digests):
+            raise BadData(f"{path} belongs to {not_from.name}, not to {published.name}; give the folder of {published.name}")
+        if not self.unchecked and {published.sha256[name], published.content.get(name)}.isdisjoint(digests):
+            raise BadData(
+                f"{path} is not the file that was published: SHA-256 {digests[0]}, expected {published.sha256[name]}; get it "
+                f"again from {published.url}; {insist}"
+            )
+
+
+def _digest_of_content(path: Path) -> str:
+    """SHA-256 of a file's content, unpacked where it is gzipped; of the beginning of what is larger than any published file."""
+    digest, left = hashlib.sha256(), TAR_LIMIT
+    with uncompressed(path) as stream:
+        while left > 0 and (chunk := stream.read(CHUNK)):
+            digest.update(chunk)
+            left -= len(chunk)
+    return digest.hexdigest()
 
 
 def _present(folder: Path, name: str, published: Published) -> Path | None:

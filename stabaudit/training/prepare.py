@@ -12,6 +12,7 @@ from stabaudit import defaults
 from stabaudit.config import Option, RunConfig, Training, options_of
 from stabaudit.data.dataset import Dataset
 from stabaudit.data.load import load_dataset, loader_of
+from stabaudit.data.published_files import DataFolder
 from stabaudit.data.spectrum import spectrum
 from stabaudit.errors import StabauditError, UsageError
 from stabaudit.families.base import Family
@@ -35,8 +36,7 @@ def job_of(
     recipe: Recipe,
     folder: Path | None = None,
     *,
-    data_dir: Path | None = None,
-    download: bool = False,
+    data_folder: DataFolder | None = None,
     dataset: Dataset | None = None,
 ) -> Job:
     """Check a recipe: the one way from what was asked for to what `train` takes.
@@ -44,24 +44,22 @@ def job_of(
     Args:
         recipe: what the user asked for.
         folder: where the run goes; None: runs/FAMILY-ARCH-DATA-dD.
-        data_dir: as in `prepare`.
-        download: likewise.
+        data_folder: as in `prepare`.
         dataset: likewise.
 
     Raises:
         StabauditError: as `prepare`.
     """
-    prepared = prepare(recipe, data_dir=data_dir, download=download, dataset=dataset)
+    prepared = prepare(recipe, data_folder=data_folder, dataset=dataset)
     return Job(prepared, RUNS / prepared.name if folder is None else folder)
 
 
-def prepare(recipe: Recipe, *, data_dir: Path | None = None, download: bool = False, dataset: Dataset | None = None) -> Prepared:
+def prepare(recipe: Recipe, *, data_folder: DataFolder | None = None, dataset: Dataset | None = None) -> Prepared:
     """Check a recipe against its dataset and complete it.
 
     Args:
         recipe: what the user asked for.
-        data_dir: where published files lie.
-        download: fetch published files that are missing.
+        data_folder: where published files lie; by default as `DataFolder.locate` says.
         dataset: the recipe's dataset, when it was loaded before.
 
     Raises:
@@ -76,7 +74,7 @@ def prepare(recipe: Recipe, *, data_dir: Path | None = None, download: bool = Fa
     family, loader = _family(recipe), loader_of(recipe.dataset)
     architecture = _architecture(recipe, family)
     if dataset is None:
-        dataset = load_dataset(recipe.dataset, dataset_options(recipe), data_dir=data_dir, download=download)
+        dataset = load_dataset(recipe.dataset, dataset_options(recipe), data_folder)
     if not isinstance(dataset, Dataset):
         raise UsageError(f"dataset {recipe.dataset!r} gave a {type(dataset).__name__}, not a stabaudit.data.dataset.Dataset")
     chosen = choose(

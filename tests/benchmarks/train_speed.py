@@ -36,6 +36,7 @@ import numpy as np
 import torch
 from rivals import IVAE, Loop, conv_vae, mlp_vae
 
+from stabaudit.data.published_files import DataFolder
 from stabaudit.training.build import builder
 from stabaudit.training.prepare import prepare
 from stabaudit.training.prepared_run import environment
@@ -166,7 +167,7 @@ def contestants(only, data_dir, pythae, scratch) -> list[Contestant]:
     for workload in only:
         for variant, recipe in variants[workload].items():
             asked = Recipe(**recipe)
-            prepared = prepare(asked, data_dir=data_dir, dataset=loaded.get(asked.data))
+            prepared = prepare(asked, data_folder=DataFolder.locate(data_dir), dataset=loaded.get(asked.data))
             loaded[asked.data] = prepared.dataset
             arrays = scratch / asked.data
             if not arrays.exists():

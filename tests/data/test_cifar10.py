@@ -57,7 +57,7 @@ def archive(tmp_path: Path) -> Callable[[bytes], DataFolder]:
     def write(content: bytes) -> DataFolder:
         (tmp_path / "cifar10").mkdir(exist_ok=True)
         (tmp_path / "cifar10" / ARCHIVE).write_bytes(gzip.compress(content, 1))
-        return DataFolder(tmp_path)
+        return DataFolder(tmp_path, unchecked=True)
 
     return write
 
@@ -93,13 +93,13 @@ def test_every_byte_is_in_its_place(archive: Archive) -> None:
 
 @pytest.mark.parametrize("dialect", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
 def test_archive_and_folder_are_the_same_data(tmp_path: Path, archive: Archive, dialect: int) -> None:
-    expected = load_dataset("cifar10", {}, data_dir=unpack(tmp_path / "unpacked").parent).fingerprint
+    expected = load_dataset("cifar10", {}, DataFolder(unpack(tmp_path / "unpacked").parent, unchecked=True)).fingerprint
     long = member("long/" * 30 + "name", b"x", pax_headers={"comment": "ü" * 600} if dialect == tarfile.PAX_FORMAT else {})
     members = [*WHOLE[:2], *([] if dialect == tarfile.USTAR_FORMAT else [long]), *WHOLE[2:]]
     assert load(archive(tar(members, dialect))).fingerprint == expected
     (tmp_path / "plain").mkdir()
     (tmp_path / "plain" / ARCHIVE.removesuffix(".gz")).write_bytes(tar(members, dialect))
-    assert load(DataFolder(tmp_path / "plain")).fingerprint == expected
+    assert load(DataFolder(tmp_path / "plain", unchecked=True)).fingerprint == expected
 
 
 BATCH = BATCHES["data_batch_2.bin"]
@@ -121,7 +121,7 @@ def test_a_bad_batch_is_named(tmp_path: Path, archive: Archive, case: str, packe
         files = archive(tar([WHOLE[0], member(f"{FOLDER}/data_batch_2.bin", content), *WHOLE[2:]]))
     else:
         (unpack(tmp_path) / "data_batch_2.bin").write_bytes(content)
-        files = DataFolder(tmp_path)
+        files = DataFolder(tmp_path, unchecked=True)
     with pytest.raises(BadData, match=rf"data_batch_2\.bin:? .*{message}") as error:
         load(files)
     assert "\n" not in str(error.value)
@@ -132,7 +132,7 @@ def test_a_missing_batch_is_named(tmp_path: Path, archive: Archive) -> None:
         load(archive(tar([*WHOLE[:2], *WHOLE[3:]])))
     (unpack(tmp_path / "folder") / "test_batch.bin").unlink()
     with pytest.raises(BadData, match=r"cifar-10-batches-bin lacks test_batch\.bin; unpack"):
-        load(DataFolder(tmp_path / "folder"))
+        load(DataFolder(tmp_path / "folder", unchecked=True))
 
 
 @pytest.mark.parametrize("name", ["cifar-10-python.tar.gz", "cifar-10-batches-py", "data_batch_1"])
@@ -142,9 +142,9 @@ def test_the_pickled_edition_is_not_opened(tmp_path: Path, name: str, below: str
     with pytest.raises(
         BadData, match=rf"{name} holds Python pickles, .* never opened; it needs {ARCHIVE}: get them with --download"
     ):
-        load(DataFolder(tmp_path))
+        load(DataFolder(tmp_path, unchecked=True))
     unpack(tmp_path / below)  # beside the binary edition it does not matter
-    assert len(load(DataFolder(tmp_path)).train) == 15
+    assert len(load(DataFolder(tmp_path, unchecked=True)).train) == 15
 
 
 def test_pickles_under_the_names_of_the_binary_edition(tmp_path: Path, archive: Archive) -> None:
@@ -154,12 +154,12 @@ def test_pickles_under_the_names_of_the_binary_edition(tmp_path: Path, archive: 
     (folder := tmp_path / "pickles" / FOLDER).mkdir(parents=True)
     (folder / "data_batch_1").write_bytes(pickle.dumps([1]))
     with pytest.raises(BadData, match=pickled):
-        load(DataFolder(tmp_path / "pickles"))
+        load(DataFolder(tmp_path / "pickles", unchecked=True))
 
 
 def test_missing_files_are_told_with_what_would_do(tmp_path: Path) -> None:
     with pytest.raises(BadData, match=rf"no {ARCHIVE} \(or without \.gz, or unpacked as {FOLDER}\) in "):
-        load(DataFolder(tmp_path))
+        load(DataFolder(tmp_path, unchecked=True))
 
 
 TARGET = f"{FOLDER}/data_batch_1.bin"
@@ -255,7 +255,7 @@ def test_a_flipped_bit_anywhere_in_the_pixels(tmp_path: Path) -> None:
     stored[len(stored) // 2] ^= 1
     (tmp_path / ARCHIVE).write_bytes(stored)
     with pytest.raises(BadData, match="CRC check failed"):
-        load(DataFolder(tmp_path))
+        load(DataFolder(tmp_path, unchecked=True))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
@@ -267,7 +267,7 @@ def test_no_damage_surprises(tmp_path: Path, position: int, value: int, end: int
     content[position % len(content)] = value
     (tmp_path / ARCHIVE).write_bytes(content[: end if end < len(content) else None])
     try:
-        dataset = load(DataFolder(tmp_path))
+        dataset = load(DataFolder(tmp_path, unchecked=True))
     except BadData as error:
         assert "\n" not in str(error)  # noqa: PT017 -- damage may well miss everything that is read
     else:

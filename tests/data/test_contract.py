@@ -13,6 +13,7 @@ from stabaudit.cli.main import _run
 from stabaudit.data import cifar10, omniglot, svhn
 from stabaudit.data.dataset import Dataset, Split
 from stabaudit.data.load import load_dataset
+from stabaudit.data.published_files import DataFolder
 from stabaudit.errors import BadData
 from stabaudit.registry import known
 
@@ -66,7 +67,7 @@ def load(tmp_path, write_mnist):
         if name in writers and not folder.exists():
             folder.mkdir()
             writers[name](folder)
-        return load_dataset(name, SMALL.get(name, {}), data_dir=tmp_path)
+        return load_dataset(name, SMALL.get(name, {}), DataFolder(tmp_path, unchecked=True))
 
     return load
 

@@ -8,6 +8,7 @@ import pytest
 
 from stabaudit.config import options_of, parse_options
 from stabaudit.data.load import load_dataset, loader_of
+from stabaudit.data.published_files import DataFolder
 from stabaudit.errors import BadData, UsageError
 from stabaudit.registry import known
 
@@ -54,12 +55,13 @@ def test_published_files_come_from_the_data_folder(
     write_mnist(tmp_path / "here" / "mnist")
     write_mnist(tmp_path / "there", seed=1)
     monkeypatch.setenv("STABAUDIT_DATA", str(tmp_path / "there"))
-    here, there = load_dataset("mnist", {}, data_dir=tmp_path / "here"), load_dataset("mnist", {})
+    here = load_dataset("mnist", {}, DataFolder(tmp_path / "here", unchecked=True))
+    there = load_dataset("mnist", {}, DataFolder.locate(unchecked=True))
     assert here.fingerprint != there.fingerprint
     monkeypatch.delenv("STABAUDIT_DATA")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(BadData, match="in data/mnist or data; get them with --download"):
-        load_dataset("mnist", {})
+        load_dataset("mnist", {}, DataFolder.locate(unchecked=True))
 
 
 def test_a_path_is_the_users_file_but_a_registered_name_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,4 +91,4 @@ def test_a_users_module_is_a_dataset_like_any_other(tmp_path: Path, monkeypatch:
     (tmp_path / "marker").touch()
     monkeypatch.syspath_prepend(tmp_path)
     assert len(load_dataset("own_data:made", {}).train) == 4
-    assert len(load_dataset("own_data:found", {"rows": "6"}, data_dir=tmp_path).train) == 6
+    assert len(load_dataset("own_data:found", {"rows": "6"}, DataFolder(tmp_path, unchecked=True)).train) == 6

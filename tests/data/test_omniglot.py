@@ -94,7 +94,7 @@ def by_areas(ink: np.ndarray, size: int) -> np.ndarray:
 
 @pytest.mark.parametrize("size", [28, 105, 32, 7])
 def test_pictures_are_means_over_areas(folder: Path, size: int) -> None:
-    dataset = load_dataset("omniglot", {"size": str(size)}, data_dir=folder)
+    dataset = load_dataset("omniglot", {"size": str(size)}, DataFolder(folder, unchecked=True))
     assert (dataset.name, dataset.likelihood) == ("omniglot", "bernoulli")
     assert dataset.train.x.dtype == np.float32
     for split in (dataset.train, dataset.evaluation):
@@ -105,7 +105,7 @@ def test_pictures_are_means_over_areas(folder: Path, size: int) -> None:
 
 
 def test_rows_labels_and_auxiliary_variable(folder: Path) -> None:
-    dataset = load(DataFolder(folder))
+    dataset = load(DataFolder(folder, unchecked=True))
     train, evaluation = dataset.train, dataset.evaluation
     assert np.bincount(train.labels).tolist() == [3, 3, 3, 3]  # a quarter of each character's drawings is held out
     assert np.bincount(evaluation.labels).tolist() == [1, 1, 1, 1]
@@ -117,14 +117,14 @@ def test_rows_labels_and_auxiliary_variable(folder: Path) -> None:
         alphabets = ["Greek", "Latin", "Tibetan"]
         assert [alphabets[code] for code in split.u.argmax(1)] == [name.partition("/")[0] for name in split.sample_id]
         assert np.array_equal(split.u.sum(1), np.ones(len(split)))
-    assert load(DataFolder(folder), split_seed=0).fingerprint == dataset.fingerprint
-    assert load(DataFolder(folder), split_seed=1).fingerprint != dataset.fingerprint
+    assert load(DataFolder(folder, unchecked=True), split_seed=0).fingerprint == dataset.fingerprint
+    assert load(DataFolder(folder, unchecked=True), split_seed=1).fingerprint != dataset.fingerprint
 
 
 @pytest.mark.parametrize("size", ["3", "106", "a"])
 def test_sizes_that_make_no_sense(folder: Path, size: str) -> None:
     with pytest.raises(UsageError, match="option 'size' of dataset omniglot"):
-        load_dataset("omniglot", {"size": size}, data_dir=folder)
+        load_dataset("omniglot", {"size": size}, DataFolder(folder, unchecked=True))
 
 
 GREY = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE), dtype=np.uint8)
@@ -176,7 +176,7 @@ def test_a_bad_picture_is_named_and_takes_no_memory(folder: Path, case: str) -> 
     write(folder / "omniglot" / EVALUATION, (name, content), without=name)
     tracemalloc.start()
     with pytest.raises(BadData, match=message) as error:
-        load(DataFolder(folder))
+        load(DataFolder(folder, unchecked=True))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 10e6
@@ -195,7 +195,7 @@ def test_a_large_file_is_not_decoded(folder: Path) -> None:
     del bomb
     tracemalloc.start()
     with pytest.raises(BadData, match=rf"{name} unpacks to more than 65,536 bytes"):
-        load(DataFolder(folder))
+        load(DataFolder(folder, unchecked=True))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 10e6
@@ -235,7 +235,7 @@ def test_archives_are_not_trusted(folder: Path, case: str) -> None:
     write(folder / "omniglot" / EVALUATION, entry)
     before = sorted(folder.rglob("*"))
     with pytest.raises(BadData, match=message) as error:
-        load(DataFolder(folder))
+        load(DataFolder(folder, unchecked=True))
     assert "\n" not in str(error.value)
     assert sorted(folder.rglob("*")) == before  # nothing was unpacked
 
@@ -244,28 +244,28 @@ def test_one_name_twice(folder: Path) -> None:
     with pytest.warns(UserWarning, match="Duplicate name"):
         write(folder / "omniglot" / EVALUATION, (names(EVALUATION)[0], PLAIN))
     with pytest.raises(BadData, match="several files of one name"):
-        load(DataFolder(folder))
+        load(DataFolder(folder, unchecked=True))
 
 
 def test_one_drawing_in_both_archives(folder: Path) -> None:
     name = names(BACKGROUND)[0].replace("background", "evaluation")
     write(folder / "omniglot" / EVALUATION, (name, PLAIN))
     with pytest.raises(BadData, match="sample ids are repeated, the first is Greek/character01/0001_01"):
-        load(DataFolder(folder))
+        load(DataFolder(folder, unchecked=True))
 
 
 def test_names_are_compared_exactly(folder: Path) -> None:
-    expected = load(DataFolder(folder)).fingerprint
+    expected = load(DataFolder(folder, unchecked=True)).fingerprint
     others = ["__MACOSX/images_evaluation/T/character01/._0001_01.png", "images_evaluation/T/character01/0001_01.PNG"]
     others += ["x/images_evaluation/T/character01/0001_01.png", "images_evaluation/T/character01/٠٠٠١_01.png", ".DS_Store"]
     write(folder / "omniglot" / EVALUATION, *[(name, PLAIN) for name in others])
-    assert load(DataFolder(folder)).fingerprint == expected
+    assert load(DataFolder(folder, unchecked=True)).fingerprint == expected
 
 
 def test_the_archives_the_wrong_way_round(folder: Path) -> None:
     (folder / "omniglot" / EVALUATION).write_bytes((folder / "omniglot" / BACKGROUND).read_bytes())
     with pytest.raises(BadData, match=r"images_evaluation\.zip holds no images_evaluation/<alphabet>/character<number>/"):
-        load(DataFolder(folder))
+        load(DataFolder(folder, unchecked=True))
 
 
 def encrypted(content: bytes) -> bytes:
@@ -288,7 +288,7 @@ def test_a_damaged_archive(folder: Path, case: str) -> None:
     path = folder / "omniglot" / BACKGROUND
     path.write_bytes(change(path.read_bytes()))
     with pytest.raises(BadData, match=rf"images_background\.zip.*{message}"):
-        load(DataFolder(folder))
+        load(DataFolder(folder, unchecked=True))
 
 
 def test_too_many_entries(folder: Path) -> None:
@@ -299,7 +299,7 @@ def test_too_many_entries(folder: Path) -> None:
 def test_missing_files_are_named(folder: Path) -> None:
     (folder / "omniglot" / EVALUATION).unlink()
     with pytest.raises(BadData, match=r"no images_evaluation\.zip in .*omniglot; get them with --download"):
-        load(DataFolder(folder))
+        load(DataFolder(folder, unchecked=True))
 
 
 @pytest.mark.slow
@@ -311,7 +311,7 @@ def test_no_damage_surprises(folder: Path, position: float, value: int, end: flo
     content[int(position * (len(content) - 1))] = value
     path.write_bytes(content[: int(end * len(content))])
     try:
-        dataset = load(DataFolder(folder))
+        dataset = load(DataFolder(folder, unchecked=True))
     except BadData as error:
         assert "\n" not in str(error)  # noqa: PT017 -- damage may well miss everything that is read
     else:

@@ -1,6 +1,7 @@
 """Where files are looked for, and that nothing but the right bytes gets a file's name. The server is on loopback."""
 
 import functools
+import gzip
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -54,9 +55,10 @@ def touch(folder: Path, *names: str) -> None:
 
 def test_a_subfolder_wins_over_the_folder_itself(tmp_path: Path) -> None:
     touch(tmp_path, "one.gz", "two")
-    assert DataFolder(tmp_path).find(NOWHERE) == {"one.gz": tmp_path / "one.gz", "two.gz": tmp_path / "two"}
+    unchecked = DataFolder(tmp_path, unchecked=True)
+    assert unchecked.find(NOWHERE) == {"one.gz": tmp_path / "one.gz", "two.gz": tmp_path / "two"}
     touch(tmp_path / "toy", "one", "two.gz")
-    assert DataFolder(tmp_path).find(NOWHERE) == {"one.gz": tmp_path / "toy/one", "two.gz": tmp_path / "toy/two.gz"}
+    assert unchecked.find(NOWHERE) == {"one.gz": tmp_path / "toy/one", "two.gz": tmp_path / "toy/two.gz"}
 
 
 def test_missing_files_are_named_with_every_remedy(tmp_path: Path) -> None:
@@ -93,11 +95,40 @@ def test_the_argument_wins_over_the_environment_over_the_default(tmp_path: Path,
 def test_download_fetches_what_is_missing_and_only_that(tmp_path: Path, published: Published, server: tuple[str, Path]) -> None:
     (server[1] / "one.gz").unlink()
     touch(tmp_path / "data/toy", "one.gz")
-    found = DataFolder(tmp_path / "data", download=True).find(published)
+    found = DataFolder(tmp_path / "data", download=True, unchecked=True).find(published)
     assert found["one.gz"].read_bytes() == b""
     assert found["two.gz"].read_bytes() == CONTENT["two.gz"]
     assert sorted(path.name for path in (tmp_path / "data/toy").iterdir()) == ["one.gz", "two.gz"]
-    assert DataFolder(tmp_path / "data").find(NOWHERE) == found  # there now, without the network
+    assert DataFolder(tmp_path / "data", unchecked=True).find(NOWHERE) == found  # there now, without the network
+
+
+def digest(content: bytes) -> str:
+    return sha256(content).hexdigest()
+
+
+def test_files_are_checked_whenever_they_are_found(tmp_path: Path) -> None:
+    """As they were published, packed anew, or unpacked; otherwise they are refused, or taken where the user insists."""
+    content = b"labels" * 100
+    packed = gzip.compress(content, mtime=0)
+    toy = Published("toy", "http://127.0.0.1:9/", {"one.gz": digest(packed)}, content={"one.gz": digest(content)})
+    for name, written in (("one.gz", packed), ("one.gz", gzip.compress(content, 1, mtime=7)), ("one", content)):
+        (tmp_path / "one.gz").unlink(missing_ok=True)
+        (tmp_path / name).write_bytes(written)
+        assert DataFolder(tmp_path).find(toy) == {"one.gz": tmp_path / name}
+    (tmp_path / "one").write_bytes(content[:-1] + b"z")
+    with pytest.raises(
+        BadData, match=r"one is not the file that was published: SHA-256 [0-9a-f]{64}, .*; --unchecked-data takes"
+    ):
+        DataFolder(tmp_path).find(toy)
+    assert DataFolder(tmp_path, unchecked=True).find(toy) == {"one.gz": tmp_path / "one"}
+
+
+def test_a_folder_in_place_of_an_archive_is_taken_where_the_user_insists(tmp_path: Path) -> None:
+    toy = Published("toy", "http://127.0.0.1:9/", {"one.tar.gz": "0" * 64}, unpacked={"one.tar.gz": "one"})
+    (tmp_path / "one").mkdir()
+    with pytest.raises(BadData, match=r"one cannot be checked as one\.tar\.gz can; .*--unchecked-data takes it"):
+        DataFolder(tmp_path).find(toy)
+    assert DataFolder(tmp_path, unchecked=True).find(toy) == {"one.tar.gz": tmp_path / "one"}
 
 
 def test_other_bytes_than_pinned_are_not_kept(tmp_path: Path, published: Published, server: tuple[str, Path]) -> None:
@@ -137,6 +168,6 @@ def test_a_dataset_downloads_end_to_end(
     write_mnist(root)
     digests = {name: sha256((root / name).read_bytes()).hexdigest() for name in idx_module.MNIST.sha256}
     monkeypatch.setattr(idx_module, "MNIST", Published("mnist", url, digests))
-    dataset = load_dataset("mnist", {}, data_dir=tmp_path / "data", download=True)
+    dataset = load_dataset("mnist", {}, DataFolder(tmp_path / "data", download=True))
     assert len(dataset.train) == 12
-    assert load_dataset("mnist", {}, data_dir=tmp_path / "data").fingerprint == dataset.fingerprint
+    assert load_dataset("mnist", {}, DataFolder(tmp_path / "data")).fingerprint == dataset.fingerprint
