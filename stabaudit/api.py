@@ -72,6 +72,7 @@ def train(
     data_dir: AnyPath | None = None,
     download: bool = False,
     unchecked_data: bool = False,
+    accept_change: bool = False,
     on_note: Callable[[str], None] = lambda note: warnings.warn(note, stacklevel=3),
     on_event: "Callable[[Event], None]" = lambda _: None,
     on_tick: Callable[[], None] = lambda: None,
@@ -87,6 +88,7 @@ def train(
         data_dir: folder with published data files.
         download: fetch published data files that are missing.
         unchecked_data: take published files whose SHA-256 is another than the publisher's.
+        accept_change: go on although the source of your own model has changed since the run began.
         on_note: is told what to know before training, one line each; by default as a Python warning.
         on_event: called with progress and with shards that end (see `stabaudit.training.workers.messages`).
         on_tick: is called several times a second.
@@ -106,7 +108,8 @@ def train(
 
     asked = checked(Recipe, {"family": _named(family), "data": str(data)} | recipe, "train")
     folder, files = (None if path is None else Path(path) for path in (out, data_dir))
-    job = job_of(asked, folder, data_folder=DataFolder.locate(files, download=download, unchecked=unchecked_data))
+    place = DataFolder.locate(files, download=download, unchecked=unchecked_data)
+    job = job_of(asked, folder, data_folder=place, accept_change=accept_change)
     for note in job.prepared.notes:
         on_note(note)
     (run,) = train_runs([job], workers or default_workers(), on_event, on_tick)

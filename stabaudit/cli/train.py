@@ -72,6 +72,9 @@ def train(
     data_dir: DataDirOption = None,
     download: DownloadOption = False,
     unchecked_data: UncheckedOption = False,
+    accept_change: Annotated[
+        bool, typer.Option("--accept-change", help="Go on although the source of your own model or program has changed.")
+    ] = False,
     command: Annotated[
         str | None,
         typer.Option(help="A program that trains one restart, instead of FAMILY: 'python fit.py --seed {seed} --out {latents}'."),
@@ -103,7 +106,7 @@ def train(
             ids_by_position=ids_by_position,
             program=Program(command=command, shell=shell, seed=seed, latents_format=latents_format),
         )
-        made = train_by_program(Asked(external, restarts, out, workers, timeout, dry_run, quiet))
+        made = train_by_program(Asked(external, restarts, out, workers, timeout, dry_run, quiet, accept_change))
         if made is not None:
             _report(made)
         return
@@ -141,7 +144,8 @@ def train(
         },
         "train",
     )
-    job = job_of(recipe, out, data_folder=DataFolder.locate(data_dir, download=download, unchecked=unchecked_data))
+    folder = DataFolder.locate(data_dir, download=download, unchecked=unchecked_data)
+    job = job_of(recipe, out, data_folder=folder, accept_change=accept_change)
     count = workers or default_workers()
     for note in job.prepared.notes:
         message(note)

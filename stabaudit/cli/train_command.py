@@ -25,6 +25,7 @@ class Asked:
     timeout: float | None
     dry_run: bool
     quiet: bool
+    accept_change: bool
 
 
 def train_by_program(asked: Asked) -> "Run | None":
@@ -60,7 +61,7 @@ def train_by_program(asked: Asked) -> "Run | None":
         if not asked.quiet:
             message(f"{name} restart {restart.index} {restart.state} after {restart.seconds:.0f} s")
 
-    call = Call(asked.workers or default_workers(), asked.timeout)
+    call = Call(asked.workers or default_workers(), asked.timeout, asked.accept_change)
     try:
         return run_program(asked.out, asked.external, asked.restarts, call, command=command_line(), on_end=on_end)
     except (KeyboardInterrupt, SystemExit):  # Ctrl-C, SIGTERM

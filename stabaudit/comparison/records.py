@@ -27,6 +27,7 @@ class RunSummary:
         trained: how many the run was to have.
         lost: restarts that failed, diverged or are not trained yet, one line each.
         grid: (h, w, d) of latents on a grid; None for vectors.
+        changes: what was changed in the user's own model or program while the run was trained, one line each.
     """
 
     name: str
@@ -43,6 +44,7 @@ class RunSummary:
     trained: int
     lost: tuple[str, ...]
     grid: tuple[int, int, int] | None = None
+    changes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ again before the program is. Nothing here needs torch.
 """
 
 import os
+import shlex
 import shutil
 import signal
 import time
@@ -25,6 +26,7 @@ from stabaudit.store.imports.import_run import Rows, named_rows
 from stabaudit.store.run.environment import environment
 from stabaudit.store.run.external_labels import UNKNOWN, UNNAMED, External, Program
 from stabaudit.store.run.manifest import DatasetRecord, Manifest, Restart
+from stabaudit.store.run.own_source import source_of_command
 from stabaudit.store.run.run_folder import Run
 
 TICK = 0.05  # seconds between looks at the programs
@@ -38,10 +40,12 @@ class Call:
     Args:
         workers: programs at a time.
         timeout: seconds that each may take; None: any.
+        accept_change: whether a run goes on although a file that the command names has changed since.
     """
 
     workers: int
     timeout: float | None = None
+    accept_change: bool = False
 
     @property
     def threads(self) -> int:
@@ -83,10 +87,11 @@ def run_program(
         external=external,
         dataset=_EMPTY.model_copy(update={"name": external.dataset or UNNAMED}),
         environment=environment(threads_per_worker=call.threads),
+        source=source_of_command(shlex.split(program.command)),
         shards=[[index] for index in range(restarts)],
         restarts=[Restart(index=index, seed=program.seed + index) for index in range(restarts)],
     )
-    with Run.prepare(folder, manifest) as run:
+    with Run.prepare(folder, manifest, accept_change=call.accept_change) as run:
         for index in run.unfinished:
             if run.restart(index).state == "failed":
                 run.record(Restart(index=index, seed=program.seed + index))

@@ -18,6 +18,7 @@ from stabaudit.errors import StabauditError, UsageError
 from stabaudit.families.base import Family
 from stabaudit.nets.likelihoods import LIKELIHOODS
 from stabaudit.registry import Kind, contested, resolve, unknown
+from stabaudit.store.run.own_source import source_of_modules
 from stabaudit.training.build import OWN, builder, choose, own
 from stabaudit.training.prepared_run import Job, Prepared
 from stabaudit.training.recipe import Recipe
@@ -38,6 +39,7 @@ def job_of(
     *,
     data_folder: DataFolder | None = None,
     dataset: Dataset | None = None,
+    accept_change: bool = False,
 ) -> Job:
     """Check a recipe: the one way from what was asked for to what `train` takes.
 
@@ -46,12 +48,13 @@ def job_of(
         folder: where the run goes; None: runs/FAMILY-ARCH-DATA-dD.
         data_folder: as in `prepare`.
         dataset: likewise.
+        accept_change: whether a run in the folder goes on although the user's own model has changed since.
 
     Raises:
         StabauditError: as `prepare`.
     """
     prepared = prepare(recipe, data_folder=data_folder, dataset=dataset)
-    return Job(prepared, RUNS / prepared.name if folder is None else folder)
+    return Job(prepared, RUNS / prepared.name if folder is None else folder, accept_change)
 
 
 def prepare(recipe: Recipe, *, data_folder: DataFolder | None = None, dataset: Dataset | None = None) -> Prepared:
@@ -167,6 +170,7 @@ def _checked(config: RunConfig, dataset: Dataset, family: type[Family]) -> Prepa
     parameters = sum(p.numel() for p in model.parameters())
     convolutional = any(isinstance(module, CONVOLUTIONS) for module in model.modules())
     stacked = parameters <= GROUPED_PARAMETERS and not convolutional
+    named = {part.name for part in (config.family, config.architecture) if ":" in part.name}
     manner = manner_of(_builder_for(config, dataset), rows_of(dataset.train), config, stacked=stacked)
     return Prepared(
         config=config.model_copy(update={"eager": manner.eager}),
@@ -175,6 +179,8 @@ def _checked(config: RunConfig, dataset: Dataset, family: type[Family]) -> Prepa
         stacked=manner.stacked,
         posterior="q(z|x,u)" if model.sees_u else "q(z|x)",
         grid=model.grid,
+        source=source_of_modules(named),
+        weights={name: list(weight.shape) for name, weight in model.state_dict().items()} if named else {},
         notes=[
             *(line for kind in KINDS for line in contested(kind, getattr(config, kind).name)),
             *manner.notes,

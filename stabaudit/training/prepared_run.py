@@ -29,6 +29,8 @@ class Prepared(Frozen, arbitrary_types_allowed=True):
         posterior: what the latents are means of.
         grid: (h, w, d) where the latents form a grid, else None.
         notes: what the user should know before training.
+        source: files of the user's own family or networks to SHA-256.
+        weights: names and shapes of the weights of the user's own family or networks.
     """
 
     config: RunConfig
@@ -38,6 +40,8 @@ class Prepared(Frozen, arbitrary_types_allowed=True):
     posterior: Literal["q(z|x)", "q(z|x,u)"]
     grid: tuple[int, int, int] | None
     notes: list[str]
+    source: dict[str, str] = {}
+    weights: dict[str, list[int]] = {}
 
     @property
     def name(self) -> str:
@@ -97,6 +101,8 @@ class Prepared(Frozen, arbitrary_types_allowed=True):
             environment=environment(config.device),
             posterior=self.posterior,
             grid=self.grid,
+            source=self.source,
+            weights=self.weights,
             shards=self.shards(workers),
             restarts=[Restart(index=i, seed=config.seed + i) for i in range(config.restarts)],
         )
@@ -104,10 +110,11 @@ class Prepared(Frozen, arbitrary_types_allowed=True):
 
 @dataclass(frozen=True)
 class Job:
-    """A checked run and the folder it goes to."""
+    """A checked run, the folder it goes to, and whether a run there goes on with a model that has changed."""
 
     prepared: Prepared
     folder: Path
+    accept_change: bool = False
 
 
 def environment(device: Literal["cpu", "cuda"]) -> Environment:

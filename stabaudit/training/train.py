@@ -41,8 +41,11 @@ def train(
     with ExitStack() as stack:
         wanted = [job.prepared.manifest(job.folder.resolve().name, workers) for job in jobs]
         for job, manifest in zip(jobs, wanted, strict=True):  # refuse all before one is written
-            agree(job.folder, manifest)
-        runs = [stack.enter_context(Run.prepare(job.folder, manifest)) for job, manifest in zip(jobs, wanted, strict=True)]
+            agree(job.folder, manifest, accept_change=job.accept_change)
+        runs = [
+            stack.enter_context(Run.prepare(job.folder, manifest, accept_change=job.accept_change))
+            for job, manifest in zip(jobs, wanted, strict=True)
+        ]
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stabaudit-")))
         shards: list[Shard] = []
         by_folder: dict[Path, Run] = {}

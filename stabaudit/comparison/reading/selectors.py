@@ -25,6 +25,7 @@ from stabaudit.store.imports.import_run import latents_files
 from stabaudit.store.run.external_labels import External
 from stabaudit.store.run.find import parse_selector
 from stabaudit.store.run.latents import Latents, read_header, read_latents
+from stabaudit.store.run.manifest import Manifest
 from stabaudit.store.run.run_folder import Run
 
 Array = NDArray[Any]
@@ -163,9 +164,15 @@ def _read_run(run: Run, restart: int | None, *, streamed: bool) -> Unjoined:
         trained=len(manifest.restarts) if restart is None else 1,
         lost=() if restart is not None else lost_restarts(run),
         grid=manifest.grid,
+        changes=_changes(manifest) if restart is None else (),
     )
     priors = read_priors(run, chosen) if summary.latent_dim <= MOST_DIMENSIONS else ()
     return Unjoined(summary, chosen, latents, sources, facts, priors)
+
+
+def _changes(manifest: Manifest) -> tuple[str, ...]:
+    """What was changed while a run was trained: "vae.py was changed after restarts 0, 1, 2"."""
+    return tuple(f"{'; '.join(change.what)} after restarts {', '.join(map(str, change.restarts))}" for change in manifest.changes)
 
 
 def _restart(run: Run, index: int, *, streamed: bool, whole: bool) -> tuple[Opened, Facts]:

@@ -72,6 +72,14 @@ class Environment(Frozen):
     products: Literal["blas", "onednn"] = "blas"  # the library that computes large float32 matrix products
 
 
+class Change(Frozen):
+    """That a run went on although what the user brought had changed, because the user said so."""
+
+    made: str  # ISO 8601, UTC
+    what: list[str]
+    restarts: list[NonNegative]  # those that had been trained before
+
+
 class Manifest(Frozen):
     """A run folder's contents. `config` is None where stabaudit did not train; `external` then says what is known instead."""
 
@@ -88,6 +96,9 @@ class Manifest(Frozen):
     shards: list[list[NonNegative]]  # restart indices that are trained together, in order
     restarts: list[Restart]
     files: Digests = {}  # files that belong to no restart (evaluation.parquet)
+    source: dict[str, str] = {}  # files of the user's own model or program to SHA-256 (see `own_source`)
+    weights: dict[str, list[NonNegative]] = {}  # of the user's own model: names and shapes
+    changes: list[Change] = []
 
     @property
     def made_from_seeds(self) -> bool:

@@ -9,15 +9,20 @@ from stabaudit.store.files.atomic import TEMPORARY, reason, shown
 from stabaudit.store.run.external_labels import UNKNOWN
 from stabaudit.store.run.layout import MANIFEST
 from stabaudit.store.run.lock import LOCK, NOTE
-from stabaudit.store.run.manifest import Manifest, Restart, read_manifest
+from stabaudit.store.run.manifest import Change, Manifest, Restart, read_manifest
 
 _UNREADABLE = {"Cc", "Cs", "Zl", "Zp"}  # Unicode categories that break lines or cannot be printed: no folder is made with them
 
 
-def agree(folder: Path, wanted: Manifest) -> Manifest:
+def agree(folder: Path, wanted: Manifest, *, accept_change: bool = False) -> Manifest:
     """The manifest to go on with: `wanted` in a folder that is missing or empty, else what `reconcile` makes of the two.
 
     A restart that was done but has lost a file is pending again. Nothing is written.
+
+    Args:
+        folder: the run folder.
+        wanted: the manifest of what was asked for.
+        accept_change: go on where the source of the user's own model or program has changed, and record that.
 
     Raises:
         BadRun: where the folder holds something else, or has a name that cannot be.
@@ -29,7 +34,7 @@ def agree(folder: Path, wanted: Manifest) -> Manifest:
     if not holds_run:
         _require_fresh(folder)
         return wanted
-    manifest = reconcile(read_manifest(folder), wanted, folder)
+    manifest = reconcile(read_manifest(folder), wanted, folder, accept_change=accept_change)
     return manifest.model_copy(update={"restarts": [_pending_if_lost(restart, folder) for restart in manifest.restarts]})
 
 
@@ -55,14 +60,15 @@ def _require_fresh(folder: Path) -> None:
         raise BadRun(f"{shown(folder)} is not a run folder and not empty: it holds {shown(held[0])}; name another folder")
 
 
-def reconcile(recorded: Manifest, wanted: Manifest, folder: Path) -> Manifest:
+def reconcile(recorded: Manifest, wanted: Manifest, folder: Path, *, accept_change: bool = False) -> Manifest:
     """The recorded run, extended where more restarts are wanted.
 
     Shards that were recorded stay as they are, since what is trained together decides the bits; the restarts that are new are
     grouped as in `wanted`. Environment and creation time stay those of the first training.
 
     Raises:
-        BadRun: another configuration or dataset (naming each key with both values), or fewer restarts than recorded.
+        BadRun: another configuration or dataset (naming each key with both values), fewer restarts than recorded, or a model or
+            program of the user's that has changed, where that is not accepted.
     """
     more = len(wanted.restarts) > len(recorded.restarts)
     differences = _differences(recorded, wanted)
@@ -72,6 +78,13 @@ def reconcile(recorded: Manifest, wanted: Manifest, folder: Path) -> Manifest:
     if differences:
         listed = "; ".join(f"{key} is {there!r} there, {here!r} here" for key, (there, here) in differences.items())
         raise BadRun(f"{shown(folder)} holds another run: {listed}. Name another folder, or ask for what it holds")
+    if changed := changes_of_source(recorded, wanted):
+        if not accept_change:
+            raise BadRun(
+                f"{shown(folder)} was trained before {'; '.join(changed)}. Name another folder, or go on with --accept-change, "
+                "which records it"
+            )
+        recorded = _accepting(recorded, wanted, changed)
     if not more:
         return recorded
     known = len(recorded.restarts)
@@ -84,6 +97,31 @@ def reconcile(recorded: Manifest, wanted: Manifest, folder: Path) -> Manifest:
             "shards": recorded.shards + [shard for shard in fresh if shard],
             "restarts": recorded.restarts + wanted.restarts[known:],
         }
+    )
+
+
+def changes_of_source(recorded: Manifest, wanted: Manifest) -> list[str]:
+    """What has changed in the user's own model or program since a run was trained, a clause each; none where nobody knows."""
+    found = []
+    if recorded.source:
+        before, now = recorded.source, wanted.source
+        found += [f"{shown(file)} was changed" for file in before if file in now and now[file] != before[file]]
+        found += [f"{shown(file)} was taken away" for file in before if file not in now]
+        found += [f"{shown(file)} was added" for file in now if file not in before]
+    if recorded.weights and recorded.weights != wanted.weights:
+        shapes = {name: (recorded.weights.get(name), wanted.weights.get(name)) for name in recorded.weights | wanted.weights}
+        name, both = next((name, both) for name, both in shapes.items() if both[0] != both[1])
+        there, here = ("absent" if shape is None else "×".join(map(str, shape)) or "a number" for shape in both)
+        found.append(f"weight {name} became {here}, from {there}")
+    return found
+
+
+def _accepting(recorded: Manifest, wanted: Manifest, changed: list[str]) -> Manifest:
+    """A run that goes on with a changed model or program, and says so."""
+    trained = [restart.index for restart in recorded.restarts if restart.state != "pending"]
+    change = Change(made=wanted.created, what=changed, restarts=trained)
+    return recorded.model_copy(
+        update={"source": wanted.source, "weights": wanted.weights, "changes": [*recorded.changes, change]}
     )
 
 

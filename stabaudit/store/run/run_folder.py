@@ -52,21 +52,28 @@ class Run(Contents):
         return cls(folder, read_manifest(folder), delegated=True)
 
     @classmethod
-    def prepare(cls, folder: Path, manifest: Manifest) -> Self:
+    def prepare(cls, folder: Path, manifest: Manifest, *, accept_change: bool = False) -> Self:
         """Begin a run, or open the same one to finish or extend it, with the right to write.
 
         A restart that was done but has lost a file is pending again. Nothing is written before all checks have passed.
+
+        Args:
+            folder: the run folder.
+            manifest: of what was asked for.
+            accept_change: see `stabaudit.store.run.resume.agree`; restarts that are half trained then begin anew.
 
         Raises:
             BadRun: where the folder holds another configuration or dataset, more restarts, or something that is no run; where
                 it cannot be written, or is being written by another process.
         """
-        agree(folder, manifest)
+        agree(folder, manifest, accept_change=accept_change)
         lock = WriteLock(folder)
         try:
             # Once more under the lock: another process may have written the run just now.
-            run = cls(folder, agree(folder, manifest), lock)
+            run = cls(folder, agree(folder, manifest, accept_change=accept_change), lock)
             run._sweep()
+            if any(change.made == manifest.created for change in run.manifest.changes):
+                run._forget_checkpoints()
             write_manifest(folder, run.manifest)
         except BaseException:
             lock.release()
@@ -177,6 +184,11 @@ class Run(Contents):
             for path in folder.glob(TEMPORARY):
                 path.unlink()
         self._delete_checkpoints(set(range(len(self.manifest.restarts))))
+
+    def _forget_checkpoints(self) -> None:
+        """Delete the checkpoints of a model that has changed."""
+        for shard in range(len(self.manifest.shards)):
+            self.checkpoint_path(shard).unlink(missing_ok=True)
 
     def _delete_checkpoints(self, restarts: Collection[int]) -> None:
         """Delete the checkpoints of the shards of some restarts in which nothing is pending."""
