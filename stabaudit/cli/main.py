@@ -8,11 +8,13 @@ import importlib
 import os
 import signal
 import sys
+import sysconfig
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any, NoReturn
+from pathlib import Path
+from typing import Annotated, NoReturn, TextIO
 
 import typer
 
@@ -116,21 +118,38 @@ def _run(arguments: Sequence[str]) -> int:
 
 @contextmanager
 def _saying_what_is_noticed() -> Iterator[None]:
-    """Print how files were taken that could have been meant in another way, once for all files that were taken alike."""
+    """Print how files were taken that could have been meant in another way, once for all files that were taken alike.
+
+    Other warnings are those of libraries, which mean nothing to users, or of code that the user brought: its words are printed.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("always", Noticed)
         show = warnings.showwarning
         said: set[str] = set()
 
-        def say(message: Warning | str, *where: Any, **more: Any) -> None:  # noqa: ANN401 -- handed on as they come
-            if not isinstance(message, Noticed):
-                show(message, *where, **more)
-            elif message.what not in said:
-                said.add(message.what)
-                output.message(str(message))
+        def say(  # noqa: PLR0917 -- as Python calls it
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            what = message.what if isinstance(message, Noticed) else str(message)
+            if os.environ.get("STABAUDIT_DEBUG") and not isinstance(message, Noticed):
+                show(message, category, filename, lineno, file, line)
+            elif what not in said and (isinstance(message, Noticed) or not _of_a_library(filename)):
+                said.add(what)
+                output.message(plain(str(message)))
 
         warnings.showwarning = say
         yield
+
+
+def _of_a_library(file: str) -> bool:
+    """Whether a source file is of this package, of Python or of another package that is installed."""
+    places = (*(sysconfig.get_path(kind) for kind in ("stdlib", "purelib", "platlib")), str(Path(__file__).parents[1]))
+    return any(Path(file).is_relative_to(place) for place in places) or not Path(file).is_file()
 
 
 def _one_line(error: Exception) -> str:

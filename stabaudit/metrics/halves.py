@@ -25,6 +25,7 @@ from stabaudit.metrics.pair_scores import Array
 from stabaudit.metrics.threads import in_parallel
 
 NEGLIGIBLE_VARIANCE = 1e-12
+_INCOMPARABLE = 1e30  # a variance on *score* in units of that on *fit*: beyond it products of single precision overflow
 _RESOLUTION = 4 * np.finfo(np.float64).eps  # of a value, relative to its size
 
 
@@ -207,6 +208,8 @@ def _marginal(fit: Moments, score: Moments, block: slice) -> Marginal:
     unit = reciprocal(scale)
     units = unit[:, None] * unit
     correlations, on_score = covariance * units, score.covariance[block, block] * units
+    if not (on_score.diagonal() < _INCOMPARABLE).all():
+        raise BadData("latents hold values that are 1e15 times larger than all those of the other half; look for an outlier")
     drift = (score.mean[block] - mean) * unit
     whitening = _whitening(correlations)
     decorrelation = _decorrelation(whitening, scale)
