@@ -127,7 +127,7 @@ def _saying_what_is_noticed() -> Iterator[None]:
         show = warnings.showwarning
         said: set[str] = set()
 
-        def say(  # noqa: PLR0917 -- as Python calls it
+        def say(
             message: Warning | str,
             category: type[Warning],
             filename: str,
