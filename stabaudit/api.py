@@ -29,15 +29,18 @@ from stabaudit.comparison.gating.baseline import (
 )
 from stabaudit.comparison.gating.gates import Gate, judge_against, judge_requirement, only_run, survey_for_gates
 from stabaudit.comparison.reading.in_memory import group_arrays
+from stabaudit.comparison.reading.row_labels import labels_of
 from stabaudit.comparison.reading.selectors import read_groups
 from stabaudit.comparison.records import Comparison
 from stabaudit.comparison.settings import DEFAULT_SETTINGS, Settings
 from stabaudit.comparison.surveys.configurations import family_tests
 from stabaudit.comparison.surveys.score_table import read_score_table
 from stabaudit.comparison.surveys.survey import Survey, survey
+from stabaudit.comparison.views.aligned_run import CENTRAL, AlignedRun, align_run
 from stabaudit.config import checked
 from stabaudit.data.published_files import DataFolder
 from stabaudit.errors import UsageError
+from stabaudit.metrics.alignment import By
 from stabaudit.metrics.scores import headlines
 from stabaudit.statistics.families import FamilyTests
 from stabaudit.statistics.families import compare_families as statistics_of_families
@@ -155,6 +158,52 @@ def compare(
             raise UsageError("compare: give one mapping from names to lists of arrays, or paths, not both")
         return compare_groups(group_arrays(groups), settings)
     return compare_groups(read_groups([str(selector) for selector in selectors], settings.memory, naming), settings)
+
+
+def align(
+    selector: AnyPath | Mapping[str, Sequence[Any]],
+    *,
+    to: str | int = CENTRAL,
+    by: By = "permutation",
+    naming: Naming = AS_IS,
+    memory: int = DEFAULT_SETTINGS.memory,
+) -> AlignedRun:
+    """Every restart of a run in the terms of one, so that dimension 3 means the same in each, and their consensus.
+
+    Args:
+        selector: a run folder, or a mapping from one name to restarts in memory.
+        to: "central", the most central restart of each group of restarts that agree; "sources"; or the number of a restart.
+        by: "permutation" (order, sign and scale), "orthogonal" (rotation and one scale) or "affine" (least squares).
+        naming: what rows and latents are called in latents files.
+        memory: bytes that latents may take.
+
+    Returns:
+        Aligned latents, how each restart was aligned, the consensus of each group, and the most central restart.
+
+    Raises:
+        UsageError: a single restart, latents on a grid or beyond `memory`, or nothing to align to.
+        BadRun: a folder that is no run.
+        BadData: a file that cannot be read.
+
+    Example:
+        >>> import numpy as np
+        >>> import stabaudit
+        >>> rng = np.random.default_rng(0)
+        >>> z = rng.standard_normal((1000, 3))
+        >>> found = stabaudit.align({"mine": [z, -3.0 * z[:, [1, 2, 0]], z[:, [2, 0, 1]]]}, to=0)
+        >>> all(np.allclose(one.latents, z, atol=1e-5) for one in found.restarts)
+        True
+    """
+    if isinstance(selector, Mapping):
+        groups = group_arrays(selector)
+        label = None
+    else:
+        groups = read_groups([str(selector)], memory, naming)
+        label = labels_of(str(selector), groups[0])
+    if len(groups) != 1:
+        raise UsageError("align: one run at a time")
+    solutions = compare_groups(groups, replace(DEFAULT_SETTINGS, floor_draws=1, rotations=1, memory=memory)).solutions
+    return align_run(groups[0], solutions, to=str(to), by=by, label=label)
 
 
 def dimensions(

@@ -30,6 +30,7 @@ _COMMANDS = {
     "compare": "stabaudit.cli.compare:compare",
     "report": "stabaudit.cli.report:report",
     "dimensions": "stabaudit.cli.dimensions:dimensions",
+    "align": "stabaudit.cli.align:align",
     "plot": "stabaudit.cli.plot:plot",
     "likelihood": "stabaudit.cli.likelihood:likelihood",
     "check": "stabaudit.cli.check:check",

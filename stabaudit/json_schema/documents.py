@@ -23,6 +23,7 @@ from stabaudit.comparison.records import (
 from stabaudit.comparison.surveys.references import Held
 from stabaudit.likelihood.results import Remark, Tally
 from stabaudit.likelihood.tables import ProfileRow, SimulationRow
+from stabaudit.reports.sections.alignment import AlignedDimension, MovedSample
 from stabaudit.statistics.families import FamilyComparison, Friedman
 from stabaudit.statistics.gate import Verdict
 
@@ -230,6 +231,7 @@ _FAMILIES: dict[str, type] = {"families": FamilyComparison, "friedman": Friedman
 DOCUMENTS = {
     "Comparison": Document("compare", _SURVEY | {"pairs": Pair, "dimensions": DimensionRecord}, {}),
     "Dimensions": Document("dimensions", {"anatomy": AnatomyRecord, "solutions": Solution, "warnings": Warned}, {}),
+    "Alignment": Document("align", {"alignment": AlignedDimension, "moved": MovedSample}, {}),
     "Survey": Document("report, audit", _SURVEY, _FAMILIES | {"references": Held, "deviations": Deviation}),
     "Families": Document("report of a table of scores", _FAMILIES, {}),
     "Gates": Document("check", {"gates": Gate, "verdicts": RunVerdict, "warnings": Warned}, {}),

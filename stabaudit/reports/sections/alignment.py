@@ -1,0 +1,143 @@
+"""An aligned run as tables: how each restart was aligned, and the samples that restarts place most differently."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stabaudit.comparison.views.aligned_run import AlignedRun
+from stabaudit.reports.report import Report, Section
+from stabaudit.reports.wording import NONE, number
+
+MOST_MOVED = 10
+_VISIBLE = 0.005  # smaller displacements round to 0.00
+LEGEND = (
+    "agreement: mean correlation with the reference over dimensions, on held-out rows; least: that of the dimension that agrees "
+    "least; R²: of the reference from the aligned latents, dimensions of equal weight."
+)
+MOVED = (
+    "displacement: how far restarts put a sample from the consensus, in standard deviations of a dimension over samples. "
+    "Of a dimension that is no axis it says how far the space turns there ('stabaudit dimensions')."
+)
+
+
+@dataclass(frozen=True)
+class AlignedDimension:
+    """One dimension of one aligned restart.
+
+    Args:
+        run, restart: which.
+        group: number of the group that the restart belongs to.
+        reference: the restart that it was aligned to, or "sources".
+        dimension: of the reference.
+        source: the dimension of the restart that became it, of a permutation; else None.
+        scale: that it was multiplied by, negative where its sign was turned, of a permutation; else None.
+        agreement: correlation with the reference on *score*.
+        r2: of the reference from the aligned latents on *score*, over all dimensions.
+    """
+
+    run: str
+    restart: str
+    group: int
+    reference: str
+    dimension: int
+    source: int | None
+    scale: float | None
+    agreement: float
+    r2: float
+
+
+@dataclass(frozen=True)
+class MovedSample:
+    """A sample that restarts place differently.
+
+    Args:
+        run: the run.
+        group: number of the group of restarts.
+        sample_id: the sample.
+        label: its class, or None.
+        displacement: root mean square distance of the restarts from their consensus, in standard deviations of a dimension.
+    """
+
+    run: str
+    group: int
+    sample_id: str
+    label: str | None
+    displacement: float
+
+
+def alignment_report(aligned: AlignedRun) -> Report:
+    """How the restarts of a run were aligned, and what differs most between them."""
+    moved = most_moved(aligned)
+    rows = [
+        [
+            one.restart,
+            *([str(one.group)] if len(aligned.groups) > 1 else []),
+            one.reference,
+            number(float(one.by.agreement.mean())),
+            number(float(one.by.agreement.min())),
+            number(one.by.r2),
+        ]
+        for one in aligned.restarts
+    ]
+    header = ["restart", *(["group"] if len(aligned.groups) > 1 else []), "aligned to", "agreement", "least", "R²"]
+    sections = [Section(f"{aligned.run} aligned by {aligned.by}", header, rows, [*_words(aligned), LEGEND], left=len(header) - 3)]
+    if any(one.displacement >= _VISIBLE for one in moved):
+        labelled, several = any(one.label is not None for one in moved), len(aligned.groups) > 1
+        cells = [
+            [
+                one.sample_id,
+                *([str(one.group)] if several else []),
+                *([one.label or NONE] if labelled else []),
+                number(one.displacement, 2),
+            ]
+            for one in moved
+        ]
+        columns = ["sample", *(["group"] if several else []), *(["label"] if labelled else []), "displacement"]
+        sections.append(Section("samples that restarts place most differently", columns, cells, [MOVED], left=len(columns) - 1))
+    records = {"alignment": [vars(one) for one in dimension_records(aligned)], "moved": [vars(one) for one in moved]}
+    return Report(sections, records, main="alignment")
+
+
+def _words(aligned: AlignedRun) -> list[str]:
+    words = [f"{aligned.central} is the most central restart: the one to publish where one must be chosen."]
+    if len(aligned.groups) > 1:
+        listed = "; ".join(", ".join(group) for group in aligned.groups)
+        if aligned.to == "central":
+            words.append(f"No common frame exists: the restarts fall into groups ({listed}). Each is aligned within itself.")
+        else:
+            words.append(f"The restarts fall into groups ({listed}), so one frame does not fit all: see their agreement.")
+    return words
+
+
+def dimension_records(aligned: AlignedRun) -> list[AlignedDimension]:
+    """A record for every dimension of every restart."""
+    return [
+        AlignedDimension(
+            run=aligned.run,
+            restart=one.restart,
+            group=one.group,
+            reference=one.reference,
+            dimension=k,
+            source=None if one.by.source is None else int(one.by.source[k]),
+            scale=None if one.by.source is None else float(one.by.matrix[one.by.source[k], k]),
+            agreement=float(agreement),
+            r2=one.by.r2,
+        )
+        for one in aligned.restarts
+        for k, agreement in enumerate(one.by.agreement)
+    ]
+
+
+def most_moved(aligned: AlignedRun) -> list[MovedSample]:
+    """The samples whose place differs most between the restarts of each group, the first of them first."""
+    return [
+        MovedSample(
+            run=aligned.run,
+            group=found.group,
+            sample_id=str(aligned.sample_id[row]),
+            label=None if aligned.label is None else str(aligned.label[row]),
+            displacement=float(found.displacement[row]),
+        )
+        for found in aligned.consensus
+        for row in np.argsort(-found.displacement, kind="stable")[:MOST_MOVED].tolist()
+    ]

@@ -1,0 +1,90 @@
+"""Maps of one restart into the terms of another."""
+
+import numpy as np
+import pytest
+from scipy.linalg import orthogonal_procrustes
+from sklearn.linear_model import LinearRegression
+
+from stabaudit.errors import BadData, UsageError
+from stabaudit.metrics import strong_mcc
+from stabaudit.metrics.alignment import WAYS, align
+
+N, D = 300, 4
+FIT = np.arange(N) % 2 == 0
+
+
+@pytest.fixture
+def target():
+    return np.random.default_rng(0).laplace(size=(N, D)) + 3.0
+
+
+def copies(target, noise=0.0):
+    rng = np.random.default_rng(1)
+    order, scale = rng.permutation(D), rng.choice([-4.0, -0.1, 0.5, 2.0], D)
+    return target[:, order] * scale - 7.0 + noise * rng.normal(size=target.shape), order
+
+
+@pytest.mark.parametrize("by", ["permutation", "affine"])
+def test_permuted_turned_and_rescaled_copies_become_the_target(target, by):
+    z, order = copies(target)
+    found = align(z, target, FIT, by)
+    np.testing.assert_allclose(found(z), target, atol=1e-10)
+    np.testing.assert_allclose(found.agreement, 1.0, atol=1e-12)
+    assert found.r2 == pytest.approx(1.0, abs=1e-12)
+    if by == "permutation":
+        assert order[found.source].tolist() == list(range(D))
+
+
+def test_a_permutation_keeps_the_spread_of_what_is_noisy(target):
+    """A slope of a regression would shrink it; agreement in place is the strong MCC."""
+    z, _ = copies(target, noise=0.3)
+    found = align(z, target, FIT)
+    np.testing.assert_allclose(found(z)[FIT].std(axis=0), target[FIT].std(axis=0), rtol=1e-10)
+    np.testing.assert_allclose(found(z)[FIT].mean(axis=0), target[FIT].mean(axis=0), atol=1e-10)
+    assert (found.agreement > 0).all()
+    assert found.agreement.mean() == pytest.approx(strong_mcc(z, target, FIT), abs=1e-12)
+
+
+def test_an_orthogonal_map_is_that_of_scipy(target):
+    turn = np.linalg.qr(np.random.default_rng(2).normal(size=(D, D)))[0]
+    z = 3.0 * target @ turn + 0.5 * np.random.default_rng(3).normal(size=target.shape)
+    found = align(z, target, FIT, "orthogonal")
+    mine, theirs = z[FIT] - z[FIT].mean(axis=0), target[FIT] - target[FIT].mean(axis=0)
+    rotation, trace = orthogonal_procrustes(mine, theirs)
+    np.testing.assert_allclose(found.matrix, rotation * trace / (mine**2).sum(), atol=1e-12)
+    np.testing.assert_allclose(found.matrix.T @ found.matrix, np.eye(D) * (found.matrix**2).sum() / D, atol=1e-12)
+    np.testing.assert_allclose(found(z[FIT]).mean(axis=0), target[FIT].mean(axis=0), atol=1e-12)
+
+
+def test_an_affine_map_is_that_of_scikit_learn_and_may_change_the_number_of_dimensions(target):
+    z = target[:, :3] @ np.random.default_rng(4).normal(size=(3, 3)) + 1.0
+    found = align(z, target, FIT, "affine")
+    model = LinearRegression().fit(z[FIT], target[FIT])
+    np.testing.assert_allclose(found(z), model.predict(z), atol=1e-9)
+    missed = ((target[~FIT] - model.predict(z)[~FIT]) ** 2).mean(axis=0) / target[~FIT].var(axis=0)
+    assert found.r2 == pytest.approx(1 - missed.mean(), abs=1e-9)
+
+
+@pytest.mark.parametrize("by", WAYS)
+def test_a_dimension_that_does_not_vary_agrees_with_nothing(target, by):
+    z, _ = copies(target)
+    z[:, 2] = 5.0
+    found = align(z, target, FIT, by)
+    assert np.isfinite(found(z)).all()
+    assert np.isfinite(found.agreement).all()
+    if by == "permutation":
+        assert (found.agreement == 0).sum() == 1
+
+
+@pytest.mark.parametrize(
+    ("shape", "by", "error", "message"),
+    [
+        ((N, 3), "permutation", UsageError, "3 dimensions cannot be aligned to 4 by permutation; use affine"),
+        ((N, 3), "orthogonal", UsageError, "3 dimensions cannot be aligned"),
+        ((N - 1, 4), "affine", BadData, "299 and 300 rows"),
+        ((N, 4), "rotation", UsageError, "by 'rotation': expected one of permutation, orthogonal, affine"),
+    ],
+)
+def test_what_cannot_be_aligned(target, shape, by, error, message):
+    with pytest.raises(error, match=message):
+        align(np.ones(shape), target, FIT, by)
