@@ -32,6 +32,7 @@ from stabaudit.comparison.reading.in_memory import group_arrays
 from stabaudit.comparison.reading.row_labels import labels_of
 from stabaudit.comparison.reading.selectors import read_groups
 from stabaudit.comparison.records import Comparison
+from stabaudit.comparison.scoring.spread import spread_of_score
 from stabaudit.comparison.settings import DEFAULT_SETTINGS, Settings
 from stabaudit.comparison.surveys.configurations import family_tests
 from stabaudit.comparison.surveys.score_table import read_score_table
@@ -41,10 +42,12 @@ from stabaudit.config import checked
 from stabaudit.data.published_files import DataFolder
 from stabaudit.errors import UsageError
 from stabaudit.metrics.alignment import By
+from stabaudit.metrics.mcc_strong import SCORE as STRONG
 from stabaudit.metrics.scores import headlines
 from stabaudit.statistics.families import FamilyTests
 from stabaudit.statistics.families import compare_families as statistics_of_families
 from stabaudit.statistics.gate import Verdict, parse_requirement, parse_score, worst
+from stabaudit.statistics.restarts_needed import Spread
 from stabaudit.statistics.signed_rank import Zeros
 from stabaudit.store.imports.foreign_files import AS_IS, Naming
 from stabaudit.store.run.run_folder import Run
@@ -204,6 +207,48 @@ def align(
         raise UsageError("align: one run at a time")
     solutions = compare_groups(groups, replace(DEFAULT_SETTINGS, floor_draws=1, rotations=1, memory=memory)).solutions
     return align_run(groups[0], solutions, to=str(to), by=by, label=label)
+
+
+def spread(
+    selector: AnyPath | Mapping[str, Sequence[Any]],
+    *,
+    score: str = STRONG.name,
+    naming: Naming = AS_IS,
+    memory: int = DEFAULT_SETTINGS.memory,
+) -> tuple[str, Spread]:
+    """How a score varies over the pairs of a run: how wide its interval would be with more restarts, and how many one needs.
+
+    Args:
+        selector: a run folder, or a mapping from one name to restarts in memory.
+        score: of pairs, as in `check`: "strong_mcc", "weak_mcc@20".
+        naming: what rows and latents are called in latents files.
+        memory: bytes that latents may take.
+
+    Returns:
+        The name of the run, and its spread.
+
+    Raises:
+        UsageError: another kind of score, or fewer than three restarts.
+        BadRun: a folder that is no run.
+        BadData: a file that cannot be read.
+
+    Example:
+        >>> import numpy as np
+        >>> import stabaudit
+        >>> rng = np.random.default_rng(0)
+        >>> z = rng.standard_normal((500, 3))
+        >>> noisy = [z + noise * rng.standard_normal(z.shape) for noise in (0.2, 0.3, 0.4, 0.5, 0.6)]
+        >>> _, found = stabaudit.spread({"mine": noisy})
+        >>> found.needed(0.01) > found.needed(0.02) > 5
+        True
+    """
+    key = parse_score(score)
+    wanted = DEFAULT_SETTINGS if not isinstance(key.k, int) else replace(DEFAULT_SETTINGS, k=key.k)
+    settings = replace(wanted, scores=(key.metric,), floor_draws=1, rotations=1, memory=memory)
+    found = compare(selector, settings=settings, naming=naming)
+    if len(found.runs) != 1:
+        raise UsageError("spread: one run at a time")
+    return found.runs[0].name, spread_of_score(found, found.runs[0].name, key)
 
 
 def dimensions(

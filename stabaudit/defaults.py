@@ -10,6 +10,7 @@ Schedule = Literal["plateau", "cosine", "constant"]
 DATASET = "digits"  # of the commands and the library; a plan names its own
 ARCHITECTURE = "mlp"
 LATENT_DIM = 10
+MAX_RESTARTS = 40
 RESTARTS = 10
 STEPS = 5_000
 BATCH_SIZE = 64

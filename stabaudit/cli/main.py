@@ -31,6 +31,7 @@ _COMMANDS = {
     "report": "stabaudit.cli.report:report",
     "dimensions": "stabaudit.cli.dimensions:dimensions",
     "align": "stabaudit.cli.align:align",
+    "restarts": "stabaudit.cli.restarts:restarts",
     "plot": "stabaudit.cli.plot:plot",
     "likelihood": "stabaudit.cli.likelihood:likelihood",
     "check": "stabaudit.cli.check:check",

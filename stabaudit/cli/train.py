@@ -8,7 +8,17 @@ import typer
 from stabaudit.cli.import_latents import ArchitectureLabel, DatasetLabel, FamilyLabel, IdColumnOption, IdsByPositionOption
 from stabaudit.cli.output import message
 from stabaudit.data.published_files import DataFolder
-from stabaudit.defaults import ARCHITECTURE, BATCH_SIZE, DATASET, LATENT_DIM, LEARNING_RATE, RESTARTS, SCHEDULE, STEPS
+from stabaudit.defaults import (
+    ARCHITECTURE,
+    BATCH_SIZE,
+    DATASET,
+    LATENT_DIM,
+    LEARNING_RATE,
+    MAX_RESTARTS,
+    RESTARTS,
+    SCHEDULE,
+    STEPS,
+)
 
 if TYPE_CHECKING:
     from stabaudit.store.run.run_folder import Run
@@ -48,6 +58,10 @@ def train(
         typer.Option("--latent-dim", "-d", help=f"Latent dimensions; {LATENT_DIM} by default, where there is a choice.", min=1),
     ] = None,
     restarts: Annotated[int, typer.Option("--restarts", "-n", help="Trainings from different seeds.", min=1)] = RESTARTS,
+    until: Annotated[
+        str | None, typer.Option(metavar="SCORE±HALF", help="Add restarts until the score's 95% interval is as narrow.")
+    ] = None,
+    max_restarts: Annotated[int, typer.Option(help="Restarts that --until may train.", min=1)] = MAX_RESTARTS,
     seed: Annotated[int, typer.Option(help="Seed of the first restart; the others count on.", min=0)] = 0,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training rows, instead of steps.", min=1)] = None,
     steps: Annotated[int | None, typer.Option(help=f"Training steps; {STEPS:,} by default.", min=1)] = None,
@@ -93,9 +107,12 @@ def train(
     quiet: QuietOption = False,
 ) -> None:
     """Train N restarts of a model family, or have a program train them, and keep their latents."""
+    from stabaudit.audit.until import parse_until, train_until
+
     _require_one(context, family, command)
+    enough = None if until is None else parse_until(until, max_restarts)
     if command is not None:
-        from stabaudit.cli.train_command import Asked, train_by_program
+        from stabaudit.cli.train_command import AskedProgram
         from stabaudit.store.run.external_labels import External, Program
 
         external = External(
@@ -106,55 +123,42 @@ def train(
             ids_by_position=ids_by_position,
             program=Program(command=command, shell=shell, seed=seed, latents_format=latents_format),
         )
-        made = train_by_program(Asked(external, restarts, out, workers, timeout, dry_run, quiet, accept_change))
-        if made is not None:
-            _report(made)
+        asked_of_program = AskedProgram(external, out, workers, timeout, quiet, accept_change)
+        if dry_run:
+            asked_of_program.describe(restarts)
+            return
+        train_program = asked_of_program.train
+        _report(train_program(restarts) if enough is None else train_until(train_program, enough, restarts, message))
         return
+    from stabaudit.cli.train_family import AskedFamily
     from stabaudit.training.workers.pool import warm_up
 
     if not dry_run:
         warm_up()
-    from stabaudit.cli.progress import watch
-    from stabaudit.config import checked
-    from stabaudit.training.prepare import job_of
-    from stabaudit.training.recipe import Recipe
-    from stabaudit.training.train import train as train_runs
-    from stabaudit.training.workers.pool import default_workers
-
-    recipe = checked(
-        Recipe,
-        {
-            "family": family,
-            "data": data,
-            "arch": arch,
-            "likelihood": likelihood,
-            "latent_dim": latent_dim,
-            "restarts": restarts,
-            "seed": seed,
-            "epochs": epochs,
-            "steps": steps,
-            "batch_size": batch_size,
-            "lr": lr,
-            "schedule": schedule,
-            "device": device,
-            "exact": exact,
-            "precision": precision,
-            "compile": compile,
-            "settings": parse_settings(settings or []),
-        },
-        "train",
-    )
+    recipe: dict[str, object] = {
+        "family": family,
+        "data": data,
+        "arch": arch,
+        "likelihood": likelihood,
+        "latent_dim": latent_dim,
+        "seed": seed,
+        "epochs": epochs,
+        "steps": steps,
+        "batch_size": batch_size,
+        "lr": lr,
+        "schedule": schedule,
+        "device": device,
+        "exact": exact,
+        "precision": precision,
+        "compile": compile,
+        "settings": parse_settings(settings or []),
+    }
     folder = DataFolder.locate(data_dir, download=download, unchecked=unchecked_data)
-    job = job_of(recipe, out, data_folder=folder, accept_change=accept_change)
-    count = workers or default_workers()
-    for note in job.prepared.notes:
-        message(note)
+    asked = AskedFamily(recipe, out, folder, workers, quiet, accept_change)
     if dry_run:
-        typer.echo(job.prepared.describe(job.folder, count))
-        return
-    with watch([job], quiet=quiet) as (on_event, on_tick):
-        (run,) = train_runs([job], count, on_event, on_tick)
-    _report(run)
+        asked.describe(restarts)
+    else:
+        _report(asked.train(restarts) if enough is None else train_until(asked.train, enough, restarts, message))
 
 
 def _require_one(context: typer.Context, family: str | None, command: str | None) -> None:

@@ -24,6 +24,7 @@ from stabaudit.comparison.surveys.references import Held
 from stabaudit.likelihood.results import Remark, Tally
 from stabaudit.likelihood.tables import ProfileRow, SimulationRow
 from stabaudit.reports.sections.alignment import AlignedDimension, MovedSample
+from stabaudit.reports.sections.restarts_needed import RestartsRow
 from stabaudit.statistics.families import FamilyComparison, Friedman
 from stabaudit.statistics.gate import Verdict
 
@@ -232,6 +233,7 @@ DOCUMENTS = {
     "Comparison": Document("compare", _SURVEY | {"pairs": Pair, "dimensions": DimensionRecord}, {}),
     "Dimensions": Document("dimensions", {"anatomy": AnatomyRecord, "solutions": Solution, "warnings": Warned}, {}),
     "Alignment": Document("align", {"alignment": AlignedDimension, "moved": MovedSample}, {}),
+    "Restarts": Document("restarts", {"restarts": RestartsRow}, {}),
     "Survey": Document("report, audit", _SURVEY, _FAMILIES | {"references": Held, "deviations": Deviation}),
     "Families": Document("report of a table of scores", _FAMILIES, {}),
     "Gates": Document("check", {"gates": Gate, "verdicts": RunVerdict, "warnings": Warned}, {}),

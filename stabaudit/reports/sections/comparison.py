@@ -8,12 +8,14 @@ from typing import NamedTuple
 import numpy as np
 
 from stabaudit.comparison.records import Comparison, Curve, Difference, GroupScore, PositionScore, RunSummary, Score
+from stabaudit.comparison.scoring.spread import next_step, spread_of_score
 from stabaudit.metrics.mcc_strong import SCORE as STRONG
 from stabaudit.metrics.scores import Measure, headlines, measure
 from stabaudit.reports.report import Report, Section
 from stabaudit.reports.sections.collapse import collapse_section, collapse_summary
 from stabaudit.reports.sections.densities import density_section
 from stabaudit.reports.sections.grid_positions import position_section
+from stabaudit.reports.sections.restarts_needed import needed_sentence
 from stabaudit.reports.verdict import axes_in_short, strong_sentence, verdict
 from stabaudit.reports.wording import (
     counted,
@@ -24,9 +26,12 @@ from stabaudit.reports.wording import (
     score_name,
     shared_k,
 )
+from stabaudit.statistics.gate import ScoreKey
 from stabaudit.statistics.jackknife import LEVEL
+from stabaudit.statistics.restarts_needed import FEWEST
 
 MANY_RUNS = 6  # more than this and one sentence counts what each would say
+_HUNDREDTH = 0.01  # half-widths below it get a third decimal
 _CURVE_POINTS = 10  # rows of a printed curve; JSON has them all
 
 
@@ -201,7 +206,22 @@ def _pair_section(comparison: Comparison, scores: Sequence[Score]) -> Section:
     strong = None if collapsed else found.get(STRONG.name)
     if strong is not None and strong.rotation_floor is not None:
         words.append(strong_sentence(strong, comparison.rotations))
+        words += _more_restarts(comparison, strong)
     return Section(_title(comparison, scores[0]), header, rows, words)
+
+
+def _more_restarts(comparison: Comparison, strong: Score) -> list[str]:
+    """What a narrower interval asks for, where a run has one."""
+    if strong.relation != "within" or strong.restarts < FEWEST or not comparison.pairs:
+        return []
+    step = next_step(spread_of_score(comparison, strong.run_a, ScoreKey(strong.metric, strong.k)))
+    if step is None:
+        return []
+    present, wanted, needed = step
+    half = number(present, 2 if present >= _HUNDREDTH else 3)
+    return [
+        f"The interval is ±{half} wide: {needed_sentence(score_name(strong.metric, strong.k), wanted, needed, strong.restarts)}"
+    ]
 
 
 class Level(NamedTuple):

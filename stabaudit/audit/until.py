@@ -1,0 +1,89 @@
+"""Train a run until the interval of a score is narrow enough: restarts are added in batches (`stabaudit.statistics.stopping`)."""
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from stabaudit.comparison.compare import compare
+from stabaudit.comparison.reading.selectors import read_run
+from stabaudit.comparison.scoring.spread import spread_of_score
+from stabaudit.comparison.settings import Settings
+from stabaudit.errors import UsageError
+from stabaudit.metrics.scores import measure
+from stabaudit.statistics.gate import ScoreKey, parse_score
+from stabaudit.statistics.restarts_needed import FEWEST
+from stabaudit.statistics.stopping import FIRST, next_count
+from stabaudit.store.run.run_folder import Run
+
+_UNTIL = re.compile(r"(?P<score>.+?)\s*(?:±|\+/?-)\s*(?P<half>\d*\.?\d+(?:e-?\d+)?)")
+
+
+@dataclass(frozen=True)
+class Until:
+    """When a run has enough restarts.
+
+    Args:
+        key: a score of pairs.
+        half_width: of its 95% interval, wanted.
+        most: restarts that there may be.
+    """
+
+    key: ScoreKey
+    half_width: float
+    most: int
+
+
+def parse_until(text: str, most: int) -> Until:
+    """Read "strong_mcc±0.03", "weak_mcc@20 +- 0.01".
+
+    Raises:
+        UsageError: anything else, or fewer restarts than the first look takes.
+
+    >>> parse_until("strong_mcc±0.03", 40).half_width
+    0.03
+    """
+    found = _UNTIL.fullmatch(text.strip())
+    if found is None or not float(found["half"]) > 0:
+        raise UsageError(f"--until {text!r}: expected a score and a half-width, such as strong_mcc±0.03 or strong_mcc+-0.03")
+    key = parse_score(found["score"])
+    if measure(key.metric).unit != "pair" or key.sample != "out" or key.reading != "mean":
+        raise UsageError(f"--until {text!r}: expected an out-of-sample score of pairs, such as strong_mcc")
+    if most < FIRST:
+        raise UsageError(f"--max-restarts {most}: expected at least {FIRST}, after which the spread is first looked at")
+    return Until(key, float(found["half"]), most)
+
+
+def train_until(train: Callable[[int], Run], until: Until, first: int, say: Callable[[str], None]) -> Run:
+    """Add restarts until the half-width is reached or there are as many as there may be.
+
+    Args:
+        train: trains a run with so many restarts in all, and leaves alone those that are done.
+        until: when there are enough.
+        first: restarts to begin with.
+        say: is told what each look finds.
+    """
+    count = min(max(first, FIRST), until.most)
+    while True:
+        run = train(count)
+        done = len(run.done)
+        half_width, wanted = _look(run, until) if done >= FEWEST else (math.inf, FIRST)
+        if wanted <= done or (half_width <= until.half_width and count == until.most):
+            say(f"{until.key}: ±{until.half_width:g} is reached with {done} restarts (±{half_width:.2g})")
+            return run
+        if count == until.most:
+            left = f"±{until.half_width:g} is not reached with {done} restarts (±{half_width:.2g})"
+            say(f"{until.key}: {left}; raise --max-restarts")
+            return run
+        count, before = min(until.most, count + wanted - done), count
+        say(f"{until.key}: ±{half_width:.2g} with {done} restarts; {count - before} more are trained")
+
+
+def _look(run: Run, until: Until) -> tuple[float, int]:
+    """The half-width that the run has, and how many restarts it should have."""
+    settings = Settings(scores=(until.key.metric,), floor_draws=1, rotations=1)
+    if isinstance(until.key.k, int):
+        settings = replace(settings, k=until.key.k)
+    name = run.manifest.name
+    spread = spread_of_score(compare([read_run(run, name=name)], settings), name, until.key)
+    return spread.half_width(spread.restarts), next_count(spread, until.half_width)

@@ -1,0 +1,71 @@
+"""`stabaudit train FAMILY`: stabaudit trains the restarts."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from stabaudit.cli.output import message
+
+if TYPE_CHECKING:
+    from stabaudit.data.published_files import DataFolder
+    from stabaudit.store.run.run_folder import Run
+    from stabaudit.training.prepared_run import Job
+
+
+@dataclass
+class AskedFamily:
+    """The options of `train` that concern a family; see there.
+
+    Args:
+        recipe: all that decides the latents but the number of restarts.
+        noted: what the user was told already.
+    """
+
+    recipe: dict[str, object]
+    out: Path | None
+    data_folder: "DataFolder"
+    workers: int | None
+    quiet: bool
+    accept_change: bool
+    noted: set[str] = field(default_factory=set)
+
+    def job(self, restarts: int) -> "Job":
+        """The checked run; says what the user should know of it, once.
+
+        Raises:
+            StabauditError: whatever is wrong with the recipe or its data.
+        """
+        from stabaudit.config import checked
+        from stabaudit.training.prepare import job_of
+        from stabaudit.training.recipe import Recipe
+
+        recipe = checked(Recipe, self.recipe | {"restarts": restarts}, "train")
+        job = job_of(recipe, self.out, data_folder=self.data_folder, accept_change=self.accept_change)
+        for note in job.prepared.notes:
+            if note not in self.noted:
+                message(note)
+        self.noted.update(job.prepared.notes)
+        return job
+
+    def describe(self, restarts: int) -> None:
+        """Say what would be trained."""
+        job = self.job(restarts)
+        typer.echo(job.prepared.describe(job.folder, self._processes))
+
+    def train(self, restarts: int) -> "Run":
+        """Train what is missing of so many restarts."""
+        from stabaudit.cli.progress import watch
+        from stabaudit.training.train import train as train_runs
+
+        job = self.job(restarts)
+        with watch([job], quiet=self.quiet) as (on_event, on_tick):
+            (run,) = train_runs([job], self._processes, on_event, on_tick)
+        return run
+
+    @property
+    def _processes(self) -> int:
+        from stabaudit.training.workers.pool import default_workers
+
+        return self.workers or default_workers()
