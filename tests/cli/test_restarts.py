@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ def test_the_table_says_what_a_half_width_needs(run, capsys):
     (row,) = [row for row in rows if row["needed"]]
     assert row["restarts"] == int(needed.replace(",", ""))
     assert row["half_width"] < row["half_width_kept"] <= 0.02
-    assert all(a["half_width"] > b["half_width"] for a, b in zip(rows, rows[1:], strict=False))
+    assert all(a["half_width"] > b["half_width"] for a, b in pairwise(rows))
 
 
 def test_compare_says_what_the_present_spread_asks_for(run, capsys):
