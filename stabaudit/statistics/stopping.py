@@ -2,7 +2,7 @@
 
 To stop at the first interval that is narrow enough selects those that are so by luck (Chow and Robbins 1965,
 doi:10.1214/aoms/1177700156), and they hold the true mean less often than they say. So looks are few: after each, the run grows to
-what its spread asks for, at least by half. The last look is taken with a half-width of 0.95 of the one asked for. Coverage:
+what its spread asks for, at least by half. The last look is taken with a half-width of 0.9 of the one asked for. Coverage:
 `python tests/benchmarks/restarts.py`.
 """
 
@@ -10,8 +10,8 @@ import math
 
 from stabaudit.statistics.restarts_needed import MOST, Spread
 
-FIRST = 5  # restarts before the first look; fewer say too little of a spread
-STRICTNESS = 0.95  # of the half-width asked for, which a look must find
+FIRST = 8  # restarts before the first look; fewer say too little of a spread
+STRICTNESS = 0.9  # of the half-width asked for, which a look must find
 EVENLY = 0.5  # probability that the next look is the last
 
 

@@ -6,7 +6,7 @@ import pytest
 from stabaudit.errors import UsageError
 from stabaudit.statistics.jackknife import within
 from stabaudit.statistics.restarts_needed import spread_of
-from stabaudit.statistics.stopping import FIRST, next_count
+from stabaudit.statistics.stopping import FIRST, STRICTNESS, next_count
 
 MEAN, SD, PAIRS = 0.6, 0.05, 0.03
 
@@ -75,9 +75,9 @@ def test_fewer_than_three_restarts_have_no_spread():
 
 
 def test_alike_restarts_need_no_more():
-    found = spread_of(np.full((5, 5), 0.7), scale="logit")
-    assert found.needed(0.001) == 5
-    assert next_count(found, 0.001) == 5
+    found = spread_of(np.full((9, 9), 0.7), scale="logit")
+    assert found.needed(0.001) == 9
+    assert next_count(found, 0.001) == 9
 
 
 def test_looks_are_few_and_the_last_is_strict():
@@ -85,6 +85,6 @@ def test_looks_are_few_and_the_last_is_strict():
     assert next_count(spread_of(scores_of(rng, 4), scale="logit"), 0.5) == FIRST
     scores = scores_of(rng, 10)
     spread, present = spread_of(scores, scale="logit"), half_width(scores)
-    assert next_count(spread, present / 0.95 + 1e-9) == 10
-    assert next_count(spread, present / 0.95 - 1e-9) == 15
+    assert next_count(spread, present / STRICTNESS + 1e-9) == 10
+    assert next_count(spread, present / STRICTNESS - 1e-9) == 15
     assert next_count(spread, present / 4) > 60
