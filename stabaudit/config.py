@@ -5,10 +5,20 @@ defaults are the defaults. There is no second list of options to keep in step.
 """
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, PydanticUserError, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PydanticUserError,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from stabaudit.defaults import BATCH_SIZE, LEARNING_RATE, SCHEDULE, Schedule
 from stabaudit.errors import UsageError
@@ -65,6 +75,60 @@ class Training(Frozen):
         return self
 
 
+VARIED = ("init", "order", "noise", "data")  # what makes restarts differ, in the order of a canonical text
+
+
+def parse_vary(text: str) -> tuple[frozenset[str], float | None]:
+    """Read what is varied: "init,order", "none", "all", "init,data=0.8".
+
+    Returns:
+        The sources, and the share of the training rows that each restart sees where "data" has one (None: a bootstrap).
+
+    Raises:
+        ValueError: an unknown source, one given twice, or a share that is not between 0 and 1.
+
+    >>> parse_vary("none"), sorted(parse_vary("order,data=0.8")[0]), parse_vary("data=0.8")[1]
+    ((frozenset(), None), ['data', 'order'], 0.8)
+    """
+    words = {"none": [], "all": list(VARIED)}.get(text.strip(), [word.strip() for word in text.split(",")])
+    sources, share = [], None
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name not in VARIED or (equals and name != "data"):
+            message = (
+                f"{word!r}: expected none, all, or some of {', '.join(VARIED)} between commas (data=0.8: a share of the rows)"
+            )
+            raise ValueError(message)
+        if equals:
+            share = float(value) if re.fullmatch(r"0?\.\d+", value) else 0.0
+            if not 0 < share < 1:
+                message = f"{word!r}: expected a share of the rows between 0 and 1"
+                raise ValueError(message)
+        sources.append(name)
+    if len(set(sources)) < len(sources):
+        message = f"{text!r} names a source twice"
+        raise ValueError(message)
+    return frozenset(sources), share
+
+
+def _canonical(text: str) -> str:
+    sources, share = parse_vary(text)
+    named = [f"{name}={share:g}" if name == "data" and share is not None else name for name in VARIED if name in sources]
+    return ",".join(named) if len(named) < len(VARIED) or share is not None else "all"
+
+
+def canonical_vary(text: str) -> str:
+    """A text that says the same in one way: sources in a fixed order, "all", "none".
+
+    >>> canonical_vary("order, init"), canonical_vary("data,noise,order,init"), canonical_vary("none")
+    ('init,order', 'all', 'none')
+    """
+    return _canonical(text) or "none"
+
+
+Vary = Annotated[str, AfterValidator(canonical_vary)]
+
+
 class RunConfig(Frozen):
     """Everything that decides the latents of a run. Restart i is trained from seed `seed + i`."""
 
@@ -81,6 +145,7 @@ class RunConfig(Frozen):
     precision: Literal["float32", "bf16"] = "float32"  # of what enters matrix products and convolutions
     compile: bool = False  # training steps went through torch.compile, which rounds in its own way
     eager: bool = False  # steps ran operation by operation, since the loss could not be traced
+    vary: Vary | None = None  # what makes restarts differ; None: initial weights, order of rows and noise, from one seed
 
 
 def _flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
@@ -164,4 +229,4 @@ def checked(model: type[Model], values: Mapping[str, object], where: str) -> Mod
             raise unknown(f"key of {where}", key, model.model_fields) from None
         if first["type"] == "missing":
             raise UsageError(f"{where}: {key} is missing") from None
-        raise UsageError(f"{where}: {key} {first.get('input')!r} — {first['msg']}") from None
+        raise UsageError(f"{where}: {key} {first.get('input')!r} — {first['msg'].removeprefix('Value error, ')}") from None

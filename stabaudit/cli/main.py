@@ -32,6 +32,7 @@ _COMMANDS = {
     "dimensions": "stabaudit.cli.dimensions:dimensions",
     "align": "stabaudit.cli.align:align",
     "restarts": "stabaudit.cli.restarts:restarts",
+    "determinism": "stabaudit.cli.determinism:determinism",
     "plot": "stabaudit.cli.plot:plot",
     "likelihood": "stabaudit.cli.likelihood:likelihood",
     "check": "stabaudit.cli.check:check",

@@ -62,6 +62,10 @@ def train(
         str | None, typer.Option(metavar="SCORE±HALF", help="Add restarts until the score's 95% interval is as narrow.")
     ] = None,
     max_restarts: Annotated[int, typer.Option(help="Restarts that --until may train.", min=1)] = MAX_RESTARTS,
+    vary: Annotated[
+        str | None,
+        typer.Option(metavar="SOURCE,…", help="What makes restarts differ: init, order, noise, data; or all, none. See above."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the first restart; the others count on.", min=0)] = 0,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training rows, instead of steps.", min=1)] = None,
     steps: Annotated[int | None, typer.Option(help=f"Training steps; {STEPS:,} by default.", min=1)] = None,
@@ -106,7 +110,12 @@ def train(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be trained, and stop.")] = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Train N restarts of a model family, or have a program train them, and keep their latents."""
+    """Train N restarts of a model family, or have a program train them, and keep their latents.
+
+    Restarts differ by their seed, which decides the initial weights, the order of the rows and the noise. With --vary only the
+    sources that are named differ, the others are those of the first seed: "init", "order", "noise", "data" (a bootstrap of the
+    training rows, or data=0.8: so large a share of them). "none" trains one seed N times ('stabaudit determinism').
+    """
     from stabaudit.audit.until import parse_until, train_until
 
     _require_one(context, family, command)
@@ -121,7 +130,7 @@ def train(
             dataset=dataset,
             id_column=id_column,
             ids_by_position=ids_by_position,
-            program=Program(command=command, shell=shell, seed=seed, latents_format=latents_format),
+            program=Program(command=command, shell=shell, seed=seed, latents_format=latents_format, one_seed=_one_seed(vary)),
         )
         asked_of_program = AskedProgram(external, out, workers, timeout, quiet, accept_change)
         if dry_run:
@@ -151,6 +160,7 @@ def train(
         "exact": exact,
         "precision": precision,
         "compile": compile,
+        "vary": vary,
         "settings": parse_settings(settings or []),
     }
     folder = DataFolder.locate(data_dir, download=download, unchecked=unchecked_data)
@@ -181,6 +191,24 @@ def _require_one(context: typer.Context, family: str | None, command: str | None
             raise UsageError(f"{parameter.opts[0]} goes with {of}; leave it out")
 
 
+def _one_seed(vary: str | None) -> bool:
+    """Whether every restart of a program has the first one's seed.
+
+    Raises:
+        UsageError: sources that cannot be told apart from outside.
+    """
+    from stabaudit.errors import UsageError
+
+    if vary not in {None, "none"}:
+        raise UsageError("--vary: a program gets one seed, so only 'none' can be said of it: every restart has the same")
+    return vary == "none"
+
+
+def _holds_all(run: "Run") -> bool:
+    """Whether restarts were trained with nothing varied."""
+    return run.manifest.config is not None and run.manifest.config.vary == "none"
+
+
 def _report(run: "Run") -> None:
     """Say what became of the restarts, and leave with status 2 where one failed or none is done."""
     done, restarts = len(run.done), len(run.manifest.restarts)
@@ -189,7 +217,8 @@ def _report(run: "Run") -> None:
         if restart.state != "done":
             message(f"restart {restart.index} {restart.state}: {restart.detail}")
     if done > 1:
-        message(f"next: stabaudit compare {run.folder}")
+        of_one_seed = len({restart.seed for restart in run.manifest.restarts}) == 1 or _holds_all(run)
+        message(f"next: stabaudit {'determinism' if of_one_seed else 'compare'} {run.folder}")
     if done == 0 or any(restart.state == "failed" for restart in run.manifest.restarts):
         raise typer.Exit(2)  # one that diverged is a result; one that failed is not
 

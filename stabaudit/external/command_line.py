@@ -69,7 +69,7 @@ def arguments_of(program: Program, *, restart: int, latents: Path) -> list[str]:
     >>> arguments_of(Program(command='fit {latents} && test -s "{latents}"', shell=True), restart=0, latents=Path("a b.npy"))[-1]
     'fit \'a b.npy\' && test -s "a b.npy"'
     """
-    values = {"seed": str(program.seed + restart), "restart": str(restart), "latents": str(latents)}
+    values = {"seed": str(program.seed_of(restart)), "restart": str(restart), "latents": str(latents)}
 
     if program.shell:
         return ["/bin/sh", "-c", filled_for_shell(program.command, values)]

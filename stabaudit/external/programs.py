@@ -89,12 +89,12 @@ def run_program(
         environment=environment(threads_per_worker=call.threads),
         source=source_of_command(shlex.split(program.command)),
         shards=[[index] for index in range(restarts)],
-        restarts=[Restart(index=index, seed=program.seed + index) for index in range(restarts)],
+        restarts=[Restart(index=index, seed=program.seed_of(index)) for index in range(restarts)],
     )
     with Run.prepare(folder, manifest, accept_change=call.accept_change) as run:
         for index in run.unfinished:
             if run.restart(index).state == "failed":
-                run.record(Restart(index=index, seed=program.seed + index))
+                run.record(Restart(index=index, seed=program.seed_of(index)))
         try:
             _train(run, _take_kept(run, external, program, on_end), program, call, on_end)
         finally:

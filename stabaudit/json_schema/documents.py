@@ -20,6 +20,7 @@ from stabaudit.comparison.records import (
     Score,
     Solution,
 )
+from stabaudit.comparison.surveys.determinism import Determinism
 from stabaudit.comparison.surveys.references import Held
 from stabaudit.likelihood.results import Remark, Tally
 from stabaudit.likelihood.tables import ProfileRow, SimulationRow
@@ -234,6 +235,7 @@ DOCUMENTS = {
     "Dimensions": Document("dimensions", {"anatomy": AnatomyRecord, "solutions": Solution, "warnings": Warned}, {}),
     "Alignment": Document("align", {"alignment": AlignedDimension, "moved": MovedSample}, {}),
     "Restarts": Document("restarts", {"restarts": RestartsRow}, {}),
+    "Determinism": Document("determinism", {"determinism": Determinism}, {}),
     "Survey": Document("report, audit", _SURVEY, _FAMILIES | {"references": Held, "deviations": Deviation}),
     "Families": Document("report of a table of scores", _FAMILIES, {}),
     "Gates": Document("check", {"gates": Gate, "verdicts": RunVerdict, "warnings": Warned}, {}),

@@ -23,7 +23,8 @@ from torch import Tensor
 from stabaudit.families.base import Family
 from stabaudit.nets.base import Posterior
 from stabaudit.training.step.noise import Fresh
-from stabaudit.training.step.restarts import EVALUATION_ROWS, EVALUATION_STREAM, Rows
+from stabaudit.training.step.restarts import EVALUATION_ROWS, Rows
+from stabaudit.training.step.streams import EVALUATION_STREAM
 
 Array = NDArray[Any]
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from stabaudit import defaults
-from stabaudit.config import Option, RunConfig, Training, options_of
+from stabaudit.config import Option, RunConfig, Training, options_of, parse_vary
 from stabaudit.data.dataset import Dataset
 from stabaudit.data.load import load_dataset, loader_of
 from stabaudit.data.published_files import DataFolder
@@ -23,6 +23,7 @@ from stabaudit.training.build import OWN, builder, choose, own
 from stabaudit.training.prepared_run import Job, Prepared
 from stabaudit.training.recipe import Recipe
 from stabaudit.training.step.execution_mode import manner_of
+from stabaudit.training.step.streams import rows_seen
 from stabaudit.training.step.torch_compile import require_compiler
 from stabaudit.training.workers.shared_arrays import rows_of
 
@@ -99,7 +100,8 @@ def prepare(recipe: Recipe, *, data_folder: DataFolder | None = None, dataset: D
             learning_rate=recipe.learning_rate,
             schedule=recipe.schedule,
         ),
-        exact=recipe.exact,
+        exact=recipe.exact or recipe.vary == "none",  # restarts trained together need not have the same bits
+        vary=recipe.vary,
         precision=recipe.precision,
         compile=recipe.compile,
         device=device,
@@ -158,6 +160,8 @@ def _likelihood(recipe: Recipe, family: type[Family], dataset: Dataset) -> tuple
 def _checked(config: RunConfig, dataset: Dataset, family: type[Family]) -> Prepared:
     """Refuse combinations that cannot be trained, and learn the size of the model."""
     rows, u = len(dataset.train), dataset.train.u
+    if config.vary is not None:
+        rows = rows_seen(rows, parse_vary(config.vary)[1])
     if family.needs_u and u is None:
         raise UsageError(f"family {config.family.name!r} needs an auxiliary variable u, and {dataset.name} has none; try 'vade'")
     if config.training.batch_size > rows:

@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field
 
-from stabaudit.config import Frozen, Option, Positive, PositiveFloat
+from stabaudit.config import Frozen, Option, Positive, PositiveFloat, Vary
 from stabaudit.defaults import BATCH_SIZE, LEARNING_RATE, RESTARTS, SCHEDULE, Schedule
-from stabaudit.training.step.restarts import SEEDS
+from stabaudit.training.step.streams import SEEDS
 
 # Short names that users may type, by the names in here.
 SHORT = {"dataset": "data", "architecture": "arch", "learning_rate": "lr"}
@@ -32,6 +32,8 @@ class Recipe(Frozen):
         exact: train each restart by itself.
         precision: "bf16" rounds what enters matrix products and convolutions to bfloat16.
         compile: run training steps through `torch.compile`.
+        vary: what makes restarts differ, the rest held at the first seed: some of init, order, noise and data between commas,
+            "all" or "none"; None: init, order and noise from one seed.
         settings: options of family, architecture, dataset and likelihood.
     """
 
@@ -51,4 +53,5 @@ class Recipe(Frozen):
     exact: bool = False
     precision: Literal["float32", "bf16"] = "float32"
     compile: bool = False
+    vary: Vary | None = None
     settings: dict[str, Option] = {}

@@ -22,12 +22,18 @@ class Program(Frozen):
         shell: whether a shell reads the command.
         seed: of restart 0; restart i has seed + i.
         latents_format: of the file that it writes.
+        one_seed: whether every restart has the first one's seed.
     """
 
     command: str
     shell: bool = False
     seed: NonNegative = 0
     latents_format: LatentsFormat = "npy"
+    one_seed: bool = False
+
+    def seed_of(self, restart: int) -> int:
+        """The seed of a restart."""
+        return self.seed if self.one_seed else self.seed + restart
 
 
 class External(Frozen):

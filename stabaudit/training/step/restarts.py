@@ -21,15 +21,13 @@ from stabaudit.training.step.eager import EagerStep, seeded_by, why_not
 from stabaudit.training.step.matmul import Products
 from stabaudit.training.step.noise import Ahead, Fresh, Recorder, Request
 from stabaudit.training.step.optimiser import Adam, Plateau, cosine
+from stabaudit.training.step.streams import EVALUATION_STREAM, Streams
 from stabaudit.training.step.trace import Inputs, Step, Tensors, compile_step, trace
 
 ALIGNMENT = 16  # float32 numbers in a cache line: no two weights share one
 IMAGE_WEIGHT = 4  # dimensions of a convolution's weight: out, in, height, width
 EVALUATION_ROWS = 1000  # rows encoded at once
 PLAIN = Products()  # float32 by torch's own choice
-# A restart's seed opens three streams that share no numbers: initialisation, training (order of rows, noise) and evaluation.
-SEEDS = 2**30  # there are so many
-TRAINING_STREAM, EVALUATION_STREAM = SEEDS, 2 * SEEDS
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,7 @@ class Restarts:
 
     Args:
         build: makes one family; what it draws comes from torch's global generator, which is seeded around the call.
-        seeds: one per restart.
+        seeds: one per restart, or what each of its streams is seeded with.
         rows: the training rows, at least one batch.
         training: batch size, budget and learning rate.
         device: where to train.
@@ -103,7 +101,7 @@ class Restarts:
     def __init__(  # noqa: PLR0917
         self,
         build: Callable[[], Family],
-        seeds: Sequence[int],
+        seeds: Sequence[int | Streams],
         rows: Rows,
         training: Training,
         device: str = "cpu",
@@ -114,10 +112,14 @@ class Restarts:
     ) -> None:
         self.rows = Rows(rows.x.to(device), rows.u.to(device))
         self.batch_size = training.batch_size
-        self.steps_per_epoch = len(rows) // training.batch_size
+        streams = [Streams(seed, seed, seed) if isinstance(seed, int) else seed for seed in seeds]
+        seen = [own for one in streams if (own := one.rows(len(rows))) is not None]
+        self._seen = torch.stack(seen).to(device) if seen else None  # the rows of each restart, where they have their own
+        self._row_count = len(rows) if self._seen is None else self._seen.shape[1]
+        self.steps_per_epoch = self._row_count // training.batch_size
         self.total_steps = training.steps or (training.epochs or 0) * self.steps_per_epoch
         self.step = 0
-        families = [_started(build, seed, rows).to(device) for seed in seeds]
+        families = [_started(build, one.init, _only(rows, one.rows(len(rows)))).to(device) for one in streams]
         self.family = families[0].train()
         layout = _Layout(dict(self.family.named_parameters()), len(seeds))
         self._flat = torch.zeros(layout.size, device=device)
@@ -128,7 +130,9 @@ class Restarts:
         for row, family in enumerate(families):
             for name, value in family.named_parameters():
                 self._parameters[name][row] = value.detach()
-        self._generators = [torch.Generator(device).manual_seed(TRAINING_STREAM + seed) for seed in seeds]
+        self._generators = [one.generator(device) for one in streams]
+        orders = [generator for one in streams if (generator := one.order_generator(device)) is not None]
+        self._orders = orders or self._generators
         self._adam = Adam(self._flat, lambda flat: list(self._as_stepped(layout.views(flat)).values()))
         self._schedules = [Plateau(training.learning_rate) for _ in seeds]
         self._schedule, self._learning_rate = training.schedule, training.learning_rate
@@ -148,7 +152,9 @@ class Restarts:
         Rows that do not fill a last batch are left out of this pass. `on_step` is called with the number of steps done so far.
         """
         steps = min(self.steps_per_epoch, self.total_steps - self.step)
-        order = torch.stack([torch.randperm(len(self.rows), generator=g, device=g.device) for g in self._generators])
+        order = torch.stack([torch.randperm(self._row_count, generator=g, device=g.device) for g in self._orders])
+        if self._seen is not None:
+            order = self._seen.gather(1, order)
         # Row numbers of one step after another, those of all restarts side by side.
         batches = order[:, : steps * self.batch_size].unflatten(1, (steps, self.batch_size)).transpose(0, 1).flatten(1)
         totals = torch.zeros(len(self), len(self.terms), dtype=torch.float64, device=self._flat.device)
@@ -229,6 +235,8 @@ class Restarts:
             **self._adam.state(),
             "generators": torch.stack([g.get_state() for g in self._generators]),
         }
+        if self._orders is not self._generators:
+            tensors["orders"] = torch.stack([g.get_state() for g in self._orders])
         tensors |= {f"buffers.{name}": value for name, value in self._buffers.items()}
         return tensors, {"step": self.step, "schedules": [asdict(schedule) for schedule in self._schedules]}
 
@@ -236,10 +244,11 @@ class Restarts:
         """Go on from what `state` gave."""
         mine, _ = self.state()
         for name, value in mine.items():
-            if name != "generators":
+            if name not in {"generators", "orders"}:
                 value.copy_(tensors[name])
-        for generator, state in zip(self._generators, tensors["generators"], strict=True):
-            generator.set_state(state.cpu().clone())  # torch reads the bytes as they lie: a view of a row may be misaligned
+        for name, generators in (("generators", self._generators), ("orders", self._orders)):
+            for generator, state in zip(generators, tensors[name], strict=True) if name in mine else ():
+                generator.set_state(state.cpu().clone())  # torch reads the bytes as they lie: a view of a row may be misaligned
         self._compiled = None  # it holds buffers that never change as constants
         self.step = numbers["step"]
         self._schedules = [Plateau(**schedule) for schedule in numbers["schedules"]]
@@ -278,6 +287,10 @@ def evaluate(family: Family, rows: Rows, seed: int) -> dict[str, float]:
             for name, value in family.loss(batch).items():
                 totals[name] = totals.get(name, 0.0) + float(value) * len(x) / len(rows)
     return totals
+
+
+def _only(rows: Rows, chosen: Tensor | None) -> Rows:
+    return rows if chosen is None else Rows(rows.x[chosen], rows.u[chosen])
 
 
 def _started(build: Callable[[], Family], seed: int, rows: Rows) -> Family:

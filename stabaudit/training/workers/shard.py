@@ -19,6 +19,7 @@ from stabaudit.training.build import builder
 from stabaudit.training.model_scores import collapse, prior_rank
 from stabaudit.training.step.matmul import Products
 from stabaudit.training.step.restarts import Epoch, Restarts, encode, evaluate
+from stabaudit.training.step.streams import rows_seen, streams_of
 from stabaudit.training.workers.messages import Progress, Shard
 from stabaudit.training.workers.shared_arrays import rows_of, shared
 
@@ -78,15 +79,15 @@ def train_shard(shard: Shard, report: Callable[[Progress], None]) -> list[Restar
     run = Run.delegate(shard.folder)
     train, evaluation = _arrays(shard.arrays)
     rows = rows_of(train)
-    build = builder(shard.config, tuple(train.x.shape[1:]), rows.u.shape[1], len(rows))
-    seeds = [shard.config.seed + index for index in shard.restarts]
+    seeds = [streams_of(shard.config.seed + index, shard.config.seed, shard.config.vary) for index in shard.restarts]
+    build = builder(shard.config, tuple(train.x.shape[1:]), rows.u.shape[1], rows_seen(len(rows), seeds[0].share))
     products = Products(run.manifest.environment.products, shard.config.precision)
     training, device, compiled = shard.config.training, shard.config.device, shard.config.compile
     restarts = Restarts(build, seeds, rows, training, device, products, compiled=compiled, eager=shard.config.eager)
     history = _train(restarts, run.checkpoint_path(shard.number), shard, report)
     # Files of a restart that was done before stay as they are: its record holds their digests.
     rows_to_finish = [(row, index) for row, index in enumerate(shard.restarts) if index in run.unfinished]
-    return [_finish(run, restarts, row, index, history, evaluation) for row, index in rows_to_finish]
+    return [_finish(run, restarts, row, index, history, (evaluation, seeds[row].evaluation)) for row, index in rows_to_finish]
 
 
 def _train(restarts: Restarts, checkpoint: Path, shard: Shard, report: Callable[[Progress], None]) -> _History:
@@ -126,9 +127,20 @@ def _prior_ranks(restarts: Restarts) -> dict[str, Array]:
     return {name: np.array([rank[name] for rank in ranks]) for name in ("prior_rank", "prior_condition")}
 
 
-def _finish(run: Run, restarts: Restarts, row: int, index: int, history: _History, evaluation: Split) -> Restart:  # noqa: PLR0917
-    """Write the files of the restart in a row of the group and say what became of it."""
-    restart = run.restart(index)
+def _finish(  # noqa: PLR0917
+    run: Run, restarts: Restarts, row: int, index: int, history: _History, evaluated: tuple[Split, int]
+) -> Restart:
+    """Write the files of the restart in a row of the group and say what became of it.
+
+    Args:
+        run: that the files belong to.
+        restarts: the group.
+        row: in the group.
+        index: of the restart in the run.
+        history: of the group.
+        evaluated: the evaluation rows, and the seed of the noise on them.
+    """
+    restart, (evaluation, noise) = run.restart(index), evaluated
     past = history.of(row)
     run.save_history(index, past)
     record: dict[str, Any] = {"steps": int(past["step"][-1]), "seconds": float(past["seconds"][-1])}
@@ -143,8 +155,8 @@ def _finish(run: Run, restarts: Restarts, row: int, index: int, history: _Histor
     run.save_latents(index, latents)
     run.save_weights(index, {name: tensor.cpu().numpy() for name, tensor in module.state_dict().items()})
     scores = {f"train_{name}": float(past[name][-1]) for name in restarts.terms}
-    scores |= {f"evaluation_{name}": value for name, value in evaluate(module, rows_of(evaluation), restart.seed).items()}
-    found = collapse(module, rows_of(evaluation), evaluation.labels, restart.seed)
+    scores |= {f"evaluation_{name}": value for name, value in evaluate(module, rows_of(evaluation), noise).items()}
+    found = collapse(module, rows_of(evaluation), evaluation.labels, noise)
     if found.divergence:
         run.save_divergence(index, found.divergence)
     if found.prior:

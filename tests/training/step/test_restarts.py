@@ -10,7 +10,8 @@ from stabaudit.families.base import Batch
 from stabaudit.training.build import builder
 from stabaudit.training.step.noise import Ahead, Fresh, Request
 from stabaudit.training.step.optimiser import Plateau
-from stabaudit.training.step.restarts import TRAINING_STREAM, Restarts, Rows, encode, evaluate
+from stabaudit.training.step.restarts import Restarts, Rows, encode, evaluate
+from stabaudit.training.step.streams import TRAINING_STREAM
 
 pytestmark = pytest.mark.slow
 
