@@ -77,7 +77,13 @@ def make_run(tmp_path):
             name=folder.name,
             created="2026-01-01T00:00:00Z",
             command="stabaudit train",
-            config=RunConfig(**choices, latent_dim=d, restarts=total, training=Training(steps=config.get("steps", 10))),
+            config=RunConfig(
+                **choices,
+                latent_dim=d,
+                restarts=total,
+                training=Training(steps=config.get("steps", 10)),
+                vary=config.get("vary"),
+            ),
             dataset=DatasetRecord(
                 name=config.get("dataset", "synthetic"),
                 fingerprint=fingerprint,

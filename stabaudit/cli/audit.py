@@ -50,9 +50,11 @@ def audit(
     from stabaudit.cli.progress import watch
     from stabaudit.comparison.settings import Settings
     from stabaudit.comparison.surveys.configurations import family_tests
+    from stabaudit.comparison.surveys.sources_of_variance import sources_of_variance
     from stabaudit.metrics.scores import headlines
     from stabaudit.reports.report import joined
     from stabaudit.reports.sections.references import references_report
+    from stabaudit.reports.sections.sources_of_variance import sources_report
     from stabaudit.reports.sections.survey import survey_report
     from stabaudit.reports.wording import counted
     from stabaudit.statistics.gate import parse_score
@@ -84,6 +86,8 @@ def audit(
     beside = []
     if chosen.references or chosen.deviations:
         beside = [references_report(hold_references(chosen, found), chosen.deviations, found.comparison)]
+    if sources := sources_of_variance(found.comparison, found.configs):
+        beside.append(sources_report(sources))
     write_tables(folder, found.comparison)
     message(f"figures' data: {folder / 'scores.csv'}, {folder / 'restarts.csv'}")
     if form == "html":

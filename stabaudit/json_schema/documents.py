@@ -22,6 +22,7 @@ from stabaudit.comparison.records import (
 )
 from stabaudit.comparison.surveys.determinism import Determinism
 from stabaudit.comparison.surveys.references import Held
+from stabaudit.comparison.surveys.sources_of_variance import SourceOfVariance
 from stabaudit.likelihood.results import Remark, Tally
 from stabaudit.likelihood.tables import ProfileRow, SimulationRow
 from stabaudit.reports.sections.alignment import AlignedDimension, MovedSample
@@ -229,6 +230,7 @@ _SURVEY: dict[str, type] = {
     "group_scores": GroupScore,
     "warnings": Warned,
 }
+_VARIED: dict[str, type] = {"sources_of_variance": SourceOfVariance}
 _FAMILIES: dict[str, type] = {"families": FamilyComparison, "friedman": Friedman, "unmatched": Unmatched}
 DOCUMENTS = {
     "Comparison": Document("compare", _SURVEY | {"pairs": Pair, "dimensions": DimensionRecord}, {}),
@@ -236,7 +238,11 @@ DOCUMENTS = {
     "Alignment": Document("align", {"alignment": AlignedDimension, "moved": MovedSample}, {}),
     "Restarts": Document("restarts", {"restarts": RestartsRow}, {}),
     "Determinism": Document("determinism", {"determinism": Determinism}, {}),
-    "Survey": Document("report, audit", _SURVEY, _FAMILIES | {"references": Held, "deviations": Deviation}),
+    "Survey": Document(
+        "report, audit",
+        _SURVEY,
+        _FAMILIES | {"references": Held, "deviations": Deviation} | _VARIED,
+    ),
     "Families": Document("report of a table of scores", _FAMILIES, {}),
     "Gates": Document("check", {"gates": Gate, "verdicts": RunVerdict, "warnings": Warned}, {}),
     "Likelihood": Document(
