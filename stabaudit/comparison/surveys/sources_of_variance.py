@@ -1,7 +1,7 @@
 """How much of the instability of a model each source of chance makes by itself.
 
-Runs are held against each other that differ in what was varied and in nothing else (`train --vary`); after Bouthillier et al. 2021,
-arXiv:2103.03098.
+Runs are held against each other that differ in what was varied and in nothing else (`train --vary`); after Bouthillier et al.
+2021, arXiv:2103.03098.
 """
 
 from collections.abc import Mapping
