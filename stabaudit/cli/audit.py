@@ -46,15 +46,13 @@ def audit(
     if not dry_run:
         warm_up()
     from stabaudit.audit.plan import load_plan
-    from stabaudit.audit.run import check_score, hold_references, prepare_plan, run_plan, write_tables
+    from stabaudit.audit.reports import reports_beside
+    from stabaudit.audit.run import check_score, prepare_plan, run_plan, write_tables
     from stabaudit.cli.progress import watch
     from stabaudit.comparison.settings import Settings
     from stabaudit.comparison.surveys.configurations import family_tests
-    from stabaudit.comparison.surveys.sources_of_variance import sources_of_variance
     from stabaudit.metrics.scores import headlines
     from stabaudit.reports.report import joined
-    from stabaudit.reports.sections.references import references_report
-    from stabaudit.reports.sections.sources_of_variance import sources_report
     from stabaudit.reports.sections.survey import survey_report
     from stabaudit.reports.wording import counted
     from stabaudit.statistics.gate import parse_score
@@ -83,11 +81,7 @@ def audit(
     for warning in found.comparison.warnings:
         message(warning)
     tests = family_tests(found, tested) if chosen.families > 1 else None
-    beside = []
-    if chosen.references or chosen.deviations:
-        beside = [references_report(hold_references(chosen, found), chosen.deviations, found.comparison)]
-    if sources := sources_of_variance(found.comparison, found.configs):
-        beside.append(sources_report(sources))
+    beside = reports_beside(chosen, found)
     write_tables(folder, found.comparison)
     message(f"figures' data: {folder / 'scores.csv'}, {folder / 'restarts.csv'}")
     if form == "html":

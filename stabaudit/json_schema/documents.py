@@ -20,6 +20,7 @@ from stabaudit.comparison.records import (
     Score,
     Solution,
 )
+from stabaudit.comparison.surveys.along_key import AlongKey
 from stabaudit.comparison.surveys.determinism import Determinism
 from stabaudit.comparison.surveys.references import Held
 from stabaudit.comparison.surveys.sources_of_variance import SourceOfVariance
@@ -230,7 +231,7 @@ _SURVEY: dict[str, type] = {
     "group_scores": GroupScore,
     "warnings": Warned,
 }
-_VARIED: dict[str, type] = {"sources_of_variance": SourceOfVariance}
+_VARIED: dict[str, type] = {"along_key": AlongKey, "sources_of_variance": SourceOfVariance}
 _FAMILIES: dict[str, type] = {"families": FamilyComparison, "friedman": Friedman, "unmatched": Unmatched}
 DOCUMENTS = {
     "Comparison": Document("compare", _SURVEY | {"pairs": Pair, "dimensions": DimensionRecord}, {}),

@@ -1,0 +1,69 @@
+"""Fit against stability along one setting."""
+
+import numpy as np
+import pytest
+
+from stabaudit.comparison.settings import Settings
+from stabaudit.comparison.surveys.along_key import _recommended, along_key
+from stabaudit.comparison.surveys.survey import survey
+from stabaudit.comparison.views.run_origins import read_origins
+from stabaudit.reports.sections.along_key import along_key_report, recommendation
+
+N = 200
+
+
+@pytest.fixture
+def found(make_run, tmp_path):
+    rng = np.random.default_rng(0)
+    for family, noise in (("vae", 0.1), ("vade", 0.5)):
+        for d in (2, 3, 5):
+            base = rng.laplace(size=(N, d))
+            latents = [base + noise * d / 3 * rng.normal(size=base.shape) for _ in range(4)]
+            losses = [10.0 - d + 0.01 * restart for restart in range(4)]
+            make_run(f"{family}-{d}", d=d, ids=np.arange(N), latents=latents, family=family, losses=losses)
+    make_run("lone", d=4, ids=np.arange(N), latents=[rng.normal(size=(N, 4)) for _ in range(3)], family="ivae")
+    return survey([tmp_path], Settings(floor_draws=2, rotations=9))
+
+
+def rows_of(found):
+    return along_key(found.comparison, found.configs, read_origins(found.comparison.runs))
+
+
+def test_runs_that_differ_in_one_number_only_are_held_against_each_other(found):
+    rows = rows_of(found)
+    assert {(row.of, row.key) for row in rows} == {("vae", "latent_dim"), ("vade", "latent_dim")}
+    assert [row.value for row in rows if row.of == "vae"] == [2, 3, 5]
+    for row in rows:
+        (score,) = [s for s in found.comparison.scores if (s.run_a, s.metric, s.sample) == (row.run, "strong_mcc", "out")]
+        assert row.stability == score.adjusted
+        assert (row.stability_low, row.stability_high) == score.interval("adjusted")
+        assert (row.fitted_by, row.fit) == ("objective", pytest.approx(-(10.0 - row.value + 0.015)))
+        assert row.dimensions == row.value
+
+
+def test_the_best_fit_among_the_most_stable_is_recommended(found):
+    for family in ("vae", "vade"):
+        rows = [row for row in rows_of(found) if row.of == family]
+        (best,) = [row for row in rows if row.recommended]
+        most = max(row.stability for row in rows)
+        eligible = [row for row in rows if row.stability_high >= most]
+        assert best.fit == max(row.fit for row in eligible)
+        assert f"Take latent_dim {best.value:g}: " in recommendation(rows)
+
+
+def test_nothing_is_recommended_where_fit_is_measured_in_two_ways_or_unknown(found):
+    from dataclasses import replace
+
+    rows = [replace(row, recommended=False) for row in rows_of(found) if row.of == "vae"]
+    mixed = [replace(rows[0], fitted_by="log_likelihood"), *rows[1:]]
+    unknown = [replace(row, fit=None) for row in rows]
+    for few in (mixed, unknown, rows[:2]):
+        assert not any(row.recommended for row in _recommended(few))
+        assert recommendation(few).startswith("No value is recommended")
+
+
+def test_the_table_marks_it(found):
+    sections = along_key_report(rows_of(found)).sections
+    assert len(sections) == 2
+    for section in sections:
+        assert [row[-1] for row in section.rows].count("recommended") == 1
