@@ -20,6 +20,7 @@ import typer
 
 from stabaudit import __version__
 from stabaudit.cli import output
+from stabaudit.cli.help_text import PlainCommand, PlainGroup, with_plain_types
 from stabaudit.cli.terminal_encoding import be_legible
 from stabaudit.errors import Noticed, StabauditError
 from stabaudit.reports.formats.plain_text import plain
@@ -42,9 +43,11 @@ _COMMANDS = {
     "verify": "stabaudit.cli.verify:verify",
     "schema": "stabaudit.cli.schema:schema",
     "doctor": "stabaudit.cli.doctor:doctor",
+    "explain": "stabaudit.cli.explain:explain",
 }
 
 app = typer.Typer(
+    cls=PlainGroup,
     help="If I train this model again, do I get the same representation?",
     context_settings={"help_option_names": ["-h", "--help"]},
     invoke_without_command=True,
@@ -79,9 +82,10 @@ def _options(
         raise typer.Exit(2)
 
 
+with_plain_types(_options)
 for _name, _target in _COMMANDS.items():
     _module, _, _function = _target.partition(":")
-    app.command(_name)(getattr(importlib.import_module(_module), _function))
+    app.command(_name, cls=PlainCommand)(with_plain_types(getattr(importlib.import_module(_module), _function)))
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

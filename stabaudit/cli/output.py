@@ -4,13 +4,14 @@ import os
 import shlex
 import shutil
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from stabaudit.errors import BadRun, UsageError
-from stabaudit.reports.formats.table_of_formats import Kind, formats_for
+from stabaudit.reports.formats.table_of_formats import Kind, format_of, formats_for
 
 if TYPE_CHECKING:
     from stabaudit.reports.formats.html import Page
@@ -26,8 +27,25 @@ def _formats(kind: Kind) -> Any:  # noqa: ANN401 -- an option of typer's
             raise typer.BadParameter(f"{text!r}: expected one of {', '.join(known)}")
         return text
 
+    def chosen(context: typer.Context, form: str) -> str:
+        """The format that was typed, else that of the file's name."""
+        source = context.get_parameter_source("form")
+        path = context.params.get("output")
+        if path is None or (source is not None and source.name == "COMMANDLINE"):
+            return form
+        named = format_of(path)
+        if named is not None and named not in known:
+            raise UsageError(f"--output {path}: these results cannot be written as {named}; use --format {'|'.join(known)}")
+        return named or form
+
     summary = "; ".join(f"{one.name}: {one.summary}" for one in known.values())
-    return typer.Option("--format", parser=parse, metavar="|".join(known), help=f"How results are written. {summary}.")
+    return typer.Option(
+        "--format",
+        parser=parse,
+        callback=chosen,
+        metavar="|".join(known),
+        help=f"How results are written; by default what the ending of --output says, else table. {summary}.",
+    )
 
 
 def require_folder(path: Path | None) -> Path | None:
@@ -45,7 +63,9 @@ FormatOption = Annotated[str, _formats("results")]
 PageFormatOption = Annotated[str, _formats("page")]
 GateFormatOption = Annotated[str, _formats("gates")]
 OutputOption = Annotated[
-    Path | None, typer.Option("--output", "-o", help="Write the results to this file, not to stdout.", callback=require_folder)
+    Path | None,
+    # Eager, so that it is known when the format is chosen.
+    typer.Option("--output", "-o", help="Write the results to this file, not to stdout.", callback=require_folder, is_eager=True),
 ]
 
 
@@ -106,6 +126,19 @@ def _add_to_job_summary(report: "Report") -> None:
             file.write(job_summary(report, SUMMARY_BYTES - file.tell()).encode())
     except OSError as error:
         raise BadRun(f"cannot write the job summary {shown(named)} ($GITHUB_STEP_SUMMARY): {reason(error)}") from error
+
+
+def page_text(text: str) -> None:
+    """Print a text of reference as it is; on a terminal that is narrower, broken at blanks and indented as its lines are."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    typer.echo("\n".join(part for line in text.splitlines() for part in _fitted(line, width)))
+
+
+def _fitted(line: str, width: int | None) -> list[str]:
+    if width is None or len(line) <= width:
+        return [line]
+    indent = " " * (len(line) - len(line.lstrip()))
+    return textwrap.wrap(line, width, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def command_line() -> str:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from stabaudit.cli.help_text import in_panels
 from stabaudit.cli.import_latents import ArchitectureLabel, DatasetLabel, FamilyLabel, IdColumnOption, IdsByPositionOption
 from stabaudit.cli.output import message
 from stabaudit.data.published_files import DataFolder
@@ -33,6 +34,15 @@ _OF_PROGRAMS = (
     *("family_label", "architecture", "dataset"),
 )
 
+_PANELS = {
+    "What is trained": ("arch", "likelihood", "latent_dim", "settings"),
+    "On which data": ("data", "data_dir", "download"),
+    "How often and how long": ("restarts", "seed", "epochs", "steps", "batch_size", "lr", "schedule"),
+    "On which machine": ("workers", "device", "exact", "precision", "compile"),
+    "Where it goes, and what is said": ("out", "dry_run", "quiet"),
+    "A program that trains instead of FAMILY": ("command", *_OF_PROGRAMS),
+}
+
 WorkersOption = Annotated[int | None, typer.Option(help="Worker processes; one per core by default.", min=1)]
 DataDirOption = Annotated[Path | None, typer.Option(help="Folder with published data files (also STABAUDIT_DATA).")]
 DownloadOption = Annotated[bool, typer.Option("--download", help="Fetch published data files that are missing.")]
@@ -40,10 +50,12 @@ UncheckedOption = Annotated[bool, typer.Option("--unchecked-data", help="Take pu
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
 
+@in_panels(_PANELS)
 def train(
     context: typer.Context,
     family: Annotated[
-        str | None, typer.Argument(help="Model family; see 'stabaudit list families'. Left out where --command trains.")
+        str | None,
+        typer.Argument(metavar="FAMILY", help="Model family; see 'stabaudit list families'. Left out where --command trains."),
     ] = None,
     data: Annotated[str, typer.Option(help="Dataset by name, or a .npz, .npy, .parquet, .csv or .tsv file.")] = DATASET,
     arch: Annotated[
@@ -179,6 +191,8 @@ def _require_one(context: typer.Context, family: str | None, command: str | None
     """
     from stabaudit.errors import UsageError
 
+    if command is None:
+        _name_the_right_place(context, family)
     if family is None and command is None:
         raise UsageError("give a model family ('stabaudit list families') or a --command")
     if family is not None and command is not None:
@@ -207,6 +221,24 @@ def _one_seed(vary: str | None) -> bool:
 def _holds_all(run: "Run") -> bool:
     """Whether restarts were trained with nothing varied."""
     return run.manifest.config is not None and run.manifest.config.vary == "none"
+
+
+def _name_the_right_place(context: typer.Context, family: str | None) -> None:
+    """Refuse what names results of a program where a family or data to train on are meant, with what to type.
+
+    Raises:
+        UsageError: the argument or option that is meant.
+    """
+    from stabaudit.errors import UsageError
+
+    label, dataset, architecture = (context.params.get(name) for name in ("family_label", "dataset", "architecture"))
+    if label is not None:
+        if family is None:
+            raise UsageError(f"--family says what a --command trains; a family is named without it: stabaudit train {label}")
+        raise UsageError(f"--family goes with --command; leave it out, as {family!r} is the family")
+    for option, value, meant in (("--dataset", dataset, "--data"), ("--architecture", architecture, "--arch")):
+        if value is not None:
+            raise UsageError(f"{option} goes with --command, for what reports call its results; here it is {meant} {value}")
 
 
 def _report(run: "Run") -> None:

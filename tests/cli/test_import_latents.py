@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from stabaudit.cli.main import _run
+from stabaudit.store.files.natural_order import natural
 from stabaudit.store.imports import import_run as importing
-from stabaudit.store.imports.import_run import natural
 from stabaudit.store.run.run_folder import Run
 
 ROWS, D = 200, 3

@@ -17,6 +17,7 @@ from stabaudit import __version__
 from stabaudit.comparison.records import Comparison
 from stabaudit.comparison.views.run_origins import Origin
 from stabaudit.metrics.scores import MEANS, headlines
+from stabaudit.reports.column_heads import meaning
 from stabaudit.reports.figures import colors, svg
 from stabaudit.reports.figures.boxes import box_figure
 from stabaudit.reports.figures.curves import curves_figure
@@ -104,6 +105,7 @@ def as_html(page: Page) -> str:
         style=Markup(style + svg.STYLE),  # noqa: S704 -- the package's own
         script=Markup(script),  # noqa: S704 -- the package's own
         digest=digest,
+        meaning=meaning,
         panel=lambda *arguments: Markup(svg.panel_svg(*arguments)),  # noqa: S704 -- escapes by itself
         key=lambda key: Markup(svg.key_svg(key)),  # noqa: S704 -- numbers alone
         steps=range(len(colors.RAMP)),

@@ -1,24 +1,29 @@
-"""Sections as tables for a terminal. Nothing is ever cut off: what does not fit is folded, and piped output is never folded."""
+"""Sections as tables for a terminal. Nothing is ever cut off: a table without room becomes lines, and piped output is never folded."""
 
 import io
 from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, Group
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from stabaudit.reports.column_heads import footer
 from stabaudit.reports.formats.plain_text import plain
 from stabaudit.reports.report import Report, Section
+from stabaudit.reports.wording import NONE
 
 UNLIMITED = 100_000  # columns; rich wants a width
+_TEXT = 24  # columns of a text at least, before a table is given up for lines
 _COLORS = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
 
 
 def write(report: Report, *, width: int | None = None, color: bool = False) -> str:
-    """The sections of a report."""
-    return as_table(report.sections, width=width, color=color)
+    """The sections of a report, and one line on those column heads that do not say it themselves."""
+    said = footer(report.sections)
+    noted = [*report.sections, Section("columns", words=[said])] if said else report.sections
+    return as_table(noted, width=width, color=color)
 
 
 def as_table(sections: Sequence[Section], *, width: int | None, color: bool) -> str:
@@ -46,13 +51,38 @@ def as_table(sections: Sequence[Section], *, width: int | None, color: bool) -> 
             console.print()
         console.print(Text(plain(section.title), style="bold"), soft_wrap=width is None)
         if section.rows:
-            console.print(_table(section))
+            console.print(_table(section) if width is None or _needs(section) <= width else _stacked(section))
         for words in section.words:
             console.print(
                 Padding(Text(plain(words)), (0, 0, 0, 2), expand=False) if width else Text(f"  {plain(words)}"),
                 soft_wrap=width is None,
             )
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines()) + "\n"
+
+
+def _needs(section: Section) -> int:
+    """Columns that a table takes if no number is broken over lines and texts get some room."""
+    wide = [
+        max(len(plain(row[at])) for row in (section.header, *section.rows))
+        if at >= section.left
+        else min(_TEXT, max(len(plain(row[at])) for row in section.rows))
+        for at in range(len(section.header))
+    ]
+    return sum(wide) + 2 * (len(wide) - 1)
+
+
+def _stacked(section: Section) -> Group:
+    """Each row as its name and, below it, its cells with their heads: for a terminal that has no room for the table."""
+    parts: list[Text | Padding] = []
+    for row in section.rows:
+        parts.append(Text(plain(row[0]), style="bold"))
+        cells = [
+            Text(f"{plain(head)} ").append(plain(cell), style=_COLORS.get(cell, ""))
+            for head, cell in zip(section.header[1:], row[1:], strict=True)
+            if cell not in {"", NONE}
+        ]
+        parts.append(Padding(Text("; ").join(cells), (0, 0, 0, 2), expand=False))
+    return Group(*parts)
 
 
 def _table(section: Section) -> Table:

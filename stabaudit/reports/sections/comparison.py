@@ -198,7 +198,7 @@ def _pair_section(comparison: Comparison, scores: Sequence[Score]) -> Section:
         for key, score in (inside | outside).items()
         if _says_more(comparison, score)
     ]
-    header = ["score", "out-of-sample [95%]", "sd", "in", "chance", "rotation", "adj.", "axes"]
+    header = ["score", "out-of-sample [95%]", "sd", "in", "chance", "rotation", "adj.", "axis"]
     found = {score.metric: score for score in outside.values()}
     words = verdict(comparison, scores[0].run_a) if scores[0].relation == "within" else []
     own = [one for one in comparison.anatomy if scores[0].relation == "within" and one.run == scores[0].run_a]

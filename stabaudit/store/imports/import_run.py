@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from stabaudit.errors import BadData, UsageError
 from stabaudit.store.files.atomic import missing, reason, sha256, shown
+from stabaudit.store.files.natural_order import natural
 from stabaudit.store.imports.foreign_files import SUFFIXES
 from stabaudit.store.imports.recognise import alike
 from stabaudit.store.run.environment import environment
@@ -110,15 +110,6 @@ def _in_folder(folder: Path) -> list[Path]:
             f"{shown(folder)} holds {' and '.join(kinds)} files; name those that are restarts, as {shown(folder)}/*.npy"
         )
     return sorted(files, key=lambda path: natural(path.name))
-
-
-def natural(name: str) -> list[tuple[int, str]]:
-    """A key that sorts numbers by their size.
-
-    >>> sorted(["seed10.npy", "seed9.npy"], key=natural)
-    ['seed9.npy', 'seed10.npy']
-    """
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)]
 
 
 def named_rows(path: Path, external: External, *, strict: bool = False) -> Latents:

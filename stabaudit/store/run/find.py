@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from stabaudit.errors import BadRun, UsageError
 from stabaudit.store.files.atomic import missing, reason, shown
+from stabaudit.store.files.natural_order import natural
 from stabaudit.store.run.layout import MANIFEST
 from stabaudit.store.run.run_folder import Run
 
@@ -76,5 +77,5 @@ def _run_folders(path: Path) -> list[Path]:
         if MANIFEST in files:
             found.append(Path(folder))
             below.clear()  # a run holds no other runs
-        below.sort()
+        below.sort(key=natural)
     return found

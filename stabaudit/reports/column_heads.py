@@ -1,0 +1,104 @@
+"""What every column head means: the footer of tables, the tips of pages and `stabaudit explain columns` are read from here."""
+
+from collections.abc import Iterable, Sequence
+
+from stabaudit.metrics.scores import registered
+from stabaudit.reports.report import Section
+
+_BRACKETS = " [95%]"  # after a head: its interval stands in the cell
+HEADS = {
+    # scores
+    "out-of-sample": "mean over pairs: fitted on one half of the rows, scored on the other; in brackets the 95% interval",
+    "sd": "standard deviation over pairs",
+    "in": "mean in-sample: fitted and scored on the same rows",
+    "chance": "what unrelated latents score",
+    "rotation": "what restarts score that agree only up to a rotation",
+    "adj.": "0 at chance, 1 at perfect agreement (.adjusted in --require)",
+    "axis": "0 at the rotation floor, 1 at perfect agreement (.axis_alignment in --require)",
+    "floors": "chance/rotation: what unrelated latents score, and restarts that agree only up to a rotation",
+    "floor": "what unrelated latents score by chance",
+    "difference": "of the means of two runs",
+    "p (Welch)": "Welch's t-test of the difference, restarts as units",
+    "Holm p": "p adjusted by Holm's method over all that are tested together",
+    "p (permuted)": "p of moving restarts between the runs",
+    "mean": "over pairs or restarts, as the title says",
+    "remark": "what the score is of, or its limit",
+    "distance": "which distance between two densities",
+    "starts": "starting points of the search for the affine map",
+    "min": "lowest position",
+    "median": "the position in the middle",
+    "max": "highest position",
+    "mean over these": "of this many best matched parts",
+    "correlations": "of the best matched parts, best first",
+    "best matched dimensions": "how many",
+    "canonical pairs": "how many",
+    # runs
+    "N": "restarts that are done, of those trained where some are lost",
+    "axes": "dimensions that are the same axis in every restart",
+    "d": "latent dimensions",
+    # dimensions
+    "dimension": "of the restart in the title",
+    "verdict": "what restarts share of it ('stabaudit explain verdicts'), or what the gate says",
+    "shared information": "R² of the dimension from all of another restart",
+    "axis agreement": "squared correlation with its partner",
+    "purity": "the part of the shared information that sits in that partner",
+    "above": "the purity that an axis must exceed",
+    "active": "restarts in which the dimension is active",
+    # families
+    "families": "positive effects: the first is higher",
+    "n": "configurations that both have",
+    "T": "the smaller rank sum of either sign",
+    "p": "exact, two-sided",
+    "effect r": "matched-pairs rank-biserial correlation, in [−1, 1]",
+    "shift": "Hodges–Lehmann estimate of the difference",
+    "95%": "interval of the shift",
+    "configuration": "architecture, dataset and dimensions",
+    "lacking": "families without it",
+    # gates and references
+    "gate": "what is required",
+    "value": "with its 95% interval",
+    "measured": "with its 95% interval",
+    "reported": "by the source",
+    "interval": "whether it holds the reported number",
+    # likelihood
+    "fitted": "components that the fitted prior has",
+    "decoder": "whether it is weakly injective",
+    "only the truth": "simulations in which the truth is the only minimiser",
+    "share": "of the simulations",
+    "profiles": "curves of the likelihood along one number",
+    "elsewhere": "profiles that are lowest away from the truth",
+    "another": "profiles with another minimum as low",
+    "flat": "profiles without a minimum",
+}
+
+
+def meaning(head: str) -> str | None:
+    """What a head means; None for one that says it itself, or a user's own.
+
+    >>> meaning("purity")
+    'the part of the shared information that sits in that partner'
+    """
+    bare = head.removesuffix(_BRACKETS)
+    if bare in HEADS:
+        return HEADS[bare]
+    label = bare.partition("@")[0]
+    return next((one.meaning for one in registered() if one.label == label), None)
+
+
+def footer(sections: Iterable[Section]) -> str:
+    """One line on the heads of some tables that are no words of everyday language; empty where there are none."""
+    found: dict[str, str] = {}
+    for section in sections:
+        found |= _abbreviated(section.header if section.rows else ())
+    return "; ".join(f"{head}: {said}" for head, said in found.items())
+
+
+def _abbreviated(header: Sequence[str]) -> dict[str, str]:
+    bare = [head.removesuffix(_BRACKETS) for head in header]
+    return {head: HEADS[head] for head in bare if head in _FOOTED}
+
+
+_FOOTED = frozenset(
+    {"chance", "rotation", "adj.", "axis", "floors", "floor", "N", "axes", "p (Welch)", "p (permuted)", "Holm p"}
+    | {"n", "T", "effect r", "shift"}
+)

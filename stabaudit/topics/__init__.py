@@ -1,0 +1,28 @@
+"""Reference texts that `stabaudit explain TOPIC` prints: a topic is one file `TOPIC.txt` in this folder and one line here."""
+
+from importlib.resources import files
+
+from stabaudit.registry import unknown
+
+TOPICS = {
+    "scores": "what each score of a pair of restarts asks, and when it is 1",
+    "floors": "what chance and a rotation leave of a score; adj. and axis score",
+    "columns": "every column head of every table",
+    "verdicts": "what is said of each dimension: axis, subspace, not shared, inactive",
+    "intervals": "why the restart is the unit, and how often an interval holds the truth",
+    "gates": "pass, fail, inconclusive; what --require takes",
+    "run-folder": "which files a run has, and what they hold",
+    "families": "the contract of a family: what a class must have to be trained",
+    "exit-codes": "what the exit status says",
+}
+
+
+def text_of(topic: str) -> str:
+    """The text of a topic, without the line end.
+
+    Raises:
+        UsageError: an unknown topic, with the nearest known ones.
+    """
+    if topic not in TOPICS:
+        raise unknown("topic", topic, TOPICS)
+    return files(__package__).joinpath(f"{topic}.txt").read_text("utf-8").rstrip()

@@ -1,0 +1,39 @@
+"""`stabaudit explain`: reference texts, whole and by name."""
+
+import re
+
+import pytest
+
+from stabaudit.cli.main import _run
+from stabaudit.reports.column_heads import HEADS
+from stabaudit.topics import TOPICS, text_of
+
+
+def test_every_topic_is_printed_as_it_is_kept(capsys):
+    for topic in TOPICS:
+        assert _run(["explain", topic]) == 0
+        out = capsys.readouterr().out
+        assert len(out.splitlines()) > 5
+        assert topic == "columns" or out == f"{text_of(topic)}\n"
+
+
+def test_without_a_topic_the_topics_are_listed(capsys):
+    assert _run(["explain"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(TOPICS)
+
+
+def test_the_heads_of_tables_are_all_there(capsys):
+    assert _run(["explain", "columns"]) == 0
+    out = capsys.readouterr().out
+    assert all(f"\n{head} " in out for head in HEADS)
+
+
+def test_an_unknown_topic_names_the_nearest(capsys):
+    assert _run(["explain", "score"]) == 2
+    assert capsys.readouterr().err == "stabaudit: error: unknown topic 'score'; did you mean 'scores'?\n"
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_topics_that_are_referred_to_exist(topic):
+    if topic != "columns":
+        assert set(re.findall(r"explain ([a-z-]+)", text_of(topic))) <= set(TOPICS)
