@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, get_args
 
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from typer.models import ArgumentInfo, OptionInfo
@@ -69,7 +69,7 @@ def in_panels(panels: Mapping[str, Sequence[str]]) -> Callable[[Command], Comman
 def _changed(command: Command, change: Callable[[str, object, OptionInfo | ArgumentInfo], None]) -> Command:
     """The command, each of its parameters described by a changed copy: commands share descriptions."""
     for name, annotation in command.__annotations__.items():
-        if get_origin(annotation) is Annotated:
+        if hasattr(annotation, "__metadata__"):
             kind, info, *rest = get_args(annotation)
             own: Any = copy.copy(info)
             change(name, kind, own)
@@ -77,7 +77,7 @@ def _changed(command: Command, change: Callable[[str, object, OptionInfo | Argum
     return command
 
 
-def _types(kind: Any) -> list[type]:  # noqa: ANN401 -- an annotation
+def _types(kind: Any) -> list[Any]:  # noqa: ANN401 -- an annotation
     """The classes that an annotation is made of."""
     parts = get_args(kind)
     return [one for part in parts for one in _types(part)] if parts else [kind]

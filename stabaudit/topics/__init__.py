@@ -6,7 +6,7 @@ from stabaudit.registry import unknown
 
 TOPICS = {
     "scores": "what each score of a pair of restarts asks, and when it is 1",
-    "floors": "what chance and a rotation leave of a score; adj. and axis score",
+    "floors": "what chance and a rotation leave of a score; adj. and axis",
     "columns": "every column head of every table",
     "verdicts": "what is said of each dimension: axis, subspace, not shared, inactive",
     "intervals": "why the restart is the unit, and how often an interval holds the truth",

@@ -94,7 +94,6 @@ def test_compare_prints_scores_with_intervals_and_floors(run, make_run):
         "rotation",
         "adj.",
         "axis",
-        "score",
     ]
     words = " ".join(out.split())
     assert "All 4 dimensions are the same axes in every restart." in words

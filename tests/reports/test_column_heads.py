@@ -8,40 +8,12 @@ from stabaudit.reports.column_heads import HEADS, footer, meaning
 from stabaudit.reports.report import Section
 
 PACKAGE = Path(stabaudit.__file__).parent
-PLAIN = set(
-    [
-        "run",
-        "score",
-        "restarts",
-        "rows",
-        "family",
-        "architecture",
-        "dataset",
-        "source",
-        "name",
-        "what",
-        "state",
-        "found",
-        "file",
-        "files",
-        "key",
-        "restart",
-        "seed",
-        "steps",
-        "seconds",
-        "makes",
-        "command",
-        "folder",
-        "created",
-        "seeds",
-        "summary",
-        "range",
-        "floors",
-        "computed",
-        "reference",
-        "restarts",
-    ]
-) | {"what it is", "what it says", "restarts done", "dataset fingerprint", "not done", "parts"}
+PLAIN = {
+    *("run", "score", "restarts", "rows", "family", "architecture", "dataset", "source", "name", "what", "state", "found"),
+    *("file", "files", "key", "restart", "seed", "steps", "seconds", "makes", "command", "folder", "created", "seeds", "summary"),
+    *("range", "floors", "computed", "reference", "what it is", "what it says", "restarts done", "dataset fingerprint"),
+    *("not done", "parts"),
+}
 
 
 def heads():

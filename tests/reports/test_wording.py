@@ -97,12 +97,18 @@ def test_a_comparison_at_eighty_columns():
     comparison = Comparison((RUN,), scores, (), (), (), 20, rotations=199)
     assert render(comparison_report(comparison), "table", width=80) == (
         "within vade: 10 restarts, 45 pairs, 10,000 rows, d = 50\n"
-        "score          out-of-sample [95%]     sd    in  chance  rotation  adj.  axes\n"
+        "score          out-of-sample [95%]     sd    in  chance  rotation  adj.  axis\n"
         "─────────────────────────────────────────────────────────────────────────────\n"
         "strong MCC    0.630 [0.600, 0.660]  0.040  0.64    0.03      0.34  0.62  0.44\n"
         "decorrelated  0.600 [0.570, 0.630]  0.040  0.60    0.03      0.33  0.62  0.44\n"
         "  Strong MCC 0.63 [0.60, 0.66], chance 0.03, rotation floor 0.34: above what a\n"
         "  rotation leaves; p = 0.005, the smallest p that 199 rotations allow.\n"
+        "\n"
+        "columns\n"
+        "  chance: what unrelated latents score; rotation: what restarts score that agree\n"
+        "  only up to a rotation; adj.: 0 at chance, 1 at perfect agreement (.adjusted in\n"
+        "  --require); axis: 0 at the rotation floor, 1 at perfect agreement\n"
+        "  (.axis_alignment in --require)\n"
     )
 
 

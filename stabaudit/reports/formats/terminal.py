@@ -1,4 +1,4 @@
-"""Sections as tables for a terminal. Nothing is ever cut off: a table without room becomes lines, and piped output is never folded."""
+"""Sections as tables for a terminal. Nothing is ever cut off: a table without room becomes lines; piped text is not folded."""
 
 import io
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from stabaudit.reports.report import Report, Section
 from stabaudit.reports.wording import NONE
 
 UNLIMITED = 100_000  # columns; rich wants a width
-_TEXT = 24  # columns of a text at least, before a table is given up for lines
+_TEXT = 12  # columns of a text at least, before a table is given up for lines
 _COLORS = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
 
 
@@ -88,7 +88,8 @@ def _stacked(section: Section) -> Group:
 def _table(section: Section) -> Table:
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for position, name in enumerate(section.header):
-        table.add_column(Text(plain(name)), justify="left" if position < section.left else "right", overflow="fold")
+        is_number = position >= section.left
+        table.add_column(Text(plain(name)), justify="right" if is_number else "left", overflow="fold", no_wrap=is_number)
     for row in section.rows:
         table.add_row(*(Text(plain(cell), style=_COLORS.get(cell, "")) for cell in row))
     return table
