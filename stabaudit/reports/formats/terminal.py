@@ -62,13 +62,19 @@ def as_table(sections: Sequence[Section], *, width: int | None, color: bool) -> 
 
 def _needs(section: Section) -> int:
     """Columns that a table takes if no number is broken over lines and texts get some room."""
-    wide = [
-        max(len(plain(row[at])) for row in (section.header, *section.rows))
-        if at >= section.left
-        else min(_TEXT, max(len(plain(row[at])) for row in section.rows))
-        for at in range(len(section.header))
-    ]
-    return sum(wide) + 2 * (len(wide) - 1)
+    columns = range(len(section.header))
+    return sum(_least(section, at) if at >= section.left else min(_TEXT, _widest(section, at)) for at in columns) + 2 * (
+        len(columns) - 1
+    )
+
+
+def _widest(section: Section, column: int) -> int:
+    return max(len(plain(row[column])) for row in section.rows)
+
+
+def _least(section: Section, column: int) -> int:
+    """The width at which a number stands in one line and its head breaks at blanks alone."""
+    return max(_widest(section, column), *map(len, plain(section.header[column]).split()), 1)
 
 
 def _stacked(section: Section) -> Group:
@@ -89,7 +95,12 @@ def _table(section: Section) -> Table:
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for position, name in enumerate(section.header):
         is_number = position >= section.left
-        table.add_column(Text(plain(name)), justify="right" if is_number else "left", overflow="fold", no_wrap=is_number)
+        table.add_column(
+            Text(plain(name)),
+            justify="right" if is_number else "left",
+            overflow="fold",
+            min_width=_least(section, position) if is_number else None,
+        )
     for row in section.rows:
         table.add_row(*(Text(plain(cell), style=_COLORS.get(cell, "")) for cell in row))
     return table
