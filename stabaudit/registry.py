@@ -23,6 +23,11 @@ _PLURAL: dict[Kind, str] = {
     "score": "scores",
 }
 
+NO_FAMILY = (
+    "family {!r} is not a subclass of stabaudit.families.base.Family; 'stabaudit explain families' shows the lines that make one "
+    "of any nn.Module"
+)
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -218,6 +223,10 @@ def _working_directory(*, kept: bool) -> Iterator[None]:
 
 def _imported(kind: Kind, name: str, target: str) -> Any:  # noqa: ANN401
     module, _, attribute = target.partition(":")
+    if module.endswith(".py"):
+        raise UsageError(
+            f"{kind} {name!r}: name the module, not its file: {module.removesuffix('.py').replace('/', '.')}:{attribute}"
+        )
     place = _working_directory(kept=kind != "score") if name == target else nullcontext()
     try:
         with place:
@@ -227,5 +236,5 @@ def _imported(kind: Kind, name: str, target: str) -> Any:  # noqa: ANN401
     if not callable(found) and not (kind == "score" and callable(getattr(type(found), "of_rows", None))):
         raise UsageError(f"{kind} {name!r}: {target!r} is {found!r}, expected {_EXPECTED.get(kind, 'a class or a function')}")
     if kind == "family" and not isinstance(found, type):
-        raise UsageError(f"family {name!r} is not a subclass of stabaudit.families.base.Family")
+        raise UsageError(NO_FAMILY.format(name))
     return found

@@ -7,7 +7,7 @@ import pytest
 from stabaudit.cli.main import _run
 from stabaudit.errors import UsageError
 from stabaudit.families.base import Family
-from stabaudit.registry import broken, contested, known, resolve, unknown
+from stabaudit.registry import NO_FAMILY, broken, contested, known, resolve, unknown
 
 KINDS = {"family": "families", "dataset": "datasets", "architecture": "architectures"}
 
@@ -118,7 +118,7 @@ BROKEN = {
     "leaves": ("leaving:Mine", "cannot import 'leaving:Mine' (SystemExit: 1)"),
     "nothing": ("outside:Missing", "has no attribute 'Missing'"),
     "number": ("outside:NUMBER", "'outside:NUMBER' is 3, expected a class or a function"),
-    "function": ("outside:load", "family 'function' is not a subclass of stabaudit.families.base.Family"),
+    "function": ("outside:load", NO_FAMILY.format("function")),
     "malformed": ("not an object reference", "cannot import 'not an object reference'"),
 }
 

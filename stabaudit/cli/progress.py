@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from stabaudit.cli.output import command_line, message
+from stabaudit.errors import StabauditError
+from stabaudit.store.run.manifest import Restart
+from stabaudit.store.run.run_folder import Run
 from stabaudit.training.prepared_run import Job
 from stabaudit.training.workers.messages import Event, Failed, Finished, Shard
 from stabaudit.training.workers.messages import Progress as Advance
@@ -40,6 +43,30 @@ def watch(jobs: Sequence[Job], *, quiet: bool) -> Iterator[Watch]:
         raise
 
 
+def _ended(job: Job) -> list[Restart]:
+    """Restarts that are done or diverged already; none where there is no run yet, or one that training will refuse."""
+    try:
+        run = Run.open(job.folder)
+    except StabauditError:
+        return []
+    wanted = range(job.prepared.config.restarts)
+    return [one for one in run.manifest.restarts if one.state in {"done", "diverged"} and one.index in wanted]
+
+
+class _Roomy(Console):
+    """A console that leaves the end of each line free, where a terminal echoes "^C": it would break the line in two."""
+
+    @property
+    def size(self) -> ConsoleDimensions:
+        """What may be drawn on."""
+        width, height = super().size
+        return ConsoleDimensions(max(1, width - len("^C") - 1), height)
+
+    @size.setter
+    def size(self, size: tuple[int, int]) -> None:
+        self._width, self._height = size
+
+
 class _Rate(ProgressColumn):
     """Steps a second of one restart, or of all that share a bar."""
 
@@ -59,23 +86,37 @@ class _Bars:
             TextColumn("{task.fields[loss]}"),
             _Rate(),
             TimeRemainingColumn(compact=True),
-            console=Console(stderr=True),
+            console=_Roomy(stderr=True),
         )
         total = sum(job.prepared.config.restarts for job in jobs)
         self._each = total <= BARS
         self._tasks: dict[tuple[Path, int], TaskID] = {}
         self._step: dict[tuple[Path, int], int] = {}
+        self._ended: set[tuple[Path, int]] = set()  # before this call
         for job in jobs:
             for restart in range(job.prepared.config.restarts if self._each else 1):
                 label = f"{job.folder.name} #{restart}" if self._each else job.folder.name
                 self._tasks[job.folder.resolve(), restart] = self.progress.add_task(
                     escape(label), total=None, start=False, loss=""
                 )
+            self._draw_done(job)
+
+    def _draw_done(self, job: Job) -> None:
+        """Draw restarts that an earlier call has ended as they ended."""
+        for restart in _ended(job):
+            key = (job.folder.resolve(), restart.index if self._each else 0)
+            self._ended.add((key[0], restart.index))
+            total = restart.steps * (1 if self._each else job.prepared.config.restarts)
+            said = "" if not self._each else "[red]diverged[/red]" if restart.state == "diverged" else restart.state
+            self.progress.start_task(self._tasks[key])
+            self.progress.update(self._tasks[key], total=total, advance=restart.steps, loss=said)
 
     def on_event(self, event: Event) -> None:
         folder = event.shard.folder.resolve()
         diverged = {r.index for r in event.restarts if r.state == "diverged"} if isinstance(event, Finished) else set()
         for row, restart in enumerate(event.shard.restarts):
+            if (folder, restart) in self._ended:
+                continue
             task = self._tasks[folder, restart if self._each else 0]
             self.progress.start_task(task)
             if isinstance(event, Advance):

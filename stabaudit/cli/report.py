@@ -17,6 +17,7 @@ from stabaudit.cli.compare import (
 )
 from stabaudit.cli.output import OutputOption, PageFormatOption, command_line, deliver, deliver_page, message
 from stabaudit.errors import UsageError
+from stabaudit.published import score_table
 
 if TYPE_CHECKING:
     from stabaudit.reports.report import Report
@@ -26,7 +27,8 @@ Zeros = Literal["pratt", "drop", "split"]
 
 def report(
     paths: Annotated[
-        list[Path] | None, typer.Argument(metavar="[PATH …]", help="Folders of runs, or one table of scores.")
+        list[Path] | None,
+        typer.Argument(metavar="[PATH …]", help="Folders of runs, or one table of scores: a file, or willetts2021."),
     ] = None,
     wilcoxon: Annotated[bool, typer.Option("--wilcoxon", help="Test families against each other over configurations.")] = False,
     score: Annotated[
@@ -45,7 +47,7 @@ def report(
     output: OutputOption = None,
 ) -> None:
     """Summarise runs, and test model families against each other."""
-    paths = paths or [Path("runs")]
+    paths = [score_table(str(path)) or path for path in paths or [Path("runs")]]
     if any(path.suffix.lower() in {".csv", ".tsv", ".parquet"} and path.is_file() for path in paths):
         if len(paths) > 1:
             raise UsageError("give either one table of scores or folders of runs")

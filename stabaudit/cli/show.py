@@ -24,7 +24,8 @@ def show(
     from stabaudit.store.files.atomic import shown
     from stabaudit.store.run.run_folder import Run
 
-    manifest = Run.open(run).manifest
+    opened = Run.open(run)
+    manifest = opened.manifest
     scores = sorted({name for restart in manifest.restarts for name in restart.scores})
     restarts = [
         {"restart": r.index, "state": r.state, "seed": r.seed, "steps": r.steps, "seconds": r.seconds}
@@ -38,7 +39,7 @@ def show(
         for r in manifest.restarts
     ]
     details = [f"restart {r.index}: {r.detail}" for r in manifest.restarts if r.detail]
-    facts = _facts(manifest)
+    facts = _facts(manifest, opened.name)
     sections = [
         Section(f"run {shown(run)}", ["key", "value"], list(facts.items()), left=2),
         Section("restarts", ["restart", "state", "seed", "steps", "seconds", *scores], rows, details, left=2),
@@ -46,9 +47,9 @@ def show(
     deliver(Report(sections, {"run": [facts], "restarts": restarts}, main="restarts"), form, output)
 
 
-def _facts(manifest: "Manifest") -> dict[str, str]:
+def _facts(manifest: "Manifest", name: str) -> dict[str, str]:
     """Configuration, dataset and environment, each as text by its key."""
-    facts: dict[str, str] = {"name": manifest.name, "created": manifest.created, "command": manifest.command}
+    facts: dict[str, str] = {"name": name, "created": manifest.created, "command": manifest.command}
     if manifest.config is None:
         imported = manifest.external is None or manifest.external.program is None
         facts["configuration"] = "none: these latents were imported" if imported else "none: a program trained these restarts"

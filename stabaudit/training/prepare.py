@@ -17,7 +17,7 @@ from stabaudit.data.spectrum import spectrum
 from stabaudit.errors import StabauditError, UsageError
 from stabaudit.families.base import Family
 from stabaudit.nets.likelihoods import LIKELIHOODS
-from stabaudit.registry import Kind, contested, resolve, unknown
+from stabaudit.registry import NO_FAMILY, Kind, contested, resolve, unknown
 from stabaudit.store.run.own_source import source_of_modules
 from stabaudit.training.build import OWN, builder, choose, own
 from stabaudit.training.prepared_run import Job, Prepared
@@ -128,7 +128,7 @@ def dataset_options(recipe: Recipe) -> dict[str, Option]:
 def _family(recipe: Recipe) -> type[Family]:
     family = resolve("family", recipe.family)
     if not (isinstance(family, type) and issubclass(family, Family)):
-        raise UsageError(f"family {recipe.family!r} is not a subclass of stabaudit.families.base.Family")
+        raise UsageError(NO_FAMILY.format(recipe.family))
     return family
 
 

@@ -223,3 +223,17 @@ def test_bars_are_drawn_on_a_terminal_and_left_when_interrupted(terminal, monkey
     assert "loss 3.25" in drawn
     assert drawn.rstrip().endswith("\x1b[?25h")  # the cursor is shown again
     assert "interrupted; to go on: stabaudit" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("terminal")
+def test_restarts_of_an_earlier_call_are_drawn_as_they_ended(monkeypatch):
+    ended = [Restart(index=0, seed=0, state="done", steps=TOTAL), Restart(index=1, seed=1, state="diverged", steps=7)]
+    monkeypatch.setattr(progress, "_ended", lambda _: ended)
+    bars = progress._Bars([job("a")])
+    bars.on_event(Progress(shard("a", 0, 1, 2), 10, TOTAL, (1.0, 1.0, 1.0)))  # a shard that is trained again for restart 2 alone
+    assert [(task.completed, task.total) for task in bars.progress.tasks] == [(TOTAL, TOTAL), (7, 7), (10, TOTAL)]
+    assert "diverged" in bars.progress.tasks[1].fields["loss"]
+
+
+def test_lines_leave_room_for_what_a_terminal_echoes():
+    assert progress._Roomy(width=80, height=20).width == 77

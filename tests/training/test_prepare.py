@@ -51,7 +51,10 @@ def refused(message, dataset=None, **wanted):
         ({"data": "digit"}, r"^unknown dataset 'digit'; did you mean 'digits'\?$"),
         ({"arch": "mpl"}, r"^unknown architecture 'mpl'; did you mean 'mlp'\?$"),
         ({"likelihood": "bernouli"}, r"^unknown likelihood 'bernouli'; did you mean 'bernoulli'\?$"),
-        ({"family": "os:getcwd"}, r"^family 'os:getcwd' is not a subclass of stabaudit\.families\.base\.Family$"),
+        (
+            {"family": "os:getcwd"},
+            r"^family 'os:getcwd' is not a subclass of stabaudit\.families\.base\.Family; 'stabaudit explain",
+        ),
         ({"family": "collections:Counter"}, r"^family 'collections:Counter' is not a subclass of"),
         ({"epochs": 2, "steps": 2}, r"^--epochs and --steps: give one of them$"),
         (

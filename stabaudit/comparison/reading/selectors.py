@@ -150,7 +150,7 @@ def _read_run(run: Run, restart: int | None, *, streamed: bool) -> Unjoined:
     latents, facts = zip(*(_restart(run, index, streamed=streamed, whole=sources is not None) for index in chosen), strict=True)
     config, labels = manifest.config, manifest.external or External()
     summary = RunSummary(
-        name=manifest.name if restart is None else f"{manifest.name}#{restart}",
+        name=run.name if restart is None else f"{run.name}#{restart}",
         path=str(run.folder),
         family=config.family.name if config else labels.family,
         architecture=config.architecture.name if config else labels.architecture,

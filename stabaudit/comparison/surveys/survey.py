@@ -39,12 +39,12 @@ def survey(paths: Sequence[Path], settings: Settings) -> Survey:
         BadData: latents that cannot be scored.
     """
     runs = find_runs(paths)
-    names = [run.manifest.name for run in runs]
+    names = [run.name for run in runs]
     comparisons: list[Comparison] = []
     configs: dict[str, RunConfig] = {}
     warnings: list[str] = []
     for run in runs:
-        name = run.manifest.name if names.count(run.manifest.name) == 1 else str(run.folder)
+        name = run.name if names.count(run.name) == 1 else str(run.folder)
         if len(run.done) < 2:
             lost = "; ".join(lost_restarts(run)) or "the only one"
             warnings.append(f"{shown(run.folder)} is left out: {len(run.done)} of {len(run.manifest.restarts)} restarts ({lost})")

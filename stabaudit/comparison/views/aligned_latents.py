@@ -77,7 +77,7 @@ def read_planes(selector: str, align: Align = "affine", dimensions: tuple[int, i
         return _planes(path.stem, {path.stem: latents}, None, align, dimensions)
     run = Run.open(path)
     chosen = run.done if restart is None else [restart]
-    name = run.manifest.name
+    name = run.name
     found = {f"{name}#{index}": run.latents(index) for index in chosen}
     if not found:
         raise BadRun(f"{shown(path)}: none of its restarts is trained; run its train command again")

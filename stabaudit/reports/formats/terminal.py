@@ -4,7 +4,8 @@ import io
 from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group
+from rich.cells import cell_len
+from rich.console import Console, Group, JustifyMethod
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -15,6 +16,7 @@ from stabaudit.reports.report import Report, Section
 from stabaudit.reports.wording import NONE
 
 UNLIMITED = 100_000  # columns; rich wants a width
+_GAP = 2  # between columns
 _TEXT = 12  # columns of a text at least, before a table is given up for lines
 _COLORS = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
 
@@ -51,7 +53,8 @@ def as_table(sections: Sequence[Section], *, width: int | None, color: bool) -> 
             console.print()
         console.print(Text(plain(section.title), style="bold"), soft_wrap=width is None)
         if section.rows:
-            console.print(_table(section) if width is None or _needs(section) <= width else _stacked(section))
+            widths = _fitted(section, width)
+            console.print(_stacked(section) if widths is None else _table(section, widths))
         for words in section.words:
             console.print(
                 Padding(Text(plain(words)), (0, 0, 0, 2), expand=False) if width else Text(f"  {plain(words)}"),
@@ -60,21 +63,34 @@ def as_table(sections: Sequence[Section], *, width: int | None, color: bool) -> 
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines()) + "\n"
 
 
-def _needs(section: Section) -> int:
-    """Columns that a table takes if no number is broken over lines and texts get some room."""
+def _fitted(section: Section, room: int | None) -> list[int] | None:
+    """Widths of columns in which no number is broken over lines and texts get what is left; None where that is too little."""
     columns = range(len(section.header))
-    return sum(_least(section, at) if at >= section.left else min(_TEXT, _widest(section, at)) for at in columns) + 2 * (
-        len(columns) - 1
-    )
+    full = [max(_widest(section, at), cell_len(plain(section.header[at]))) for at in columns]
+    if room is None or sum(full) + _GAP * (len(full) - 1) <= room:
+        return full
+    least = [_least(section, at) for at in columns]
+    left = room - sum(least[section.left :]) - _GAP * (len(full) - 1)
+    widths = list(least)
+    narrowest_first = sorted(range(section.left), key=lambda at: full[at])
+    for place, at in enumerate(narrowest_first):
+        widths[at] = min(full[at], left // (section.left - place))
+        left -= widths[at]
+        if widths[at] < min(_TEXT, _widest(section, at)):
+            return None
+    for at in columns[section.left :]:  # what texts leave goes to the heads of numbers
+        more = min(full[at] - widths[at], left)
+        widths[at], left = widths[at] + more, left - more
+    return widths
 
 
 def _widest(section: Section, column: int) -> int:
-    return max(len(plain(row[column])) for row in section.rows)
+    return max(cell_len(plain(row[column])) for row in section.rows)
 
 
 def _least(section: Section, column: int) -> int:
     """The width at which a number stands in one line and its head breaks at blanks alone."""
-    return max(_widest(section, column), *map(len, plain(section.header[column]).split()), 1)
+    return max(_widest(section, column), *map(cell_len, plain(section.header[column]).split()), 1)
 
 
 def _stacked(section: Section) -> Group:
@@ -91,16 +107,11 @@ def _stacked(section: Section) -> Group:
     return Group(*parts)
 
 
-def _table(section: Section) -> Table:
+def _table(section: Section, widths: Sequence[int]) -> Table:
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for position, name in enumerate(section.header):
-        is_number = position >= section.left
-        table.add_column(
-            Text(plain(name)),
-            justify="right" if is_number else "left",
-            overflow="fold",
-            min_width=_least(section, position) if is_number else None,
-        )
+        justify: JustifyMethod = "right" if position >= section.left else "left"
+        table.add_column(Text(plain(name)), justify=justify, overflow="fold", width=widths[position])
     for row in section.rows:
         table.add_row(*(Text(plain(cell), style=_COLORS.get(cell, "")) for cell in row))
     return table

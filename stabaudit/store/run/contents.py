@@ -46,6 +46,11 @@ class Contents:
         return cls(folder, read_manifest(folder))
 
     @property
+    def name(self) -> str:
+        """What tables call the run: the name that its folder has now."""
+        return self.folder.resolve().name
+
+    @property
     def done(self) -> list[int]:
         """Indices of the restarts that are done, ascending."""
         return [restart.index for restart in self.manifest.restarts if restart.state == "done"]

@@ -58,7 +58,10 @@ def manner_of(build: Callable[[], Family], rows: Rows, config: RunConfig, *, sta
     if config.compile or config.precision != "float32":
         option = "--compile" if config.compile else f"--precision {config.precision}"
         raise UsageError(f"{option} needs a loss that can be traced, and that of {name} cannot ({reason}); leave the option out")
-    told = f"{name} trains one restart at a time and operation by operation, which is slower: it cannot be traced ({reason})"
+    told = (
+        f"{name} trains one restart at a time and operation by operation, which is slower: it cannot be traced ({reason}); "
+        "restarts still depend on their seed alone"
+    )
     return Manner(stacked=False, eager=True, notes=(told,))
 
 

@@ -113,7 +113,7 @@ def trace(
     for node in traced.graph.nodes:
         if isinstance(node.target, OpOverload) and torch.Tag.nondeterministic_seeded in node.target.tags:
             what = f"the loss of family {type(family).__name__!r} draws random numbers of its own by {node.target}"
-            raise UsageError(f"{what}: take them from batch.noise, so that a restart depends on its seed alone")
+            raise UsageError(f"{what}: taken from batch.noise, they can be traced")
     return traced
 
 
