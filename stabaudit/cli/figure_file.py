@@ -1,13 +1,18 @@
 """Figures as files: the kind is that of the file's name."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+import typer
 
 from stabaudit.errors import UsageError
 
 if TYPE_CHECKING:
     from stabaudit.reports.figures.elements import Figure
 
+_INCHES = {"in": 1.0, "cm": 1 / 2.54, "mm": 1 / 25.4}
+_NARROWEST, _WIDEST = 2.5, 20.0  # inches
 KINDS: dict[str, Literal["svg", "png", "pdf"]] = {".svg": "svg", ".png": "png", ".pdf": "pdf"}
 
 
@@ -22,8 +27,21 @@ def require_kind(path: Path, option: str) -> Path:
     return path
 
 
-def write_figure(figure: "Figure", path: Path) -> None:
-    """Draw a figure into a file, whole or not at all.
+def inches_of(text: str) -> float:
+    """A width on paper in inches.
+
+    >>> inches_of("3.25in"), inches_of("89mm"), inches_of("8.9 cm")
+    (3.25, 3.5039370078740157, 3.5039370078740157)
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?(in|cm|mm)", text.strip())
+    width = float(found[1]) * _INCHES[found[2]] if found else 0.0
+    if not _NARROWEST <= width <= _WIDEST:
+        raise typer.BadParameter(f"{text!r}: expected a width from {_NARROWEST}in to {_WIDEST}in, such as 3.25in, 89mm or 17cm")
+    return width
+
+
+def write_figure(figure: "Figure", path: Path, inches: float | None = None) -> None:
+    """Draw a figure into a file, whole or not at all; `inches` wide, or as wide as suits a screen.
 
     Raises:
         BadRun: where it cannot be written.
@@ -34,8 +52,8 @@ def write_figure(figure: "Figure", path: Path) -> None:
     if kind == "svg":
         from stabaudit.reports.figures.layout import figure_svg
 
-        write_bytes(path, figure_svg(figure).encode())
+        write_bytes(path, figure_svg(figure, inches).encode())
     else:
         from stabaudit.reports.figures.matplotlib_file import figure_bytes
 
-        write_bytes(path, figure_bytes(figure, kind))
+        write_bytes(path, figure_bytes(figure, kind, inches))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from stabaudit.cli.compare import FloorDrawsOption, KOption, MemoryOption, RotationsOption, SeedOption
-from stabaudit.cli.figure_file import require_kind, write_figure
+from stabaudit.cli.figure_file import inches_of, require_kind, write_figure
 from stabaudit.cli.output import message
 from stabaudit.errors import UsageError
 
@@ -46,6 +46,11 @@ def plot(
         typer.Option(help="How latents are aligned to the true sources, or where there are none to the first restart."),
     ] = "affine",
     dims: Annotated[str, typer.Option(metavar="K,L", help="The two dimensions that latents shows.")] = "0,1",
+    width: Annotated[
+        float | None,
+        typer.Option(parser=inches_of, metavar="SIZE", help="Width on paper, as 3.25in, 89mm or 17cm; letters keep their size."),
+    ] = None,
+    allow_unequal: Annotated[bool, typer.Option("--allow-unequal", help="Match the smaller number of dimensions.")] = False,
     k: KOption = 20,
     floor_draws: FloorDrawsOption = 20,
     rotations: RotationsOption = 199,
@@ -75,12 +80,14 @@ def plot(
         require_drawable(what, named)
         if what in {"dimensions", "strip"}:
             floor_draws = rotations = 1  # no floor is shown
-        settings = Settings(k=k, floor_draws=floor_draws, rotations=rotations, seed=seed, memory=memory).including([named])
+        settings = Settings(
+            k=k, floor_draws=floor_draws, rotations=rotations, seed=seed, memory=memory, allow_unequal=allow_unequal
+        ).including([named])
         comparison = compare(read_groups(selectors, memory), settings)
         for warning in comparison.warnings:
             message(warning)
         figure = _of_comparison(what, comparison, named, band)
-    write_figure(figure, output)
+    write_figure(figure, output, width)
 
 
 def _of_comparison(

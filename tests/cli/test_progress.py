@@ -150,7 +150,7 @@ def test_an_error_is_no_interruption(told):
 def terminal(monkeypatch):
     """A terminal of 100 columns to draw bars on."""
     screen = io.StringIO()
-    monkeypatch.setattr(progress, "Console", lambda **_: Console(file=screen, force_terminal=True, width=100))
+    monkeypatch.setattr(progress, "_Roomy", lambda **_: Console(file=screen, force_terminal=True, width=100))
     return screen
 
 

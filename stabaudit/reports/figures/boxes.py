@@ -6,10 +6,11 @@ from stabaudit.comparison.records import Comparison, RunSummary
 from stabaudit.comparison.views.pair_values import PairTable
 from stabaudit.metrics.scores import MEANS, measure
 from stabaudit.reports.figures.axes import named_axis, score_axis
-from stabaudit.reports.figures.elements import INK, Array, Box, Figure, Key, Line, Mark, Panel
+from stabaudit.reports.figures.elements import INK, Array, Box, Figure, Key, Line, Mark, Panel, Points
 from stabaudit.reports.figures.panels import Arrangement, arranged, find, surroundings
 from stabaudit.reports.wording import NONE, number, score_name
 
+_FEW, _BELOW = 10, 0.32  # values that are drawn one by one, so far below their box: a box of equal ones is but a line
 _ROW, _BESIDE = 30, 44  # pixels: of a box, and of what is beside the boxes
 
 
@@ -30,10 +31,13 @@ def box_figure(comparison: Comparison, metric: str) -> Figure | None:
     if of_restarts:
         label = measure(metric.removeprefix(MEANS.prefix)).label
         title, spread = f"{label[0].upper()}{label[1:]} with the true sources", "One value for each restart."
+    few = any(len(_values(table)) <= _FEW for table in within.values())
+    one_by_one = f"; points below: each of up to {_FEW} values" if few else ""
     return Figure(
         name="source-box" if of_restarts else "box",
         title=title,
-        caption=f"Out-of-sample. Box: quartiles and median; whiskers reach the last value within 1.5 box lengths. {spread}",
+        caption="Out-of-sample. Box: quartiles and median; whiskers reach the last value within 1.5 box lengths"
+        f"{one_by_one}. {spread}",
         panels=tuple(_panel(comparison, arrangement, title, runs, within) for title, runs in groups.items()),
         legend=(
             *(key for key in arrangement.legend() if key.label in shown),
@@ -63,6 +67,9 @@ def _panel(
         if rotation is not None:
             marks.append(Line(np.full(2, rotation), ends, INK, "solid", 1.2))
         marks.append(Box(position, values, arrangement.series_of(run.name)))
+        if len(values) <= _FEW:
+            beside = np.full(len(values), position + _BELOW)
+            marks.append(Points(values, beside, arrangement.series_of(run.name), 1.8))
         low, middle, high = np.quantile(values, [0.25, 0.5, 0.75]).tolist()
         floors = f"chance {number(chance, 2)}" + (f", rotation floor {number(rotation, 2)}" if rotation is not None else "")
         words.append(f"{names[-1]}: median {number(middle, 2)}, quartiles {number(low, 2)} to {number(high, 2)}, {floors}")

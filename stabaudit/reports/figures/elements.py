@@ -188,3 +188,12 @@ class Figure:
     panels: tuple[Panel, ...]
     legend: tuple[Key, ...] = ()
     ramp: tuple[str, str, str] | None = None
+
+
+_COLUMNS, _LEAST_INCHES = 3, 2.4  # panels side by side at most; the width on paper below which a panel cannot be read
+
+
+def columns_of(figure: Figure, inches: float | None) -> int:
+    """How many panels stand side by side in a file: three, fewer where there are fewer or the paper is narrow."""
+    fitting = _COLUMNS if inches is None else max(1, int(inches / _LEAST_INCHES))
+    return min(fitting, _COLUMNS, len(figure.panels))

@@ -1,7 +1,7 @@
 """A whole figure as one SVG file that stands alone: title, legend, and panels in rows, on white."""
 
 from stabaudit.reports.figures import colors
-from stabaudit.reports.figures.elements import Figure
+from stabaudit.reports.figures.elements import Figure, columns_of
 from stabaudit.reports.figures.svg import STYLE, WIDTH, escaped, panel_svg, short, sign, wrapped
 
 _GAP = 24  # between panels, pixels
@@ -10,9 +10,14 @@ _PAPER = "--page:#fff;--ink:#1b1f24;--soft:#57606a;--grid:#e4e7eb;"
 _BOLD = ' style="font-weight:600;font-size:13px"'
 
 
-def figure_svg(figure: Figure, columns: int = 3) -> str:
-    """A figure as a file: title, legend, and panels in rows."""
-    columns = min(columns, len(figure.panels))
+def figure_svg(figure: Figure, inches: float | None = None) -> str:
+    """A figure as a file: title, legend, and panels in rows.
+
+    Args:
+        figure: what to draw.
+        inches: its width on paper; None: as wide as three panels at most, on a screen.
+    """
+    columns = columns_of(figure, inches)
     width = columns * WIDTH + (columns + 1) * _GAP
     # A narrow figure breaks its title and caption into more lines.
     room = width - 2 * _GAP
@@ -38,9 +43,12 @@ def figure_svg(figure: Figure, columns: int = 3) -> str:
             parts.append(panel_svg(panel, f"p{start + place}", at=(x, y)))
         y += max(panel.height for panel in row) + _GAP
     said = f"{figure.title}. {figure.caption}"
+    size = f'width="{width}" height="{short(y)}"'
+    if inches is not None:
+        size = f'width="{inches:g}in" height="{inches * y / width:.3f}in"'
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="plot" role="img" aria-label="{escaped(said)}" width="{width}" '
-        f'height="{short(y)}" viewBox="0 0 {width} {short(y)}"><style>svg{{{_PAPER}{colors.css(dark=False)}}}{STYLE}</style>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="plot" role="img" aria-label="{escaped(said)}" {size} '
+        f'viewBox="0 0 {width} {short(y)}"><style>svg{{{_PAPER}{colors.css(dark=False)}}}{STYLE}</style>'
         f'<rect width="100%" height="100%" fill="#fff"/>{"".join(parts)}</svg>\n'
     )
 

@@ -5,6 +5,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
@@ -34,6 +35,7 @@ from stabaudit.reports.figures.elements import (
     Points,
     Segments,
     Shape,
+    columns_of,
 )
 from stabaudit.reports.figures.svg import WIDTH
 from stabaudit.reports.formats.plain_text import clean
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
+_PRINT_DPI = 300
+_TITLE = 11.5  # characters of a panel's title to an inch
 _INCH = 100  # pixels of a panel's description
 _INK, _FAINT = "#1b1f24", "#e4e7eb"
 _MARKERS: dict[Shape, dict[str, Any]] = {
@@ -53,20 +57,21 @@ _MARKERS: dict[Shape, dict[str, Any]] = {
 _DASHES: dict[Dash, Literal["-", "--", ":"]] = {"solid": "-", "dashed": "--", "dotted": ":"}
 
 
-def figure_bytes(figure: Figure, form: Literal["png", "pdf"], columns: int = 3) -> bytes:
-    """Draw a figure; the same figure gives the same bytes."""
+def figure_bytes(figure: Figure, form: Literal["png", "pdf"], inches: float | None = None) -> bytes:
+    """Draw a figure, `inches` wide; the same figure gives the same bytes."""
     file = io.BytesIO()
     # No date, so that the same figure is the same file.
     metadata = {"CreationDate": None} if form == "pdf" else {"Software": None}
-    drawn(figure, columns).savefig(file, format=form, dpi=150, metadata=metadata)
+    with rc_context({"pdf.fonttype": 42}):  # text stays text, in a font that editors and journals take
+        drawn(figure, inches).savefig(file, format=form, dpi=150 if inches is None else _PRINT_DPI, metadata=metadata)
     return file.getvalue()
 
 
-def drawn(figure: Figure, columns: int = 3) -> Canvas:
-    """A figure as matplotlib has it."""
-    columns = min(columns, len(figure.panels))
+def drawn(figure: Figure, inches: float | None = None) -> Canvas:
+    """A figure as matplotlib has it, `inches` wide; letters have one size at any width."""
+    columns = columns_of(figure, inches)
     rows = -(-len(figure.panels) // columns)
-    width = columns * (WIDTH + 40) / _INCH
+    width = columns * (WIDTH + 40) / _INCH if inches is None else inches
     height = rows * (max(panel.height for panel in figure.panels) + 60) / _INCH + 1.2
     canvas = Canvas(figsize=(width, height), layout=ConstrainedLayoutEngine(h_pad=0.08))
     FigureCanvasAgg(canvas)
@@ -75,7 +80,7 @@ def drawn(figure: Figure, columns: int = 3) -> Canvas:
     grid = canvas.subplots(rows, columns, squeeze=False)
     for position, axes in enumerate(grid.flat):
         if position < len(figure.panels):
-            _draw_panel(axes, figure.panels[position])
+            _draw_panel(axes, figure.panels[position], int(_TITLE * width / columns))
         else:
             axes.set_axis_off()
     handles = [_handle(key) for key in figure.legend]
@@ -84,7 +89,7 @@ def drawn(figure: Figure, columns: int = 3) -> Canvas:
         scale = ScalarMappable(cmap=ListedColormap(colors.RAMP))
         bar = canvas.colorbar(scale, ax=list(grid.flat), location="bottom", shrink=1 / columns, aspect=30, pad=0.02)
         bar.set_ticks([0.0, 1.0], labels=ends, fontsize=7.5)
-        bar.set_label(name, fontsize=8, labelpad=-4)
+        bar.set_label(name, fontsize=8, labelpad=-7)
         bar.outline.set_visible(False)
     if handles:
         longest = max(len(str(handle.get_label())) for handle in handles)
@@ -93,10 +98,10 @@ def drawn(figure: Figure, columns: int = 3) -> Canvas:
     return canvas
 
 
-def _draw_panel(axes: "Axes", panel: Panel) -> None:
+def _draw_panel(axes: "Axes", panel: Panel, characters: int) -> None:
     for mark in panel.marks:
         _draw(axes, mark)
-    axes.set_title("\n".join(textwrap.wrap(_plain(clean(panel.title)), 48)), fontsize=8.5, color=_INK)
+    axes.set_title("\n".join(textwrap.wrap(_plain(clean(panel.title)), characters)), fontsize=8.5, color=_INK)
     axes.set_xlim(panel.x.low, panel.x.high)
     axes.set_ylim(panel.y.low, panel.y.high)
     axes.set_xticks([tick for tick, _ in panel.x.ticks], [_plain(name) for _, name in panel.x.ticks], fontsize=7.5)

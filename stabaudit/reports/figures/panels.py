@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from stabaudit.comparison.records import RunSummary, Score
 from stabaudit.reports.figures import colors
 from stabaudit.reports.figures.elements import Key
+from stabaudit.store.run.external_labels import UNNAMED
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ def arranged(runs: tuple[RunSummary, ...]) -> Arrangement:
 
 def surroundings(run: RunSummary) -> str:
     """Architecture and dataset of a run, as far as they are known."""
-    return " ".join(filter(None, [run.architecture, run.dataset])) or "latents"
+    dataset = None if run.dataset == UNNAMED else run.dataset
+    return " ".join(filter(None, [run.architecture, dataset])) or "latents"
 
 
 def find(scores: tuple[Score, ...], runs: tuple[str, str], metric: str, k: int | None = None) -> Score | None:

@@ -12,11 +12,14 @@ from matplotlib.text import Text
 from matplotlib.textpath import text_to_path
 
 import stabaudit
+from stabaudit.reports.figures.boxes import box_figure
+from stabaudit.reports.figures.curves import curves_figure
 from stabaudit.reports.figures.dimensions import dimensions_figure, strip_figure
 from stabaudit.reports.figures.elements import Cells, Labels, Line, Points, Segments
 from stabaudit.reports.figures.heatmaps import heatmap_figure
 from stabaudit.reports.figures.labels import place_labels
 from stabaudit.reports.figures.layout import figure_svg
+from stabaudit.reports.figures.matched_dimensions import match_figure
 from stabaudit.reports.figures.matplotlib_file import drawn
 from stabaudit.reports.figures.restart_order import MOST
 from stabaudit.reports.sections.dimensions import dimension_section
@@ -70,12 +73,15 @@ FIGURES = {
     "dimensions": dimensions_figure,
     "strip": strip_figure,
     "heatmap": lambda comparison: heatmap_figure(comparison, "strong_mcc"),
+    "curves": lambda comparison: curves_figure(comparison, "strong_mcc"),
+    "box": lambda comparison: box_figure(comparison, "strong_mcc"),
+    "match": match_figure,
 }
 
 
 def svg_texts(root):
     """Every text of a file with its box and that of the picture it must lie in; as wide as DejaVu Sans, a wide font."""
-    width, height = float(root.get("width")), float(root.get("height"))
+    width, height = map(float, root.get("viewBox").split()[2:])
     yield from _texts(root, (0.0, 0.0, width, height), (0.0, 0.0))
     for panel in root.findall(f"{SVG}svg"):
         x, y, w, h = (float(panel.get(name)) for name in ("x", "y", "width", "height"))
@@ -110,19 +116,21 @@ def overlaps(boxes):
     ]
 
 
+@pytest.mark.parametrize("width", [None, 3.25])
 @pytest.mark.parametrize("name", WORLDS)
 @pytest.mark.parametrize("what", FIGURES)
-def test_no_text_of_a_file_is_cut_off_or_covered(comparisons, what, name):
-    texts = list(svg_texts(ET.fromstring(figure_svg(FIGURES[what](comparisons[name])))))
+def test_no_text_of_a_file_is_cut_off_or_covered(comparisons, what, name, width):
+    texts = list(svg_texts(ET.fromstring(figure_svg(FIGURES[what](comparisons[name]), width))))
     outside = [text for text, box, page in texts if box[0] < page[0] or box[1] < page[1] or box[2] > page[2] or box[3] > page[3]]
     assert outside == []
     assert overlaps([(text, box) for text, box, _ in texts]) == []
 
 
+@pytest.mark.parametrize("width", [None, 3.25])
 @pytest.mark.parametrize("name", WORLDS)
 @pytest.mark.parametrize("what", FIGURES)
-def test_no_text_of_a_picture_is_cut_off_or_covered(comparisons, what, name):
-    canvas = drawn(FIGURES[what](comparisons[name]))
+def test_no_text_of_a_picture_is_cut_off_or_covered(comparisons, what, name, width):
+    canvas = drawn(FIGURES[what](comparisons[name]), width)
     canvas.draw_without_rendering()
     page = canvas.bbox
     boxes = []
