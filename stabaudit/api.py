@@ -27,6 +27,7 @@ from stabaudit.comparison.gating.baseline import (
     require_replaceable,
     write_baseline,
 )
+from stabaudit.comparison.gating.find_score import by_name
 from stabaudit.comparison.gating.gates import Gate, judge_against, judge_requirement, only_run, survey_for_gates
 from stabaudit.comparison.reading.in_memory import group_arrays
 from stabaudit.comparison.reading.row_labels import labels_of
@@ -393,7 +394,7 @@ def check(
     if update_baseline and file is None:
         raise UsageError("--update-baseline needs --baseline FILE to write to")
     settings = _changed(settings, changed)
-    requirements = [parse_requirement(text, default=headlines()[0].name) for text in require]
+    requirements = [parse_requirement(by_name(text), default=headlines()[0].name) for text in require]
     settings = settings.including(requirement.score.metric for requirement in requirements)
     old = None if file is None or update_baseline else read_baseline(file)
     if file is not None and update_baseline:

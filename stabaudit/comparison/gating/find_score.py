@@ -6,9 +6,23 @@ from dataclasses import dataclass
 from stabaudit.comparison.records import CollapseScore, Comparison, DensityScore, Score
 from stabaudit.errors import UsageError
 from stabaudit.metrics.anatomy import REPRODUCIBLE_AXES
-from stabaudit.metrics.scores import measure
+from stabaudit.metrics.scores import measure, registered
 from stabaudit.registry import unknown
 from stabaudit.statistics.gate import Reading, ScoreKey
+
+
+def by_name(text: str) -> str:
+    """A requirement that names a score as tables do, with the name that it has in JSON; any other as it is.
+
+    >>> by_name("weak MCC@all >= 0.5"), by_name("strong MCC, active.adjusted>0.1"), by_name("strong_mcc>=0.6")
+    ('weak_mcc@all >= 0.5', 'active_strong_mcc.adjusted>0.1', 'strong_mcc>=0.6')
+    """
+    typed = text.strip()
+    for one in sorted(registered(), key=lambda one: -len(one.label)):
+        rest = typed.removeprefix(one.label)
+        if rest != typed and (not rest or rest[0] in "@.<>= "):
+            return f"{one.name}{rest}"
+    return typed
 
 
 def find_score(scores: Iterable[Score], run: str, key: ScoreKey) -> Score:

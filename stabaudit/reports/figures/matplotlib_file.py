@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _PRINT_DPI = 300
+_EDGE = 0.08  # inches
 _TITLE = 11.5  # characters of a panel's title to an inch
 _INCH = 100  # pixels of a panel's description
 _INK, _FAINT = "#1b1f24", "#e4e7eb"
@@ -73,7 +74,8 @@ def drawn(figure: Figure, inches: float | None = None) -> Canvas:
     rows = -(-len(figure.panels) // columns)
     width = columns * (WIDTH + 40) / _INCH if inches is None else inches
     height = rows * (max(panel.height for panel in figure.panels) + 60) / _INCH + 1.2
-    canvas = Canvas(figsize=(width, height), layout=ConstrainedLayoutEngine(h_pad=0.08))
+    edge = _EDGE / height  # below, where the layout forgets the name of a colour bar
+    canvas = Canvas(figsize=(width, height), layout=ConstrainedLayoutEngine(h_pad=0.08, rect=(0, edge, 1, 1 - edge)))
     FigureCanvasAgg(canvas)
     title = "\n".join(textwrap.wrap(clean(figure.title), int(width * 11)))
     canvas.suptitle(_plain(title), fontsize=11, color=_INK)
@@ -89,7 +91,7 @@ def drawn(figure: Figure, inches: float | None = None) -> Canvas:
         scale = ScalarMappable(cmap=ListedColormap(colors.RAMP))
         bar = canvas.colorbar(scale, ax=list(grid.flat), location="bottom", shrink=1 / columns, aspect=30, pad=0.02)
         bar.set_ticks([0.0, 1.0], labels=ends, fontsize=7.5)
-        bar.set_label(name, fontsize=8, labelpad=-7)
+        bar.set_label(name, fontsize=8, labelpad=-4)
         bar.outline.set_visible(False)
     if handles:
         longest = max(len(str(handle.get_label())) for handle in handles)

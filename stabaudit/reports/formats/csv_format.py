@@ -13,8 +13,14 @@ _FORMULA = tuple("=+-@＝＋－＠")  # with which a spreadsheet begins a formul
 
 
 def write(report: Report, **_: object) -> str:
-    """The main list of a report."""
-    return as_csv(report.records[report.main])
+    """The main list of a report, without scores of the first k parts where these are all parts: the row without k says it."""
+    records = report.records[report.main]
+    whole = [_but_k(record) for record in records if record.get("k") is None]
+    return as_csv([record for record in records if record.get("k") is None or _but_k(record) not in whole])
+
+
+def _but_k(record: Record) -> Record:
+    return {name: value for name, value in record.items() if name != "k"}
 
 
 def as_csv(records: Sequence[Record]) -> str:

@@ -9,7 +9,7 @@ from stabaudit.reports.verdict import axes_in_short
 from stabaudit.reports.wording import NONE, mean_with_interval, number, out_of_sample, score_name, shared_k
 
 _FLOORS = {"independence": ("independence_floor", "chance"), "rotation": ("rotation_floor", "rotation")}
-_HEADER = ("run", "axes", "family", "architecture", "dataset", "d", "restarts")
+_ABOUT = ("axes", "family", "architecture", "dataset", "d", "restarts", "rows")
 
 
 def overview_section(comparison: Comparison) -> Section:
@@ -24,7 +24,8 @@ def overview_section(comparison: Comparison) -> Section:
         )
     ]
     rows = [_row(comparison, run, shown) for run in comparison.runs]
-    return Section("Configurations", [*_HEADER, *scores, "rows"], rows, left=5)
+    # Scores first: a phone has room for one column beside the name.
+    return Section("Configurations", ["run", *scores, *_ABOUT], rows)
 
 
 def _shown(comparison: Comparison) -> list[Measure]:
@@ -39,11 +40,11 @@ def _row(comparison: Comparison, run: RunSummary, shown: Sequence[Measure]) -> l
     size = str(run.latent_dim) if run.grid is None else f"{run.latent_dim} at {run.grid[0]}×{run.grid[1]}"
     return [
         run.name,
+        *(cell for one in shown for cell in _cells(found.get(one.name), [_FLOORS[floor][0] for floor in one.floors])),
         axes_in_short(comparison, run.name),
         *(text or NONE for text in (run.family, run.architecture, run.dataset)),
         size,
         f"{run.restarts} of {run.trained}" if run.lost else str(run.restarts),
-        *(cell for one in shown for cell in _cells(found.get(one.name), [_FLOORS[floor][0] for floor in one.floors])),
         f"{run.rows:,}",
     ]
 
