@@ -36,10 +36,21 @@ _OF_PROGRAMS = (
 
 _PANELS = {
     "What is trained": ("arch", "likelihood", "latent_dim", "settings"),
-    "On which data": ("data", "data_dir", "download"),
-    "How often and how long": ("restarts", "seed", "epochs", "steps", "batch_size", "lr", "schedule"),
+    "On which data": ("data", "data_dir", "download", "unchecked_data"),
+    "How often and how long": (
+        "restarts",
+        "until",
+        "max_restarts",
+        "seed",
+        "vary",
+        "epochs",
+        "steps",
+        "batch_size",
+        "lr",
+        "schedule",
+    ),
     "On which machine": ("workers", "device", "exact", "precision", "compile"),
-    "Where it goes, and what is said": ("out", "dry_run", "quiet"),
+    "Where it goes, and what is said": ("out", "accept_change", "dry_run", "quiet"),
     "A program that trains instead of FAMILY": ("command", *_OF_PROGRAMS),
 }
 

@@ -44,6 +44,14 @@ HEADS = {
     "purity": "the part of the shared information that sits in that partner",
     "above": "the purity that an axis must exceed",
     "active": "restarts in which the dimension is active",
+    # alignment and how many restarts
+    "group": "of restarts that agree among themselves",
+    "aligned to": "the restart in whose terms the others are written",
+    "agreement": "mean correlation with the reference over dimensions, on held-out rows",
+    "least": "the correlation of the dimension that agrees least",
+    "R²": "of the reference from the aligned latents, dimensions of equal weight",
+    "half-width": "half of the 95% interval that so many restarts would give",
+    "kept in 90%": "a half-width that nine of ten such runs keep",
     # families
     "families": "positive effects: the first is higher",
     "n": "configurations that both have",

@@ -290,3 +290,48 @@ def test_list(run, what, name):
     rows = list(csv.DictReader(io.StringIO(out)))
     assert {row["kind"] for row in rows} == {what}
     assert next(row["summary"] for row in rows if row["name"] == name)
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [("x.html", "<!doctype html>"), ("x.json", "{"), ("x.md", "## within"), ("x.csv", "run_a,"), ("x", "within")],
+)
+def test_the_ending_of_a_file_chooses_its_format(run, make_run, tmp_path, name, begins):
+    assert run("compare", make_run("a"), "--floor-draws", "1", "--rotations", "1", "-o", tmp_path / name)[0] == 0
+    assert (tmp_path / name).read_text("utf-8").startswith(begins)
+
+
+def test_a_format_that_is_typed_wins_over_the_ending(run, make_run, tmp_path):
+    folder = make_run("a")
+    few = ("--floor-draws", "1", "--rotations", "1")
+    assert run("compare", folder, *few, "--format", "json", "-o", tmp_path / "x.csv")[0] == 0
+    assert (tmp_path / "x.csv").read_text("utf-8").startswith("{")
+    code, _, err = run("show", folder, "-o", tmp_path / "x.html")
+    assert code == 2
+    assert "cannot be written as html; use --format table|json|csv|markdown" in err
+
+
+def test_csv_has_no_score_of_all_parts_twice(run, make_run):
+    rows = list(csv.DictReader(io.StringIO(run("compare", make_run("a"), "--format", "csv", "--floor-draws", "1")[1])))
+    assert [row["k"] for row in rows if row["metric"] == "weak_mcc"] == ["", ""]  # in and out; the first 20 of 4 are all 4
+
+
+def test_a_requirement_takes_the_names_of_tables(run, make_run):
+    folder = make_run("a", restarts=4)
+    outs = [
+        run("check", folder, "--require", f"{name}>=0.1", "--floor-draws", "1", "--rotations", "1")[1]
+        for name in ("strong MCC", "strong_mcc")
+    ]
+    assert outs[0] == outs[1]
+
+
+def test_a_renamed_run_is_called_by_its_new_name(run, make_run, tmp_path):
+    moved = make_run("a").rename(tmp_path / "moved")
+    assert run("compare", moved, "--floor-draws", "1")[1].startswith("within moved: ")
+    assert "moved" in run("report", moved, "--floor-draws", "1")[1].splitlines()[3]
+
+
+def test_published_tables_have_names(run):
+    named, by_path = (run("report", "--wilcoxon", one) for one in ("willetts2021", WILLETTS))
+    assert named == by_path
+    assert named[0] == 0

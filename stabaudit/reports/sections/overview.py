@@ -9,7 +9,7 @@ from stabaudit.reports.verdict import axes_in_short
 from stabaudit.reports.wording import NONE, mean_with_interval, number, out_of_sample, score_name, shared_k
 
 _FLOORS = {"independence": ("independence_floor", "chance"), "rotation": ("rotation_floor", "rotation")}
-_ABOUT = ("axes", "family", "architecture", "dataset", "d", "restarts", "rows")
+_HEADER_OF_RUNS = ("axes", "family", "architecture", "dataset", "d", "restarts", "rows")
 
 
 def overview_section(comparison: Comparison) -> Section:
@@ -25,7 +25,7 @@ def overview_section(comparison: Comparison) -> Section:
     ]
     rows = [_row(comparison, run, shown) for run in comparison.runs]
     # Scores first: a phone has room for one column beside the name.
-    return Section("Configurations", ["run", *scores, *_ABOUT], rows)
+    return Section("Configurations", ["run", *scores, *_HEADER_OF_RUNS], rows)
 
 
 def _shown(comparison: Comparison) -> list[Measure]:

@@ -92,3 +92,15 @@ def test_joined_reports_keep_every_record():
 @pytest.mark.parametrize("sign", "=+-@＝＋－＠")
 def test_every_sign_that_begins_a_formula_is_quoted(sign):
     assert as_csv([{"name": f"{sign}cmd()"}]) == f"name\n'{sign}cmd()\n"
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100])
+def test_no_number_is_broken_over_lines_and_no_line_is_too_long(width):
+    header = ["run", "N", "strong MCC [95%]", "floors", "weak MCC@all [95%]", "floor"]
+    rows = [[f"a-run-of-a-long-name-{i}", "3", "0.60 [0.32, 0.83]", "0.05/0.40", "0.67 [0.56, 0.77]", "0.05"] for i in (1, 10)]
+    text = render(Report([Section("title", header, rows)]), "table", width=width)
+    assert max(map(len, text.splitlines())) <= width
+    assert text.count("0.05/0.40") == 2
+    assert " ".join(text.split()).count("0.67 [0.56, 0.77]") == 2
+    if width > 60:
+        assert [line.count("]") for line in text.splitlines() if "0.60" in line] == [2, 2]  # a table

@@ -71,3 +71,10 @@ def test_paths_without_runs(folder, tmp_path):
         find_runs([Path("x" * 300)])
     with pytest.raises(BadRun, match="not a directory"):
         find_runs([folder / "run.json"])
+
+
+def test_runs_are_found_in_the_order_in_which_people_count(folder, tmp_path):
+    for name in ("run-d10", "run-d2", "run-d4"):
+        shutil.copytree(folder, tmp_path / "runs" / name)
+    found = find_runs([tmp_path / "runs"])
+    assert [run.name for run in found] == ["run-d2", "run-d4", "run-d10"]
