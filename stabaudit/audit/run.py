@@ -17,6 +17,7 @@ from stabaudit.reports.formats.csv_format import as_csv
 from stabaudit.reports.sections.restarts import restart_records
 from stabaudit.statistics.gate import parse_score
 from stabaudit.store.files.atomic import write_bytes
+from stabaudit.store.files.natural_order import natural
 from stabaudit.training.prepare import dataset_options, job_of
 from stabaudit.training.prepared_run import Job
 from stabaudit.training.train import train
@@ -69,7 +70,8 @@ def run_plan(
         BadRun: a folder that holds something else or cannot be written, or no run with two restarts that are done.
     """
     runs = train(jobs, workers, on_event, on_tick)
-    return survey([run.folder for run in runs], settings)
+    # As `report` finds them, so that both print runs and families in one order.
+    return survey(sorted((run.folder for run in runs), key=lambda folder: natural(folder.name)), settings)
 
 
 def hold_references(plan: Plan, survey: Survey) -> list[Held]:

@@ -97,13 +97,21 @@ def test_every_run_is_trained_and_compared(first):
     strong = [score for score in document["scores"] if score["metric"] == "strong_mcc" and score["sample"] == "out"]
     assert [(score["pairs"], score["restarts"]) for score in strong] == [(3, 3)] * 4
     restarts = table("restarts")
-    assert [row["restart"] for row in restarts] == [f"{cell}#{i}" for cell in CELLS for i in range(3)]
+    assert [row["restart"] for row in restarts] == [f"{cell}#{i}" for cell in sorted(CELLS) for i in range(3)]
     assert all(float(row["objective"]) < 0 < float(row["source_strong_mcc"]) < 1 for row in restarts)
     assert len(table("scores")) == len(document["scores"])
     (families,) = document["families"]
     assert {families["family_a"], families["family_b"]} == {"vae", "vade"}
     assert families["n"] == 2
     assert families["min_p"] == pytest.approx(0.5)  # 2/2²: two configurations cannot show more
+
+
+def test_report_has_runs_and_families_in_the_same_order(first):
+    asked = ["report", "audits/small", "--wilcoxon", "--floor-draws", "5", "--output", "again.json"]
+    assert _run(asked) == 0
+    again = strict(Path("again.json").read_text())
+    assert [run["name"] for run in again["runs"]] == [run["name"] for run in first[1]["runs"]]
+    assert again["families"] == first[1]["families"]
 
 
 def test_the_scores_that_can_be_tested_are_those_that_runs_have(first):
