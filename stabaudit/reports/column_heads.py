@@ -52,6 +52,10 @@ HEADS = {
     "R²": "of the reference from the aligned latents, dimensions of equal weight",
     "half-width": "half of the 95% interval that so many restarts would give",
     "kept in 90%": "a half-width that nine of ten such runs keep",
+    # sources of variance
+    "varied": "the source of chance that restarts differ in, the others held at the first seed",
+    "1 − score": "what the source takes from perfect agreement by itself",
+    "of all": "the same relative to what is lost where everything varies",
     # families
     "families": "positive effects: the first is higher",
     "n": "configurations that both have",
