@@ -10,6 +10,7 @@ from stabaudit.comparison.reading.selectors import read_run
 from stabaudit.comparison.scoring.spread import spread_of_score
 from stabaudit.comparison.settings import Settings
 from stabaudit.errors import UsageError
+from stabaudit.metrics.mcc_strong import SCORE as STRONG
 from stabaudit.metrics.scores import measure
 from stabaudit.statistics.gate import ScoreKey, parse_score
 from stabaudit.statistics.restarts_needed import FEWEST
@@ -45,10 +46,12 @@ def parse_until(text: str, most: int) -> Until:
     """
     found = _UNTIL.fullmatch(text.strip())
     if found is None or not float(found["half"]) > 0:
-        raise UsageError(f"--until {text!r}: expected a score and a half-width, such as strong_mcc±0.03 or strong_mcc+-0.03")
+        raise UsageError(
+            f"--until {text!r}: expected a score and a half-width, such as {STRONG.name}±0.03 or {STRONG.name}+-0.03"
+        )
     key = parse_score(found["score"])
     if measure(key.metric).unit != "pair" or key.sample != "out" or key.reading != "mean":
-        raise UsageError(f"--until {text!r}: expected an out-of-sample score of pairs, such as strong_mcc")
+        raise UsageError(f"--until {text!r}: expected an out-of-sample score of pairs, such as {STRONG.name}")
     if most < FIRST:
         raise UsageError(f"--max-restarts {most}: expected at least {FIRST}, after which the spread is first looked at")
     return Until(key, float(found["half"]), most)

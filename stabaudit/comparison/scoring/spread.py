@@ -3,6 +3,7 @@
 from stabaudit.comparison.gating.find_score import find_score
 from stabaudit.comparison.records import Comparison
 from stabaudit.errors import UsageError
+from stabaudit.metrics.mcc_strong import SCORE as STRONG
 from stabaudit.metrics.scores import measure
 from stabaudit.statistics.gate import ScoreKey
 from stabaudit.statistics.restarts_needed import FEWEST, Spread, spread_of
@@ -22,7 +23,7 @@ def spread_of_score(comparison: Comparison, run: str, key: ScoreKey) -> Spread:
         UsageError: another kind of score, one that was not computed, or fewer than three restarts.
     """
     if key.sample != "out" or key.reading != "mean" or measure(key.metric).unit != "pair":
-        raise UsageError(f"{key}: expected an out-of-sample score of pairs, such as strong_mcc")
+        raise UsageError(f"{key}: expected an out-of-sample score of pairs, such as {STRONG.name}")
     score = find_score(comparison.scores, run, key)
     table = next(
         (one for one in comparison.pairs if one.run_a == one.run_b == run and (one.metric, one.k) == (score.metric, score.k)),

@@ -14,6 +14,7 @@ from stabaudit.config import RunConfig
 from stabaudit.metrics.collapse import LOG_LIKELIHOOD
 from stabaudit.metrics.scores import headlines
 
+OBJECTIVE = "objective"  # what training made small, with its sign turned
 FEWEST = 3  # values of a setting, of which one is recommended
 
 
@@ -118,7 +119,7 @@ def _fit(comparison: Comparison, origins: Sequence[Origin], run: str) -> tuple[f
         for restart in origin.restarts
         if restart.objective is not None
     ]
-    return (sum(objectives) / len(objectives) if objectives else None), "objective"
+    return (sum(objectives) / len(objectives) if objectives else None), OBJECTIVE
 
 
 def _recommended(rows: Sequence[AlongKey]) -> list[AlongKey]:

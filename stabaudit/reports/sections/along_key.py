@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import groupby
 
-from stabaudit.comparison.surveys.along_key import AlongKey
+from stabaudit.comparison.surveys.along_key import OBJECTIVE, AlongKey
 from stabaudit.metrics.scores import measure
 from stabaudit.reports.report import Report, Section
 from stabaudit.reports.wording import NONE, mean_with_interval, number, score_name
-
-_FIT = {"log_likelihood": "held-out log-likelihood", "objective": "held-out objective"}
 
 
 def along_key_report(found: Sequence[AlongKey]) -> Report:
@@ -30,7 +28,7 @@ def _section(key: str, family: str, rows: Sequence[AlongKey]) -> Section:
         for row in rows
     ]
     score = score_name(rows[0].metric, None)
-    header = [key, f"{_FIT[rows[0].fitted_by]}, nats", f"{score} above chance [95%]", "axes", ""]
+    header = [key, f"{_fit(rows[0])}, nats", f"{score} above chance [95%]", "axes", ""]
     return Section(f"{family} by {key}: fit against stability", header, cells, [recommendation(rows)], left=0)
 
 
@@ -39,9 +37,14 @@ def recommendation(rows: Sequence[AlongKey]) -> str:
     best = next((row for row in rows if row.recommended), None)
     if best is None:
         return "No value is recommended: fit or intervals are not known of all."
-    score, fit = measure(rows[0].metric).label, _FIT[best.fitted_by]
+    score, fit = measure(rows[0].metric).label, _fit(best)
     most = max(rows, key=lambda row: row.stability)
     if best is most:
         return f"Take {best.key} {best.value:g}: it is the most stable, and none that is as stable has a better {fit}."
     why = f"it has the best {fit} among the values whose {score} above chance reaches that of the most stable ({most.value:g})"
     return f"Take {best.key} {best.value:g}: {why}."
+
+
+def _fit(row: AlongKey) -> str:
+    """What fit is measured by."""
+    return f"held-out {row.fitted_by if row.fitted_by == OBJECTIVE else measure(row.fitted_by).label}"
