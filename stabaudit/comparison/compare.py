@@ -15,6 +15,7 @@ from stabaudit.comparison.scoring.anatomy import anatomy_records, group_scores, 
 from stabaudit.comparison.scoring.collapse import Facts, collapse_scores, collapse_warnings, dimension_records
 from stabaudit.comparison.scoring.densities import density_scores
 from stabaudit.comparison.scoring.grid import evidence_at, position_scores, score_positions, shared_size, together
+from stabaudit.comparison.scoring.outliers import outlier_warnings
 from stabaudit.comparison.scoring.pairs import Member, Pairs, adjusted_over_all, floor_pairs, independent
 from stabaudit.comparison.settings import DEFAULT_SETTINGS, Settings
 from stabaudit.comparison.views.matched_dimensions import typical_match
@@ -101,6 +102,7 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
         warnings=(
             *scored.warnings,
             *_warnings(groups, dead),
+            *outlier_warnings(groups, settings),
             *(warning for a, b in between for warning in _seed_warnings(a, b)),
             *_floor_warnings(pairs, streamed=streamed),
             *_doubles(labels, same),

@@ -3,6 +3,8 @@
 Latents that would take too much memory are not read here but opened, to be streamed (see `streaming`).
 """
 
+import re
+import shlex
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,11 +19,11 @@ from stabaudit.comparison.reading.learned_priors import read_priors
 from stabaudit.comparison.reading.streaming import Opened
 from stabaudit.comparison.records import RunSummary
 from stabaudit.comparison.scoring.collapse import Facts, facts_of
-from stabaudit.errors import BadData, BadRun, Noticed, UsageError
+from stabaudit.errors import BadData, BadRun, Guessed, Noticed, UsageError, strictly
 from stabaudit.metrics.density_distance import MOST_DIMENSIONS
 from stabaudit.store.files.atomic import shown
-from stabaudit.store.imports.foreign_files import AS_IS, SUFFIXES, Naming
-from stabaudit.store.imports.import_run import latents_files
+from stabaudit.store.imports.foreign_files import AS_IS, SUFFIXES, Naming, kind
+from stabaudit.store.imports.import_run import latents_files, natural
 from stabaudit.store.run.external_labels import External
 from stabaudit.store.run.find import parse_selector
 from stabaudit.store.run.latents import Latents, read_header, read_latents
@@ -51,7 +53,22 @@ def read_groups(selectors: Sequence[str], memory: int = DEFAULT_MEMORY, naming: 
         if path.resolve() == other.resolve() and (restart == other_restart or None in {restart, other_restart}):
             raise UsageError(f"{path} is given twice; a restart is not compared with itself")
     streamed = sum(map(_numbers, selectors)) * _BYTES_PER_NUMBER > memory
-    groups = [_read(selector, naming, streamed=streamed) for selector in selectors]
+    files = _of_one_model(selectors) if naming.one_model else []
+    strict, naming = naming.strict, replace(naming, strict=False, one_model=False)
+    if files:
+        parent = files[0].parent
+        warnings.warn(
+            Noticed(
+                shown(parent),
+                f"{files[0].name} to {files[-1].name} are taken for {len(files)} restarts of one model (--strict: for one model "
+                "each); 'stabaudit import' makes them a run",
+            ),
+            stacklevel=2,
+        )
+        called = re.sub(r"\W*\d.*", "", files[0].name) or parent.resolve().name
+        return join([_as_one(parent, files, naming, streamed=streamed).named(called)], by_position=naming.ids_by_position)
+    with strictly(strict):
+        groups = [_read(selector, naming, streamed=streamed) for selector in selectors]
     if sum(len(read.latents) for read in groups) < 2:
         raise BadData(f"{selectors[0]}: one restart, nothing to compare it with; give a second run or latents file")
     names = [read.summary.name for read in groups]
@@ -65,9 +82,9 @@ def _numbers(selector: str) -> int:
     """How many numbers the latents of a selector are; of other files than Parquet, as many as their bytes could hold."""
     path, restart = parse_selector(selector)
     if path.is_file():
-        if path.suffix.lower() == ".h5ad":  # most of it is the count matrix
+        if kind(path) == ".h5ad":  # most of it is the count matrix
             return 0
-        if path.suffix.lower() != ".parquet":
+        if kind(path) != ".parquet":
             return path.stat().st_size // 4
         header = read_header(path)
         return header.rows * header.dimensions
@@ -93,12 +110,19 @@ def _read(selector: str, naming: Naming, *, streamed: bool) -> Unjoined:
 
 def _is_folder_of_latents(path: Path) -> bool:
     """Whether a folder is no run but holds files of latents."""
-    return path.is_dir() and not (path / "run.json").exists() and any(one.suffix.lower() in SUFFIXES for one in path.iterdir())
+    return path.is_dir() and not (path / "run.json").exists() and any(kind(one) in SUFFIXES for one in path.iterdir())
 
 
 def _read_folder(path: Path, naming: Naming, *, streamed: bool) -> Unjoined:
     """The files of latents in a folder as the restarts of one model."""
     files = latents_files([path])
+    said = f"its {len(files)} files are taken for restarts of one model"
+    warnings.warn(Guessed(shown(path), said, f"write 'stabaudit import {shlex.quote(str(path))} --out RUN' first"), stacklevel=4)
+    return _as_one(path, files, naming, streamed=streamed)
+
+
+def _as_one(path: Path, files: Sequence[Path], naming: Naming, *, streamed: bool) -> Unjoined:
+    """Files of latents as the restarts of one model, called like `path`."""
     of_files = [_read_file(file, naming, streamed=streamed) for file in files]
     first = of_files[0].summary
     for file, one in zip(files, of_files, strict=True):
@@ -107,14 +131,20 @@ def _read_folder(path: Path, naming: Naming, *, streamed: bool) -> Unjoined:
                 f"{shown(file)} has {one.summary.latent_dim} dimensions, {shown(files[0])} {first.latent_dim}; "
                 "restarts of one model have the same"
             )
-    warnings.warn(Noticed(shown(path), f"its {len(files)} files are taken for restarts of one model"), stacklevel=4)
     summary = replace(first, name=path.resolve().name, path=str(path), restarts=len(files), trained=len(files))
     latents = tuple(opened for one in of_files for opened in one.latents)
     return Unjoined(summary, tuple(range(len(files))), latents, None, tuple(facts for one in of_files for facts in one.facts))
 
 
+def _of_one_model(selectors: Sequence[str]) -> list[Path]:
+    """The files that the selectors are, in the order of their numbers, where their names differ in numbers alone; else none."""
+    files = sorted((Path(selector) for selector in selectors), key=lambda file: natural(str(file)))
+    alike = {re.sub(r"\d+", "#", str(file)) for file in files}
+    return files if len(files) > 2 and len(alike) == 1 and all(file.is_file() for file in files) else []
+
+
 def _read_file(path: Path, naming: Naming, *, streamed: bool) -> Unjoined:
-    if streamed and (path.suffix.lower() != ".parquet" or naming != AS_IS):
+    if streamed and (kind(path) != ".parquet" or naming != AS_IS):
         raise BadData(
             f"{shown(path)}: these latents exceed --memory, and only Parquet files with sample ids can be streamed; "
             "'stabaudit import' it or raise that"
