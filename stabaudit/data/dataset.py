@@ -119,6 +119,7 @@ class Dataset:
         evaluation: rows whose latents are kept.
         likelihood: the default likelihood: "bernoulli" for values in [0, 1], "logistic" for colour images in 256
             levels, else "gaussian".
+        scale: what was done to x of one's own: "standardise" or "minmax" over the training rows, or "none".
 
     Raises:
         BadData: a split that is not as it should be, or two that do not agree: other shapes of x or u, ids in both.
@@ -128,6 +129,7 @@ class Dataset:
     train: Split
     evaluation: Split
     likelihood: Likelihood
+    scale: str = "none"
 
     def __post_init__(self) -> None:
         """Check both splits and that they agree."""
@@ -177,6 +179,15 @@ class Dataset:
 def one_hot(codes: Array, categories: int | None = None) -> FloatArray:
     """Categories 0..K−1, shape (n,), as one-hot rows, shape (n, K), float32."""
     return np.eye(int(codes.max()) + 1 if categories is None else categories, dtype=np.float32)[codes]
+
+
+def is_one_hot(u: Array) -> bool:
+    """Whether every row is a category: one 1 among zeros.
+
+    >>> is_one_hot(one_hot(np.array([0, 2, 1]))), is_one_hot(np.array([[0.3], [1.0]]))
+    (True, False)
+    """
+    return bool((((u == 0) | (u == 1)).all()) and (u.sum(axis=1) == 1).all())
 
 
 def to_float32(array: Array, where: str) -> FloatArray:

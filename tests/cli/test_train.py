@@ -28,7 +28,7 @@ def _workplace(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     classes = np.arange(160) % 4
     np.savez(tmp_path / "small.npz", x=rng.normal(size=(160, 5)) * (1 + classes[:, None]), labels=classes)
-    np.savez(tmp_path / "with_u.npz", x=rng.normal(size=(160, 5)), u=classes)
+    np.savez(tmp_path / "with_u.npz", x=rng.normal(size=(160, 5)), u=classes.astype(str))
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def train(capfd):
     """Run the command on small data and return its status, its stdout and the lines of its stderr."""
 
     def command(*arguments, data="../small.npz"):
-        small = ["-d", "2", "-n", "3", "--batch-size", "32", "--set", "widths=8", "--data", data]
+        small = ["-d", "2", "-n", "3", "--batch-size", "32", "--set", "widths=8", "--data", data, "--scale", "none"]
         status = _run(["train", *small, *arguments])
         out, err = capfd.readouterr()
         return status, out, err.splitlines()

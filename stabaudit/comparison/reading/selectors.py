@@ -53,22 +53,13 @@ def read_groups(selectors: Sequence[str], memory: int = DEFAULT_MEMORY, naming: 
         if path.resolve() == other.resolve() and (restart == other_restart or None in {restart, other_restart}):
             raise UsageError(f"{path} is given twice; a restart is not compared with itself")
     streamed = sum(map(_numbers, selectors)) * _BYTES_PER_NUMBER > memory
-    files = _of_one_model(selectors) if naming.one_model else []
-    strict, naming = naming.strict, replace(naming, strict=False, one_model=False)
-    if files:
-        parent = files[0].parent
-        warnings.warn(
-            Noticed(
-                shown(parent),
-                f"{files[0].name} to {files[-1].name} are taken for {len(files)} restarts of one model (--strict: for one model "
-                "each); 'stabaudit import' makes them a run",
-            ),
-            stacklevel=2,
-        )
-        called = re.sub(r"\W*\d.*", "", files[0].name) or parent.resolve().name
-        return join([_as_one(parent, files, naming, streamed=streamed).named(called)], by_position=naming.ids_by_position)
+    strict, one_model = naming.strict, naming.one_model
+    naming = replace(naming, strict=False, one_model=False)
     with strictly(strict):
         groups = [_read(selector, naming, streamed=streamed) for selector in selectors]
+    if one_model and _are_of_one_model(groups):
+        groups = [_as_said_one(groups)]
+        selectors = [groups[0].summary.path]
     if sum(len(read.latents) for read in groups) < 2:
         raise BadData(f"{selectors[0]}: one restart, nothing to compare it with; give a second run or latents file")
     names = [read.summary.name for read in groups]
@@ -118,29 +109,41 @@ def _read_folder(path: Path, naming: Naming, *, streamed: bool) -> Unjoined:
     files = latents_files([path])
     said = f"its {len(files)} files are taken for restarts of one model"
     warnings.warn(Guessed(shown(path), said, f"write 'stabaudit import {shlex.quote(str(path))} --out RUN' first"), stacklevel=4)
-    return _as_one(path, files, naming, streamed=streamed)
-
-
-def _as_one(path: Path, files: Sequence[Path], naming: Naming, *, streamed: bool) -> Unjoined:
-    """Files of latents as the restarts of one model, called like `path`."""
-    of_files = [_read_file(file, naming, streamed=streamed) for file in files]
-    first = of_files[0].summary
-    for file, one in zip(files, of_files, strict=True):
+    read = [_read_file(file, naming, streamed=streamed) for file in files]
+    first = read[0].summary
+    for file, one in zip(files, read, strict=True):
         if (one.summary.latent_dim, one.summary.grid) != (first.latent_dim, first.grid):
             raise BadData(
                 f"{shown(file)} has {one.summary.latent_dim} dimensions, {shown(files[0])} {first.latent_dim}; "
                 "restarts of one model have the same"
             )
-    summary = replace(first, name=path.resolve().name, path=str(path), restarts=len(files), trained=len(files))
-    latents = tuple(opened for one in of_files for opened in one.latents)
-    return Unjoined(summary, tuple(range(len(files))), latents, None, tuple(facts for one in of_files for facts in one.facts))
+    return _as_one(read, path.resolve().name, path)
 
 
-def _of_one_model(selectors: Sequence[str]) -> list[Path]:
-    """The files that the selectors are, in the order of their numbers, where their names differ in numbers alone; else none."""
-    files = sorted((Path(selector) for selector in selectors), key=lambda file: natural(str(file)))
-    alike = {re.sub(r"\d+", "#", str(file)) for file in files}
-    return files if len(files) > 2 and len(alike) == 1 and all(file.is_file() for file in files) else []
+def _as_one(files: Sequence[Unjoined], name: str, path: Path) -> Unjoined:
+    """Files of latents as the restarts of one model."""
+    summary = replace(files[0].summary, name=name, path=str(path), restarts=len(files), trained=len(files))
+    latents = tuple(opened for one in files for opened in one.latents)
+    return Unjoined(summary, tuple(range(len(files))), latents, None, tuple(facts for one in files for facts in one.facts))
+
+
+_ENOUGH = 3  # restarts: two make one pair, whether of one model or of two
+
+
+def _are_of_one_model(groups: Sequence[Unjoined]) -> bool:
+    """Whether these are files of as many dimensions whose names differ in numbers alone."""
+    paths = {re.sub(r"\d+", "#", one.summary.path) for one in groups}
+    shapes = {(one.summary.latent_dim, one.summary.grid) for one in groups}
+    return len(groups) >= _ENOUGH and len(paths) == len(shapes) == 1 and Path(groups[0].summary.path).is_file()
+
+
+def _as_said_one(groups: Sequence[Unjoined]) -> Unjoined:
+    """Files whose names say that they are restarts of one model, in the order of their numbers, as such; which is said."""
+    files = sorted(groups, key=lambda one: natural(one.summary.path))
+    first, last = (Path(one.summary.path) for one in (files[0], files[-1]))
+    said = f"{first.name} to {last.name} are taken for {len(files)} restarts of one model (--strict: for one model each)"
+    warnings.warn(Noticed(shown(first.parent), f"{said}; 'stabaudit import' makes them a run"), stacklevel=3)
+    return _as_one(files, re.sub(r"\W*\d.*", "", first.stem) or first.parent.resolve().name, first.parent)
 
 
 def _read_file(path: Path, naming: Naming, *, streamed: bool) -> Unjoined:

@@ -7,12 +7,11 @@ import numpy as np
 from stabaudit.comparison.reading.join_rows import Group
 from stabaudit.comparison.settings import Settings
 from stabaudit.metrics.mcc_strong import SCORE as STRONG
-from stabaudit.metrics.pair_scores import Array, ScoreName
+from stabaudit.metrics.pair_scores import ScoreName
 from stabaudit.metrics.score_pairs import score_pairs
 from stabaudit.metrics.split import split_halves
-from stabaudit.store.files.columns import names_of
+from stabaudit.store.files.columns import names_of, outliers
 
-_SHARE = 0.5  # of a dimension's sum of squares: such a row outweighs all others together
 _FEWEST = 20  # rows, below which one may well carry half
 
 
@@ -54,23 +53,3 @@ def outlier_warnings(groups: Sequence[Group], settings: Settings) -> list[str]:
     more = f"; {len(found) - 1} more dimensions are like that" if len(found) > 1 else ""
     ranks = f"by ranks (--correlation spearman) strong MCC is {mean:.3f}"
     return [f"{label}: row {ids[row]} carries {share:.0%} of the variance of {name}{more}; {ranks} over all pairs"]
-
-
-def outliers(z: Array) -> list[tuple[int, int, float]]:
-    """Dimension, row and share of its sum of squares of every row that has more than half of it.
-
-    Args:
-        z: latents, shape (n, d).
-
-    >>> z = np.random.default_rng(0).standard_normal((100, 2))
-    >>> z[7, 1] = 1e6
-    >>> outliers(z)
-    [(1, 7, 1.0)]
-    """
-    centred = z - np.median(z, axis=0).astype(np.float64)
-    largest = np.abs(centred).max(axis=0)
-    squares = np.square(centred / np.where(largest > 0, largest, 1.0))
-    total = squares.sum(axis=0)
-    rows = squares.argmax(axis=0)
-    shares = squares.max(axis=0) / np.where(total > 0, total, 1.0)
-    return [(int(k), int(rows[k]), round(float(shares[k]), 6)) for k in np.flatnonzero(shares > _SHARE)]

@@ -171,8 +171,7 @@ def _ids(ids: Array, shape: tuple[int, ...], name: str, where: str) -> Array:
     elif ids.dtype.kind == "f" and np.isfinite(ids).all() and (ids == np.floor(ids)).all() and (np.abs(ids) < 2**53).all():
         ids = ids.astype(np.int64)
     if ids.shape != shape[:1] or ids.dtype.kind not in "iuU":
+        found = "text" if ids.dtype.kind == "U" else str(ids.dtype)
         hint = "; the latents look transposed: --dimensions-first" if ids.shape == shape[1:] else ""
-        raise BadData(
-            f"{where}: {name} is {ids.dtype} of shape {ids.shape}, expected integers or text of shape ({shape[0]},){hint}"
-        )
+        raise BadData(f"{where}: {name} is {found} of shape {ids.shape}, expected integers or text of shape ({shape[0]},){hint}")
     return ids

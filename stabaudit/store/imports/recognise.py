@@ -55,14 +55,20 @@ def _ids(table: pa.Table) -> tuple[str, str] | None:
     if index is not None and _is_distinct(table.column(index)):
         called = "its index" if index.startswith("__index_level_") else f"its index '{index}'"
         return index, called
-    named = [name for name in table.column_names if _ID_NAME.fullmatch(name) and _is_distinct(table.column(name))]
-    if len(named) == 1:
-        return named[0], f"its column '{named[0]}'"
+    named = id_column(table)
+    if named is not None:
+        return named, f"its column '{named}'"
     if len(_lists(table)) == 1:
         texts = [name for name in table.column_names if _is_text(table.column(name).type) and _is_distinct(table.column(name))]
         if len(texts) == 1:
             return texts[0], f"its column '{texts[0]}'"
     return None
+
+
+def id_column(table: pa.Table) -> str | None:
+    """The only column called `id` or `…_id` that names every row by itself; None where there is none, or several."""
+    named = [name for name in table.column_names if _ID_NAME.fullmatch(name) and _is_distinct(table.column(name))]
+    return named[0] if len(named) == 1 else None
 
 
 def _pandas_index(table: pa.Table) -> str | None:
