@@ -238,11 +238,15 @@ def _holds_all(run: "Run") -> bool:
 
 def _report(run: "Run") -> None:
     """Say what became of the restarts, and leave with status 2 where one failed or none is done."""
+    from stabaudit.store.run.convergence import unfinished_training
+
     done, restarts = len(run.done), len(run.manifest.restarts)
     message(f"{done} of {restarts} restarts are done in {run.folder}")
     for restart in run.manifest.restarts:
         if restart.state != "done":
             message(f"restart {restart.index} {restart.state}: {restart.detail}")
+    if (said := unfinished_training(run)) is not None:
+        message(said)
     if done > 1:
         of_one_seed = len({restart.seed for restart in run.manifest.restarts}) == 1 or _holds_all(run)
         message(f"next: stabaudit {'determinism' if of_one_seed else 'compare'} {run.folder}")

@@ -24,6 +24,7 @@ from stabaudit.metrics.density_distance import MOST_DIMENSIONS
 from stabaudit.store.files.atomic import shown
 from stabaudit.store.imports.foreign_files import AS_IS, SUFFIXES, Naming, kind
 from stabaudit.store.imports.import_run import latents_files, natural
+from stabaudit.store.run.convergence import unfinished_training
 from stabaudit.store.run.external_labels import External
 from stabaudit.store.run.find import parse_selector
 from stabaudit.store.run.latents import Latents, read_header, read_latents
@@ -196,6 +197,7 @@ def _read_run(run: Run, restart: int | None, *, streamed: bool) -> Unjoined:
         restarts=len(chosen),
         trained=len(manifest.restarts) if restart is None else 1,
         lost=() if restart is not None else lost_restarts(run),
+        unfinished=unfinished_training(run) if restart is None else None,
         grid=manifest.grid,
         changes=_changes(manifest) if restart is None else (),
     )
