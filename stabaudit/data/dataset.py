@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stabaudit.errors import BadData
+from stabaudit.store.files.columns import kind_of
 
 FloatArray = NDArray[np.float32]
 Array = NDArray[Any]
@@ -87,7 +88,7 @@ def _classes(labels: Array | None, where: str) -> Array | None:
     if labels is None:
         return None
     if labels.ndim != 1 or labels.dtype.kind not in "biu":
-        raise BadData(f"{where}: {labels.dtype} of shape {labels.shape}, expected one integer a row, shape ({len(labels)},)")
+        raise BadData(f"{where}: {kind_of(labels)} of shape {labels.shape}, expected one integer a row, shape ({len(labels)},)")
     return labels.astype(np.int64) if labels.dtype.kind == "b" else labels
 
 
@@ -95,7 +96,7 @@ def _ids(sample_id: Array, where: str) -> Array:
     if sample_id.dtype.kind == "O" and all(isinstance(name, str) for name in sample_id.ravel()):
         sample_id = sample_id.astype(np.str_)
     if sample_id.ndim != 1 or sample_id.dtype.kind not in "iuU":
-        found = f"{sample_id.dtype} of shape {sample_id.shape}"
+        found = f"{kind_of(sample_id)} of shape {sample_id.shape}"
         raise BadData(f"{where}: {found}, expected one integer or text a row, shape ({len(sample_id)},)")
     ids, counts = np.unique(sample_id, return_counts=True)
     if (counts > 1).any():
@@ -197,7 +198,7 @@ def to_float32(array: Array, where: str) -> FloatArray:
         BadData: no numbers, NaN or infinity (column and count), or values beyond the range of float32.
     """
     if array.dtype.kind not in NUMBERS:
-        raise BadData(f"{where} holds {array.dtype}, expected real numbers")
+        raise BadData(f"{where} holds {kind_of(array)}, expected real numbers")
     require_finite(array, where)
     with np.errstate(over="ignore"):
         values = array.astype(np.float32, copy=False)

@@ -27,7 +27,7 @@ from stabaudit.data.splitting import Rows, hold_out, take
 from stabaudit.errors import BadData, Guessed, Noticed, UsageError
 from stabaudit.registry import unknown
 from stabaudit.store.files import csv_table
-from stabaudit.store.files.columns import outliers
+from stabaudit.store.files.columns import kind_of, outliers
 from stabaudit.store.files.numpy_files import load_npy, load_npz
 from stabaudit.store.imports.foreign_files import kind
 
@@ -184,7 +184,7 @@ def _join(parts: list[tuple[str, Array, Array]], field: str, where: str) -> Arra
     first = parts[0][1]
     for part, array, x in parts:
         if array.dtype.kind not in NUMBERS + "U" or (array.dtype.kind == "U") != (first.dtype.kind == "U"):
-            raise BadData(f"{where}: {part}{field} holds {array.dtype}, expected numbers or text, and the same in both splits")
+            raise BadData(f"{where}: {part}{field} holds {kind_of(array)}, expected numbers or text, and the same in both splits")
         if len(array) != len(x):
             raise BadData(f"{where}: {part}{field} has {len(array)} rows, {part}x has {len(x)}")
         if array.shape[1:] != first.shape[1:]:

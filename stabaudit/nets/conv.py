@@ -102,7 +102,7 @@ def _unfit(x_shape: tuple[int, ...]) -> str:
     found = "×".join(map(str, x_shape))
     said = f"architecture 'conv' needs images of channels × height × width, height and width multiples of {POOLED}"
     last = len(x_shape) == 3 and x_shape[2] in {1, 3, 4} and not (x_shape[0] % POOLED or x_shape[1] % POOLED)
-    hint = "channels seem to come last: --channels-last" if last else "use --arch mlp"
+    hint = "channels seem to come last: move them first, or for a file --channels-last" if last else "use --arch mlp"
     return f"{said}; these data have the shape {found}; {hint}"
 
 

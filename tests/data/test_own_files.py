@@ -130,7 +130,7 @@ REFUSED = {
     "nan in u": ({"x": X, "u": nan}, "u holds 2 NaN"),
     "too large": ({"x": X * 1e300}, "x holds 150 values beyond the range of float32"),
     "complex": ({"x": X * 1j}, "x holds complex128, expected numbers"),
-    "text": ({"x": np.array(["a", "b"])}, "x holds <U1, expected real numbers"),
+    "text": ({"x": np.array(["a", "b"])}, "x holds text, expected real numbers"),
     "times": ({"x": np.zeros(3, "M8[s]")}, r"x holds datetime64\[s\], expected numbers"),
     "records": ({"x": np.zeros(3, "f4,f4")}, "holds records"),
     "numbers and text": (

@@ -135,6 +135,15 @@ def matrix(table: pa.Table, names: list[str], where: str) -> NDArray[Any]:
     return values.T
 
 
+def kind_of(values: Array) -> str:
+    """What an array holds, in words where numpy's own are not: "text", "Python objects", "int64".
+
+    >>> kind_of(np.array(["a"])), kind_of(np.array([1]))
+    ('text', 'int64')
+    """
+    return {"U": "text", "S": "bytes", "O": "Python objects", "V": "records"}.get(values.dtype.kind, str(values.dtype))
+
+
 def narrowed(values: Array) -> Array:
     """Numbers as float32, or as float64 where rounding to float32 would blur a column: its spread is small beside its size.
 

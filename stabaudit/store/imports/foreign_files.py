@@ -13,6 +13,7 @@ from stabaudit.errors import BadData, Guessed, UsageError
 from stabaudit.registry import unknown
 from stabaudit.store.files import csv_table
 from stabaudit.store.files.atomic import shown
+from stabaudit.store.files.columns import kind_of
 from stabaudit.store.files.numpy_files import load_npy, load_npz, members
 from stabaudit.store.files.safetensors_file import read_weights
 from stabaudit.store.imports.recognise import recognised
@@ -155,7 +156,7 @@ def _key(others: set[str], naming: Naming, where: str) -> str:
 
 def _table(values: Array, naming: Naming, where: str) -> Array:
     if values.ndim != 2 or values.dtype.kind not in "fiu":
-        raise BadData(f"{where}: {values.dtype} of shape {values.shape}, expected numbers of shape (n, d)")
+        raise BadData(f"{where}: {kind_of(values)} of shape {values.shape}, expected numbers of shape (n, d)")
     return values.T if naming.dimensions_first else values
 
 
@@ -171,7 +172,8 @@ def _ids(ids: Array, shape: tuple[int, ...], name: str, where: str) -> Array:
     elif ids.dtype.kind == "f" and np.isfinite(ids).all() and (ids == np.floor(ids)).all() and (np.abs(ids) < 2**53).all():
         ids = ids.astype(np.int64)
     if ids.shape != shape[:1] or ids.dtype.kind not in "iuU":
-        found = "text" if ids.dtype.kind == "U" else str(ids.dtype)
         hint = "; the latents look transposed: --dimensions-first" if ids.shape == shape[1:] else ""
-        raise BadData(f"{where}: {name} is {found} of shape {ids.shape}, expected integers or text of shape ({shape[0]},){hint}")
+        raise BadData(
+            f"{where}: {name} is {kind_of(ids)} of shape {ids.shape}, expected integers or text of shape ({shape[0]},){hint}"
+        )
     return ids
