@@ -368,9 +368,7 @@ def test_a_u_of_one_value_is_refused():
 
 def test_data_that_no_decoder_of_fixed_noise_can_fit_are_said():
     (note,) = ask(dataset_of(scale=1e3)).notes
-    assert note.startswith(
-        "x has a standard deviation of 995, and the Gaussian likelihood's noise is fixed at 0.1: standardise"
-    )
+    assert note.startswith("x has a standard deviation of 995, and the Gaussian likelihood's noise is fixed at 0.1: standardise")
     assert ask(dataset_of(scale=1.0)).notes == []
     assert ask(dataset_of(scale=1e3), settings={"learned": "true"}).notes == []
     refused("the logistic likelihood needs values in", dataset_of(), likelihood="logistic")
