@@ -3,6 +3,10 @@
 A message says what, where, what was expected and what to do. Anything that is not a `StabauditError` is a defect of stabaudit.
 """
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class StabauditError(Exception):
     """Base of all errors with a message for the user."""
@@ -21,7 +25,7 @@ class BadRun(StabauditError):
 
 
 class Noticed(UserWarning):
-    """How an input was taken that could have been meant in another way; commands print it, once for all files alike.
+    """How an input was taken; commands print it, once for all files alike.
 
     Args:
         where: the file.
@@ -31,3 +35,35 @@ class Noticed(UserWarning):
     def __init__(self, where: str, what: str) -> None:
         super().__init__(f"{where}: {what}")
         self.what = what
+
+
+class Guessed(Noticed):
+    """How an input was taken that could have been meant in another way; `strictly` refuses it.
+
+    Args:
+        where: the file.
+        what: how it was read, and what of it.
+        instead: what to write, so that nothing need be guessed.
+    """
+
+    def __init__(self, where: str, what: str, instead: str) -> None:
+        super().__init__(where, what)
+        self.instead = instead
+
+
+@contextmanager
+def strictly(strict: bool) -> Iterator[None]:
+    """Refuse whatever is guessed in the block, where `strict`.
+
+    Raises:
+        UsageError: saying what would have been guessed, and what to write instead.
+    """
+    with warnings.catch_warnings():
+        if strict:
+            warnings.simplefilter("error", Guessed)
+        try:
+            yield
+        except Guessed as guess:
+            if not strict:
+                raise
+            raise UsageError(f"{guess}, which --strict does not guess; {guess.instead}") from guess

@@ -76,10 +76,18 @@ def test_a_margin_that_would_pass_or_fail_everything_is_refused(make_run, tmp_pa
 
 def test_what_should_be_known_before_training_is_a_warning(tmp_path):
     x = np.random.default_rng(0).normal(size=(60, 4))
-    np.savez(tmp_path / "x.npz", x=x, u=np.arange(60) % 3)
+    np.savez(tmp_path / "x.npz", x=x, u=(np.arange(60) % 3).astype(str))
     with pytest.warns(UserWarning, match=r"u takes 3 values; identifiability of 3 dimensions needs 4"):
         stabaudit.train(
-            "ivae", tmp_path / "x.npz", latent_dim=3, restarts=1, steps=1, batch_size=8, out=tmp_path / "run", workers=1
+            "ivae",
+            tmp_path / "x.npz",
+            latent_dim=3,
+            restarts=1,
+            steps=1,
+            batch_size=8,
+            out=tmp_path / "run",
+            workers=1,
+            settings={"scale": "none"},
         )
 
 

@@ -5,7 +5,14 @@ from typing import Annotated, Literal
 
 import typer
 
-from stabaudit.cli.import_latents import IdColumnOption, IdsByPositionOption, KeyOption, ObsmOption, StrictOption
+from stabaudit.cli.import_latents import (
+    DimensionsFirstOption,
+    IdColumnOption,
+    IdsByPositionOption,
+    KeyOption,
+    ObsmOption,
+    StrictOption,
+)
 from stabaudit.cli.output import OutputOption, PageFormatOption, command_line, deliver, deliver_page, message
 
 KOption = Annotated[int, typer.Option("--k", min=1, help="Canonical pairs that counted scores average, beside all of them.")]
@@ -66,6 +73,7 @@ def compare(
     ids_by_position: IdsByPositionOption = False,
     obsm: ObsmOption = None,
     key: KeyOption = None,
+    dimensions_first: DimensionsFirstOption = False,
     strict: StrictOption = False,
     allow_unequal: Annotated[bool, typer.Option("--allow-unequal", help="Match the smaller number of dimensions.")] = False,
     curve: Annotated[bool, typer.Option("--curve", help="Print the cumulative MCC curves too.")] = False,
@@ -89,7 +97,8 @@ def compare(
         densities=densities,
         scores=named_scores(scores),
     )
-    comparison = compare_runs(*selectors, settings=settings, naming=Naming(id_column, obsm, ids_by_position, key, strict))
+    naming = Naming(id_column, obsm, ids_by_position, key, strict, dimensions_first, one_model=not strict)
+    comparison = compare_runs(*selectors, settings=settings, naming=naming)
     for warning in comparison.warnings:
         message(warning)
     if form == "html":

@@ -18,14 +18,18 @@ IdColumnOption = Annotated[
 IdsByPositionOption = Annotated[
     bool, typer.Option("--ids-by-position", help="Row i is the same sample in every file, whatever it is called.")
 ]
-KeyOption = Annotated[str | None, typer.Option(help="Array of .npz files that holds the latents; z by default.")]
+KeyOption = Annotated[str | None, typer.Option(help="Array of .npz and .safetensors files that holds the latents; z by default.")]
+DimensionsFirstOption = Annotated[
+    bool, typer.Option("--dimensions-first", help="Arrays have the shape (d, n): a row for each dimension.")
+]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Refuse what would have to be guessed of files.")]
 ObsmOption = Annotated[str | None, typer.Option(help="Key of the latents in .h5ad files; the only one by default.")]
 
 
 def import_latents(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH…", help="Files (.npy, .npz, .parquet, .csv, .h5ad), one a restart, or a folder.")
+        list[Path],
+        typer.Argument(metavar="PATH…", help="Files (.npy, .npz, .parquet, .csv, .h5ad, …), one a restart, or a folder."),
     ],
     out: Annotated[Path, typer.Option(help="Run folder.")],
     family: FamilyLabel = None,
@@ -35,6 +39,7 @@ def import_latents(
     ids_by_position: IdsByPositionOption = False,
     obsm: ObsmOption = None,
     key: KeyOption = None,
+    dimensions_first: DimensionsFirstOption = False,
     strict: StrictOption = False,
     sources: Annotated[Path | None, typer.Option(help="File of true sources, rows named like those of the latents.")] = None,
 ) -> None:
@@ -51,6 +56,7 @@ def import_latents(
         ids_by_position=ids_by_position,
         obsm=obsm,
         key=key,
+        dimensions_first=dimensions_first,
     )
     run = import_run(latents_files(paths), out, external, command=command_line(), sources=sources, strict=strict)
     n, count = run.manifest.dataset.evaluation_rows, len(run.done)

@@ -15,8 +15,9 @@ from stabaudit.cli.compare import (
     SeedOption,
     named_scores,
 )
+from stabaudit.cli.import_latents import StrictOption
 from stabaudit.cli.output import OutputOption, PageFormatOption, command_line, deliver, deliver_page, message
-from stabaudit.errors import UsageError
+from stabaudit.errors import UsageError, strictly
 from stabaudit.published import score_table
 
 if TYPE_CHECKING:
@@ -43,17 +44,23 @@ def report(
     rotations: RotationsOption = 199,
     seed: SeedOption = 0,
     memory: MemoryOption = "1GB",  # type: ignore[assignment]  # parsed like what a user types
+    strict: StrictOption = False,
     form: PageFormatOption = "table",
     output: OutputOption = None,
 ) -> None:
     """Summarise runs, and test model families against each other."""
+    from stabaudit.comparison.surveys.score_table import TABLES
+    from stabaudit.store.imports.foreign_files import kind
+
     paths = [score_table(str(path)) or path for path in paths or [Path("runs")]]
-    if any(path.suffix.lower() in {".csv", ".tsv", ".parquet"} and path.is_file() for path in paths):
+    if any(kind(path) in TABLES and path.is_file() for path in paths):
         if len(paths) > 1:
             raise UsageError("give either one table of scores or folders of runs")
         if form == "html":
             raise UsageError("a page needs runs, which a table of scores has not; give folders of runs, or --format markdown")
-        deliver(_of_table(paths[0], score, zeros), form, output)
+        with strictly(strict):
+            found_in_table = _of_table(paths[0], score, zeros)
+        deliver(found_in_table, form, output)
         return
     from stabaudit.api import report as report_runs
     from stabaudit.comparison.settings import Settings

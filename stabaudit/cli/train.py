@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from stabaudit.cli.help_text import in_panels
-from stabaudit.cli.import_latents import ArchitectureLabel, DatasetLabel, FamilyLabel, IdColumnOption, IdsByPositionOption
+from stabaudit.cli.import_latents import (
+    ArchitectureLabel,
+    DatasetLabel,
+    FamilyLabel,
+    IdColumnOption,
+    IdsByPositionOption,
+    StrictOption,
+)
 from stabaudit.cli.output import message
 from stabaudit.data.published_files import DataFolder
 from stabaudit.defaults import (
@@ -27,10 +34,11 @@ if TYPE_CHECKING:
 # Options that say how stabaudit trains, and those that say how a program is called.
 _OWN = (
     *("data", "data_dir", "download", "unchecked_data", "arch", "likelihood", "latent_dim", "settings"),
+    *("label_column", "u_columns", "scale", "channels_last", "strict"),
     *("device", "exact", "precision", "compile", "epochs", "steps", "batch_size", "lr", "schedule"),
 )
 _OF_PROGRAMS = (
-    *("shell", "timeout", "latents_format", "id_column", "ids_by_position"),
+    *("shell", "timeout", "latents_format", "ids_by_position"),
     *("family_label", "architecture", "dataset"),
 )
 
@@ -126,6 +134,18 @@ def train(
         Literal["npy", "npz", "parquet", "csv", "h5ad"], typer.Option(help="What the command writes to {latents}.")
     ] = "npy",
     id_column: IdColumnOption = None,
+    label_column: Annotated[str | None, typer.Option(help="Column of classes in a table of --data.")] = None,
+    u_columns: Annotated[
+        str | None, typer.Option(metavar="NAME,…", help="Columns of the auxiliary variable u in a table of --data.")
+    ] = None,
+    scale: Annotated[
+        Literal["standardise", "minmax", "none"] | None,
+        typer.Option(help="What is done to x of a file in --data; standardise by default, unless x lies in [0, 1]."),
+    ] = None,
+    channels_last: Annotated[
+        bool, typer.Option("--channels-last", help="Images in --data are height × width × channels.")
+    ] = False,
+    strict: StrictOption = False,
     ids_by_position: IdsByPositionOption = False,
     family_label: FamilyLabel = None,
     architecture: ArchitectureLabel = None,
@@ -162,11 +182,18 @@ def train(
         train_program = asked_of_program.train
         _report(train_program(restarts) if enough is None else train_until(train_program, enough, restarts, message))
         return
-    from stabaudit.cli.train_family import AskedFamily
+    from stabaudit.cli.train_family import AskedFamily, settings_of_file
     from stabaudit.training.workers.pool import warm_up
 
     if not dry_run:
         warm_up()
+    of_file = {
+        "id_column": id_column,
+        "label_column": label_column,
+        "u_columns": u_columns,
+        "scale": scale,
+        "channels_last": channels_last or None,
+    }
     recipe: dict[str, object] = {
         "family": family,
         "data": data,
@@ -184,10 +211,10 @@ def train(
         "precision": precision,
         "compile": compile,
         "vary": vary,
-        "settings": parse_settings(settings or []),
+        "settings": parse_settings(settings or []) | settings_of_file(data, of_file),
     }
     folder = DataFolder.locate(data_dir, download=download, unchecked=unchecked_data)
-    asked = AskedFamily(recipe, out, folder, workers, quiet, accept_change)
+    asked = AskedFamily(recipe, out, folder, workers, quiet, accept_change, strict)
     if dry_run:
         asked.describe(restarts)
     else:
@@ -254,11 +281,15 @@ def _name_the_right_place(context: typer.Context, family: str | None) -> None:
 
 def _report(run: "Run") -> None:
     """Say what became of the restarts, and leave with status 2 where one failed or none is done."""
+    from stabaudit.store.run.convergence import unfinished_training
+
     done, restarts = len(run.done), len(run.manifest.restarts)
     message(f"{done} of {restarts} restarts are done in {run.folder}")
     for restart in run.manifest.restarts:
         if restart.state != "done":
             message(f"restart {restart.index} {restart.state}: {restart.detail}")
+    if (said := unfinished_training(run)) is not None:
+        message(said)
     if done > 1:
         of_one_seed = len({restart.seed for restart in run.manifest.restarts}) == 1 or _holds_all(run)
         message(f"next: stabaudit {'determinism' if of_one_seed else 'compare'} {run.folder}")

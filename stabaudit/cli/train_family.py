@@ -1,5 +1,6 @@
 """`stabaudit train FAMILY`: stabaudit trains the restarts."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ class AskedFamily:
     workers: int | None
     quiet: bool
     accept_change: bool
+    strict: bool
     noted: set[str] = field(default_factory=set)
 
     def job(self, restarts: int) -> "Job":
@@ -38,11 +40,13 @@ class AskedFamily:
             StabauditError: whatever is wrong with the recipe or its data.
         """
         from stabaudit.config import checked
+        from stabaudit.errors import strictly
         from stabaudit.training.prepare import job_of
         from stabaudit.training.recipe import Recipe
 
         recipe = checked(Recipe, self.recipe | {"restarts": restarts}, "train")
-        job = job_of(recipe, self.out, data_folder=self.data_folder, accept_change=self.accept_change)
+        with strictly(self.strict):
+            job = job_of(recipe, self.out, data_folder=self.data_folder, accept_change=self.accept_change)
         for note in job.prepared.notes:
             if note not in self.noted:
                 message(note)
@@ -69,3 +73,19 @@ class AskedFamily:
         from stabaudit.training.workers.pool import default_workers
 
         return self.workers or default_workers()
+
+
+def settings_of_file(data: str, given: Mapping[str, object]) -> dict[str, object]:
+    """Options that are for a file in --data, as settings.
+
+    Raises:
+        UsageError: given for other data.
+    """
+    from stabaudit.data import own_files
+    from stabaudit.data.load import loader_of
+    from stabaudit.errors import UsageError
+
+    found = {name: value for name, value in given.items() if value is not None}
+    if found and loader_of(data) is not own_files.load:
+        raise UsageError(f"--{next(iter(found)).replace('_', '-')} is for a file of your own in --data, not for {data!r}")
+    return {f"dataset.{name}": value for name, value in found.items()}

@@ -15,6 +15,7 @@ from stabaudit.comparison.scoring.anatomy import anatomy_records, group_scores, 
 from stabaudit.comparison.scoring.collapse import Facts, collapse_scores, collapse_warnings, dimension_records
 from stabaudit.comparison.scoring.densities import density_scores
 from stabaudit.comparison.scoring.grid import evidence_at, position_scores, score_positions, shared_size, together
+from stabaudit.comparison.scoring.outliers import outlier_warnings
 from stabaudit.comparison.scoring.pairs import Member, Pairs, adjusted_over_all, floor_pairs, independent
 from stabaudit.comparison.settings import DEFAULT_SETTINGS, Settings
 from stabaudit.comparison.views.matched_dimensions import typical_match
@@ -101,6 +102,7 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
         warnings=(
             *scored.warnings,
             *_warnings(groups, dead),
+            *outlier_warnings(groups, settings),
             *(warning for a, b in between for warning in _seed_warnings(a, b)),
             *_floor_warnings(pairs, streamed=streamed),
             *_doubles(labels, same),
@@ -202,6 +204,8 @@ def _warnings(groups: Sequence[Group], dead: Sequence[tuple[str, ...]]) -> list[
         if run.lost:
             found.append(f"{run.name}: {run.restarts} of {run.trained} restarts; {'; '.join(run.lost)}")
         found += [f"{run.name}: {change}: its restarts are not of one model" for change in run.changes]
+        if run.unfinished:
+            found.append(f"{run.name}: {run.unfinished}")
         if unequal := unequal_to_sources(group):
             found.append(unequal)
         if len(group.labels) == 2:

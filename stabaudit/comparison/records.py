@@ -27,6 +27,7 @@ class RunSummary:
         trained: how many the run was to have.
         lost: restarts that failed, diverged or are not trained yet, one line each.
         grid: (h, w, d) of latents on a grid; None for vectors.
+        unfinished: what speaks against its restarts having converged, in one line, or None.
         changes: what was changed in the user's own model or program while the run was trained, one line each.
     """
 
@@ -45,6 +46,7 @@ class RunSummary:
     lost: tuple[str, ...]
     grid: tuple[int, int, int] | None = None
     changes: tuple[str, ...] = ()
+    unfinished: str | None = None
 
 
 @dataclass(frozen=True)

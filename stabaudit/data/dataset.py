@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stabaudit.errors import BadData
+from stabaudit.store.files.columns import kind_of
 
 FloatArray = NDArray[np.float32]
 Array = NDArray[Any]
@@ -87,7 +88,7 @@ def _classes(labels: Array | None, where: str) -> Array | None:
     if labels is None:
         return None
     if labels.ndim != 1 or labels.dtype.kind not in "biu":
-        raise BadData(f"{where}: {labels.dtype} of shape {labels.shape}, expected one integer a row, shape ({len(labels)},)")
+        raise BadData(f"{where}: {kind_of(labels)} of shape {labels.shape}, expected one integer a row, shape ({len(labels)},)")
     return labels.astype(np.int64) if labels.dtype.kind == "b" else labels
 
 
@@ -95,7 +96,7 @@ def _ids(sample_id: Array, where: str) -> Array:
     if sample_id.dtype.kind == "O" and all(isinstance(name, str) for name in sample_id.ravel()):
         sample_id = sample_id.astype(np.str_)
     if sample_id.ndim != 1 or sample_id.dtype.kind not in "iuU":
-        found = f"{sample_id.dtype} of shape {sample_id.shape}"
+        found = f"{kind_of(sample_id)} of shape {sample_id.shape}"
         raise BadData(f"{where}: {found}, expected one integer or text a row, shape ({len(sample_id)},)")
     ids, counts = np.unique(sample_id, return_counts=True)
     if (counts > 1).any():
@@ -119,6 +120,7 @@ class Dataset:
         evaluation: rows whose latents are kept.
         likelihood: the default likelihood: "bernoulli" for values in [0, 1], "logistic" for colour images in 256
             levels, else "gaussian".
+        scale: what was done to x of one's own: "standardise" or "minmax" over the training rows, or "none".
 
     Raises:
         BadData: a split that is not as it should be, or two that do not agree: other shapes of x or u, ids in both.
@@ -128,6 +130,7 @@ class Dataset:
     train: Split
     evaluation: Split
     likelihood: Likelihood
+    scale: str = "none"
 
     def __post_init__(self) -> None:
         """Check both splits and that they agree."""
@@ -179,6 +182,15 @@ def one_hot(codes: Array, categories: int | None = None) -> FloatArray:
     return np.eye(int(codes.max()) + 1 if categories is None else categories, dtype=np.float32)[codes]
 
 
+def is_one_hot(u: Array) -> bool:
+    """Whether every row is a category: one 1 among zeros.
+
+    >>> is_one_hot(one_hot(np.array([0, 2, 1]))), is_one_hot(np.array([[0.3], [1.0]]))
+    (True, False)
+    """
+    return bool((((u == 0) | (u == 1)).all()) and (u.sum(axis=1) == 1).all())
+
+
 def to_float32(array: Array, where: str) -> FloatArray:
     """Numbers as float32.
 
@@ -186,7 +198,7 @@ def to_float32(array: Array, where: str) -> FloatArray:
         BadData: no numbers, NaN or infinity (column and count), or values beyond the range of float32.
     """
     if array.dtype.kind not in NUMBERS:
-        raise BadData(f"{where} holds {array.dtype}, expected real numbers")
+        raise BadData(f"{where} holds {kind_of(array)}, expected real numbers")
     require_finite(array, where)
     with np.errstate(over="ignore"):
         values = array.astype(np.float32, copy=False)

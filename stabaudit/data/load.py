@@ -10,6 +10,7 @@ from stabaudit.data.dataset import Dataset
 from stabaudit.data.published_files import DataFolder
 from stabaudit.errors import BadData, StabauditError
 from stabaudit.registry import known, resolve
+from stabaudit.store.imports.foreign_files import kind
 
 
 def load_dataset(name: str, options: Mapping[str, object], folder: DataFolder | None = None) -> Dataset:
@@ -46,7 +47,7 @@ def loader_of(name: str) -> Callable[..., Dataset]:
     Raises:
         UsageError: an unknown name.
     """
-    if name not in known("dataset") and (Path(name).suffix.lower() in files.SUFFIXES or Path(name).is_file()):
+    if name not in known("dataset") and (kind(Path(name)) in files.SUFFIXES or Path(name).is_file()):
         return files.load
     loader: Callable[..., Dataset] = resolve("dataset", name)
     return loader

@@ -1,15 +1,17 @@
-"""The user's own data: a `.npz`, `.npy`, `.parquet`, `.csv` or `.tsv` file.
+"""The user's own data: a file of numpy's, or a table in Parquet, Feather or CSV.
 
 - `.npz`: arrays `x` (n, …), and if wanted `u`, `labels`, `sources`, `sample_id`; rows to evaluate on as `evaluation_x`,
   `evaluation_u` and so on.
 - `.npy`: x alone.
-- `.parquet`, `.csv`, `.tsv`: every column is a dimension of x, but for those named as u, label or id.
+- `.parquet`, `.feather`, `.csv`, `.tsv`: every column is a dimension of x, but for those named as u, label or id.
 
 A u of one column of integers or text is a category and becomes one-hot; otherwise its numbers are used as they are. Without
-sample ids, rows are numbered from 0, evaluation rows after training rows.
+sample ids, rows are numbered from 0, evaluation rows after training rows. How x is laid out and scaled: see `formats.scaling`.
 """
 
+import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,17 +21,21 @@ from pydantic import Field
 from stabaudit.config import NonNegative
 from stabaudit.data.dataset import NUMBERS, Array, Dataset, Split, require_finite
 from stabaudit.data.formats.arrays import check_ids, encode_auxiliary, encode_labels, to_rows
+from stabaudit.data.formats.scaling import Scale, Scaling, chosen_scale, laid_out
 from stabaudit.data.formats.tables import Columns, read_table
-from stabaudit.data.splitting import hold_out, take
-from stabaudit.errors import BadData, UsageError
+from stabaudit.data.splitting import Rows, hold_out, take
+from stabaudit.errors import BadData, Guessed, Noticed, UsageError
 from stabaudit.registry import unknown
 from stabaudit.store.files import csv_table
+from stabaudit.store.files.columns import kind_of, outliers
 from stabaudit.store.files.numpy_files import load_npy, load_npz
+from stabaudit.store.imports.foreign_files import kind
 
-TABLES = (".parquet", *csv_table.SUFFIXES)
+TABLES = (".parquet", ".feather", *csv_table.SUFFIXES)
 SUFFIXES = (".npz", ".npy", *TABLES)
 FIELDS = ("x", "u", "labels", "sources", "sample_id")
 EVALUATION = "evaluation_"
+LEAST_TO_OUTWEIGH = 20  # rows, below which one may well carry half
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
@@ -43,6 +49,8 @@ def load(
     u_columns: tuple[str, ...] = (),
     label_column: str | None = None,
     id_column: str | None = None,
+    scale: Scale | None = None,
+    channels_last: bool = False,
 ) -> Dataset:
     """Load a file.
 
@@ -55,29 +63,67 @@ def load(
         u_columns: columns of the auxiliary variable (of a table).
         label_column: column of classes (of a table).
         id_column: column of unique sample ids (of a table).
+        scale: "standardise", "minmax" or "none"; None: bytes in [0, 1], and else standardised unless all of x lies in [0, 1].
+        channels_last: images are height × width × channels; recognised where that is plain.
 
     Raises:
         BadData: a missing, damaged or foreign file, or arrays that do not fit together.
         UsageError: columns that the file lacks.
     """
+    where = str(path)
     arrays = _read(path, Columns(tuple(u_columns), label_column, id_column))
-    rows, training = assemble(arrays, str(path))
-    if training < len(rows):
-        train, evaluation = take(rows, np.arange(training)), take(rows, np.arange(training, len(rows)))
-    elif holdout == 0:
-        train = evaluation = rows
-    else:
-        remaining, held_out = hold_out(np.zeros(len(rows)), holdout, seed=split_seed)
-        if not (len(remaining) and len(held_out)):
-            raise BadData(
-                f"{path}: {len(rows)} rows are too few to hold out {holdout:.0%} of them; set holdout=0 to hold out none"
-            )
-        train, evaluation = take(rows, remaining), take(rows, held_out)
-    return Dataset(str(path), train, evaluation, _likelihood(rows, likelihood, str(path)))
+    if "x" in arrays:
+        arrays = laid_out(arrays, where, channels_last=channels_last, scale=scale)
+    rows, training = assemble(arrays, where)
+    _say_what_u_is(arrays, rows, where)
+    _say_what_outweighs(rows, where)
+    first, second = _parts(len(rows), training, holdout, split_seed, where)
+    done = chosen_scale(rows.x, scale, where)
+    if done != "none":
+        raw = np.concatenate([arrays[name] for name in ("x", "evaluation_x") if name in arrays]).reshape(rows.x.shape)
+        rows = replace(rows, x=Scaling.fit(raw[first], done).apply(raw))  # before anything is rounded to float32
+    train = take(rows, first) if len(first) < len(rows) else rows
+    evaluation = train if second is first else take(rows, second)
+    return Dataset(where, train, evaluation, _likelihood(rows, likelihood, where), scale=done)
+
+
+def _parts(count: int, training: int, holdout: float, seed: int, where: str) -> tuple[Rows, Rows]:
+    """Rows to train on and rows to evaluate on; the same where all are both."""
+    every = np.arange(count)
+    if training < count:
+        return every[:training], every[training:]
+    if holdout == 0:
+        return every, every
+    remaining, held_out = hold_out(np.zeros(count), holdout, seed=seed)
+    if not (len(remaining) and len(held_out)):
+        raise BadData(f"{where}: {count} rows are too few to hold out {holdout:.0%} of them; set holdout=0 to hold out none")
+    return remaining, held_out
+
+
+def _say_what_u_is(arrays: Mapping[str, Array], rows: Split, where: str) -> None:
+    """That a u of integers is taken for categories."""
+    if rows.u is not None and arrays["u"].ndim == 1 and arrays["u"].dtype.kind in "iu":
+        said = f"its u of integers is taken for {rows.u.shape[1]} categories"
+        warnings.warn(Guessed(where, said, "write it as text, or as floats where it is a number"), stacklevel=3)
+
+
+def _say_what_outweighs(rows: Split, where: str) -> None:
+    """Which one row decides mean and deviation of a column."""
+    if len(rows) < LEAST_TO_OUTWEIGH or rows.x.ndim != 2:
+        return
+    found = outliers(rows.x)
+    if found:
+        column, row, share = found[0]
+        more = f"; {len(found) - 1} more columns are like that" if len(found) > 1 else ""
+        value = f"{rows.x[row, column]:g} in row {rows.sample_id[row]}, column {column} of x"
+        said = (
+            f"{value}, is {share:.0%} of the column's variance{more}; restarts may diverge: leave the row out if it is an error"
+        )
+        warnings.warn(Noticed(where, said), stacklevel=3)
 
 
 def _read(path: Path, columns: Columns) -> dict[str, Array]:
-    suffix = path.suffix.lower()
+    suffix = kind(path)
     if not path.exists():
         raise BadData(f"{path}: no such file")
     if suffix not in SUFFIXES or not path.is_file():
@@ -86,7 +132,7 @@ def _read(path: Path, columns: Columns) -> dict[str, Array]:
         if suffix in TABLES:
             return read_table(path, columns)
         if columns.named():
-            raise UsageError(f"{path}: u_columns, label_column and id_column are for tables ({', '.join(TABLES)})")
+            raise UsageError(f"{path}: --u-columns, --label-column and --id-column are for tables ({', '.join(TABLES)})")
         return {"x": load_npy(path)} if suffix == ".npy" else load_npz(path)
     except OSError as error:
         raise BadData(f"{path} cannot be read: {error.strerror or error}") from error
@@ -138,7 +184,7 @@ def _join(parts: list[tuple[str, Array, Array]], field: str, where: str) -> Arra
     first = parts[0][1]
     for part, array, x in parts:
         if array.dtype.kind not in NUMBERS + "U" or (array.dtype.kind == "U") != (first.dtype.kind == "U"):
-            raise BadData(f"{where}: {part}{field} holds {array.dtype}, expected numbers or text, and the same in both splits")
+            raise BadData(f"{where}: {part}{field} holds {kind_of(array)}, expected numbers or text, and the same in both splits")
         if len(array) != len(x):
             raise BadData(f"{where}: {part}{field} has {len(array)} rows, {part}x has {len(x)}")
         if array.shape[1:] != first.shape[1:]:

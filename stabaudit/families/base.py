@@ -11,6 +11,7 @@ from typing import ClassVar, Literal, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
+from stabaudit.config import Option
 from stabaudit.nets.base import LOG_VAR_BOUND, Noise, Posterior
 from stabaudit.nets.likelihoods import Likelihood
 
@@ -41,6 +42,7 @@ class Problem:
         rows: number of training rows.
         networks: builds an encoder and a decoder of the chosen architecture.
         likelihood: log p(x|z) given the decoder's output.
+        categories: whether u is one of u_dim categories, one-hot, rather than numbers.
     """
 
     x_shape: tuple[int, ...]
@@ -49,6 +51,7 @@ class Problem:
     rows: int
     networks: Networks
     likelihood: Likelihood
+    categories: bool = True
 
 
 class Mixture(NamedTuple):
@@ -132,6 +135,11 @@ class Family(nn.Module, ABC):
         """The Gaussians p(z|u) that the prior consists of, one for each value of u or cluster, shape (K, d) both; None if one."""
         mixture = self.mixture_prior()
         return mixture.components if mixture else None
+
+    @classmethod
+    def options_for_numbers(cls) -> dict[str, Option]:
+        """Options that suit a u of numbers better than the defaults, which are for categories; taken where the user sets none."""
+        return {}
 
     def warnings(self, u_values: int) -> list[str]:  # noqa: ARG002 -- most families have nothing to say
         """What a user should know before training on data whose u takes so many distinct values."""

@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from stabaudit.config import Positive
+from stabaudit.config import Option, Positive
 from stabaudit.errors import UsageError
 from stabaudit.families.base import (
     Batch,
@@ -35,7 +35,8 @@ class IVAE(Family):
     Args:
         problem: what it is built for; the data must have u.
         prior_mean: "zero" (k = 1) or "learned" (k = 2).
-        prior_network: "table" is linear in u: a free value per category of a one-hot u. "mlp" is a network of u.
+        prior_network: "table" is linear in u: a free value per category of a one-hot u. "mlp" is a network of u, which is what a
+            u of numbers gets where nothing is set.
         prior_widths: hidden sizes of that network.
         encoder_u: the encoder sees u besides x.
         weights: "elbo" or "published", see above.
@@ -62,7 +63,7 @@ class IVAE(Family):
         if weights == "published" and posterior != "gaussian":
             raise UsageError(f"weights=published needs the diagonal posterior, not {posterior!r}; use posterior=gaussian")
         self.weights = weights
-        self.rows = problem.rows
+        self.rows, self.of_categories = problem.rows, problem.categories
         self.sees_u = encoder_u
         self.encoder, self.decoder = problem.networks(problem.u_dim if encoder_u else 0)
         self.flow = flow_of(posterior, problem.latent_dim)
@@ -78,8 +79,10 @@ class IVAE(Family):
         *mean, log_var = self.prior(u).chunk(self.statistics, 1)
         return Posterior(mean[0] if mean else log_var.new_zeros(()), bounded(log_var))
 
-    def conditional_priors(self) -> Posterior:
-        """P(z|u) at every one-hot u."""
+    def conditional_priors(self) -> Posterior | None:
+        """P(z|u) at every one-hot u; None where u is a number, which has no such list."""
+        if not self.of_categories:
+            return None
         mean, log_var = self.conditional_prior(torch.eye(self.prior_inputs, device=self.prior.out.weight.device))
         return Posterior(mean.expand_as(log_var), log_var)
 
@@ -92,6 +95,11 @@ class IVAE(Family):
     def divergence(self, x: Tensor, u: Tensor) -> Tensor | None:
         """In closed form where the posterior is diagonal."""
         return None if self.flow is not None else divergence_by_dimension(self.base(x, u, None), *self.conditional_prior(u))
+
+    @classmethod
+    def options_for_numbers(cls) -> dict[str, Option]:
+        """A network of u: a table would be linear in it."""
+        return {"prior_network": "mlp"}
 
     def warnings(self, u_values: int) -> list[str]:
         """Say when u has too few values for the matrix L of the identifiability theorem (Khemakhem et al. 2019, Theorem 1)."""

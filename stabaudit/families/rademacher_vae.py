@@ -13,6 +13,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from stabaudit.config import Option
 from stabaudit.errors import UsageError
 from stabaudit.families.base import Batch, Problem
 from stabaudit.families.ivae import IVAE
@@ -41,7 +42,7 @@ class RademacherVAE(IVAE):
             raise UsageError(
                 f"{bits} bits make {orthants} orthants, more than the {problem.rows} training rows; lower --set bits=…"
             )
-        super().__init__(replace(problem, u_dim=orthants), prior_mean="learned", encoder_u=False)
+        super().__init__(replace(problem, u_dim=orthants, categories=True), prior_mean="learned", encoder_u=False)
         self.orthants = orthants
         signs = 2 * torch.randint(2, (bits, math.prod(problem.x_shape))) - 1
         self.register_buffer("projection", signs.to(torch.get_default_dtype()))
@@ -51,6 +52,11 @@ class RademacherVAE(IVAE):
         bits = (x.flatten(1) @ self.projection.T > 0).to(x)
         number = bits @ 2 ** torch.arange(len(self.projection), dtype=x.dtype, device=x.device)
         return (number.unsqueeze(1) == torch.arange(self.orthants, dtype=x.dtype, device=x.device)).to(x)
+
+    @classmethod
+    def options_for_numbers(cls) -> dict[str, Option]:
+        """None: the u of the data is not used."""
+        return {}
 
     def warnings(self, u_values: int) -> list[str]:  # noqa: ARG002 -- the u of the data is not used
         """Say when there are too few orthants for the identifiability theorem of the iVAE."""

@@ -52,7 +52,10 @@ def warn_of_few_rows(fit: int, score: int, d: int) -> list[str]:
     if score < 2:
         raise BadData(f"{score} of {fit + score} rows are left to score on; at least 2 are needed")
     if fit <= d:
-        raise BadData(f"{fit} rows to fit on for {d} dimensions: more rows than dimensions are needed, better {2 * d} and more")
+        transposed = "; looks transposed: --dimensions-first" if fit + score < d else ""
+        raise BadData(
+            f"{fit} rows to fit on for {d} dimensions: more rows than dimensions are needed, better {2 * d} and more{transposed}"
+        )
     if fit < 2 * d:
         return [f"only {fit} rows to fit on for {d} dimensions: in-sample scores are mostly chance below {2 * d}"]
     return []

@@ -93,11 +93,17 @@ def build(
         UsageError: the data are not images, or their height or width cannot be halved twice.
     """
     if len(x_shape) != len(("channels", "height", "width")) or x_shape[1] % POOLED or x_shape[2] % POOLED:
-        raise UsageError(
-            f"architecture 'conv' needs images whose height and width are multiples of {POOLED}, these data have the shape "
-            f"{'×'.join(map(str, x_shape))}; use --arch mlp"
-        )
+        raise UsageError(_unfit(x_shape))
     return Encoder(x_shape, latent_dim, context_dim, channels), Decoder(x_shape, latent_dim, channels)
+
+
+def _unfit(x_shape: tuple[int, ...]) -> str:
+    """What is wrong with the shape of an observation."""
+    found = "×".join(map(str, x_shape))
+    said = f"architecture 'conv' needs images of channels × height × width, height and width multiples of {POOLED}"
+    last = len(x_shape) == 3 and x_shape[2] in {1, 3, 4} and not (x_shape[0] % POOLED or x_shape[1] % POOLED)
+    hint = "channels seem to come last: move them first, or for a file --channels-last" if last else "use --arch mlp"
+    return f"{said}; these data have the shape {found}; {hint}"
 
 
 def _normalised(layer: nn.Conv2d | nn.ConvTranspose2d) -> list[nn.Module]:

@@ -14,7 +14,9 @@ from stabaudit.registry import resolve, unknown
 OWN = "own"  # what a configuration calls an architecture or likelihood that the family brings itself
 
 
-def builder(config: RunConfig, x_shape: tuple[int, ...], u_dim: int, rows: int) -> Callable[[], Family]:
+def builder(
+    config: RunConfig, x_shape: tuple[int, ...], u_dim: int, rows: int, *, categories: bool = True
+) -> Callable[[], Family]:
     """A function that builds the configured family, freshly initialised from torch's global generator.
 
     Args:
@@ -22,6 +24,7 @@ def builder(config: RunConfig, x_shape: tuple[int, ...], u_dim: int, rows: int) 
         x_shape: shape of one observation.
         u_dim: size of the auxiliary variable, 0 where there is none.
         rows: number of training rows.
+        categories: whether u is one of `u_dim` categories.
     """
     family = resolve("family", config.family.name)
     # One with networks or a likelihood of its own does not look at these.
@@ -37,7 +40,7 @@ def builder(config: RunConfig, x_shape: tuple[int, ...], u_dim: int, rows: int) 
 
     def build() -> Family:
         given = likelihood(**config.likelihood.options)
-        problem = Problem(x_shape, u_dim, config.latent_dim, rows, networks, given)
+        problem = Problem(x_shape, u_dim, config.latent_dim, rows, networks, given, categories)
         built: Family = family(problem, **config.family.options)
         return built
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from stabaudit import defaults
 from stabaudit.config import Option, RunConfig, Training, options_of, parse_vary
-from stabaudit.data.dataset import Dataset
+from stabaudit.data.dataset import Dataset, is_one_hot
 from stabaudit.data.load import load_dataset, loader_of
 from stabaudit.data.published_files import DataFolder
 from stabaudit.data.spectrum import spectrum
@@ -29,6 +29,8 @@ from stabaudit.training.workers.shared_arrays import rows_of
 
 RUNS = Path("runs")  # where runs go
 NOISE_MARGIN = 10  # a direction of the data is seen when its variance is so many times the decoder's
+MOST_SPREAD = 10_000  # variance of the data in units of the decoder's: data with standard deviation 1 have 100
+WITHIN_UNIT = {"bernoulli": "Bernoulli", "logistic": "logistic"}  # likelihoods of values in [0, 1]
 GROUPED_PARAMETERS = 100_000  # larger networks fill a core alone; stacking them gains nothing
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 KINDS: tuple[Kind, ...] = ("family", "dataset", "architecture")
@@ -82,7 +84,7 @@ def prepare(recipe: Recipe, *, data_folder: DataFolder | None = None, dataset: D
     if not isinstance(dataset, Dataset):
         raise UsageError(f"dataset {recipe.dataset!r} gave a {type(dataset).__name__}, not a stabaudit.data.dataset.Dataset")
     chosen = choose(
-        recipe.settings,
+        _suited(recipe, family, dataset),
         family=(recipe.family, family),
         architecture=architecture,
         dataset=(recipe.dataset, loader),
@@ -142,6 +144,17 @@ def _architecture(recipe: Recipe, family: type[Family]) -> tuple[str, Callable[.
     return OWN, own
 
 
+def _suited(recipe: Recipe, family: type[Family], dataset: Dataset) -> dict[str, Option]:
+    """The recipe's settings, and what suits a u of numbers where they say nothing of it."""
+    u = dataset.train.u
+    if u is None or is_one_hot(u):
+        return recipe.settings
+    suited = {name: value for name, value in family.options_for_numbers().items() if name not in recipe.settings}
+    return recipe.settings | {
+        f"family.{name}": value for name, value in suited.items() if f"family.{name}" not in recipe.settings
+    }
+
+
 def _likelihood(recipe: Recipe, family: type[Family], dataset: Dataset) -> tuple[str, Callable[..., object]]:
     """Name and class of the likelihood."""
     if "likelihood" in family.own:
@@ -164,12 +177,17 @@ def _checked(config: RunConfig, dataset: Dataset, family: type[Family]) -> Prepa
         rows = rows_seen(rows, parse_vary(config.vary)[1])
     if family.needs_u and u is None:
         raise UsageError(f"family {config.family.name!r} needs an auxiliary variable u, and {dataset.name} has none; try 'vade'")
+    if family.needs_u and u is not None and (u == u[0]).all():
+        raise UsageError(
+            f"family {config.family.name!r} needs a u that differs between rows; that of {dataset.name} has one value"
+        )
     if config.training.batch_size > rows:
         raise UsageError(
             f"a batch of {config.training.batch_size} is more than the {rows} training rows of {dataset.name}: lower --batch-size"
         )
-    if config.likelihood.name == "bernoulli" and (dataset.train.x.min() < 0 or dataset.train.x.max() > 1):
-        raise UsageError(f"the Bernoulli likelihood needs values in [0, 1], and {dataset.name} has others: --likelihood gaussian")
+    if config.likelihood.name in WITHIN_UNIT and not _within_unit(dataset):
+        called = WITHIN_UNIT[config.likelihood.name]
+        raise UsageError(f"the {called} likelihood needs values in [0, 1], and {dataset.name} has others: --likelihood gaussian")
     model = _built(config, dataset)
     parameters = sum(p.numel() for p in model.parameters())
     convolutional = any(isinstance(module, CONVOLUTIONS) for module in model.modules())
@@ -190,8 +208,26 @@ def _checked(config: RunConfig, dataset: Dataset, family: type[Family]) -> Prepa
             *manner.notes,
             *model.warnings(0 if u is None else len(np.unique(u, axis=0))),
             *_spectrum(config, dataset),
+            *_misfit(config, dataset),
         ],
     )
+
+
+def _within_unit(dataset: Dataset) -> bool:
+    return all(split.x.min() >= 0 and split.x.max() <= 1 for split in (dataset.train, dataset.evaluation))
+
+
+def _misfit(config: RunConfig, dataset: Dataset) -> list[str]:
+    """Whether the data spread so much wider than the decoder's fixed noise that no decoder can fit them."""
+    options = config.likelihood.options
+    variance = options.get("variance")
+    if config.likelihood.name != "gaussian" or options.get("learned") or not isinstance(variance, float):
+        return []
+    spread = float(dataset.train.x.std(dtype=np.float64))
+    if spread * spread <= MOST_SPREAD * variance:
+        return []
+    noise = f"{spread:.3g}, and the Gaussian likelihood's noise is fixed at {variance**0.5:.3g}"
+    return [f"x has a standard deviation of {noise}: standardise x (--scale standardise for a file), or --set learned=true"]
 
 
 def _built(config: RunConfig, dataset: Dataset) -> Family:
@@ -211,7 +247,8 @@ def _built(config: RunConfig, dataset: Dataset) -> Family:
 def _builder_for(config: RunConfig, dataset: Dataset) -> Callable[[], Family]:
     """A function that builds one restart's model for the training rows."""
     u = dataset.train.u
-    return builder(config, dataset.train.x.shape[1:], 0 if u is None else u.shape[1], len(dataset.train))
+    u_dim, categories = (0, True) if u is None else (u.shape[1], is_one_hot(u))
+    return builder(config, dataset.train.x.shape[1:], u_dim, len(dataset.train), categories=categories)
 
 
 def _spectrum(config: RunConfig, dataset: Dataset) -> list[str]:

@@ -97,6 +97,7 @@ class Prepared(Frozen, arbitrary_types_allowed=True):
                 train_rows=len(dataset.train),
                 evaluation_rows=len(dataset.evaluation),
                 shape=list(dataset.train.x.shape[1:]),
+                scale=dataset.scale,
             ),
             environment=environment(config.device),
             posterior=self.posterior,

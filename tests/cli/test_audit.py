@@ -24,6 +24,7 @@ restarts = 3
 steps = 16
 batch_size = 32
 settings.widths = [8]
+settings.scale = "none"
 [grid]
 family = ["vae", "vade"]
 latent_dim = [2, 3]

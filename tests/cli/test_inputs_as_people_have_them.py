@@ -5,12 +5,15 @@ Two restarts of one representation with noise 0.5, whose strong MCC is about 0.8
 
 import json
 import warnings
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from safetensors.numpy import save_file
+from scipy import sparse
 
 from stabaudit.cli.main import main
 
@@ -22,6 +25,10 @@ LETTERS = list("abcd")
 
 def related(seed):
     return BASE + 0.5 * np.random.default_rng(100 + seed).standard_normal((N, D))
+
+
+def unrelated(seed):
+    return np.random.default_rng(200 + seed).standard_normal((N, D))
 
 
 def frame(z, names=None):
@@ -72,6 +79,12 @@ JOINED = {  # name: suffix, how restart `seed` is written, what is said of it
     "unequal units": ("npz", lambda s, p: np.savez(p, **outside(related(s) * np.array([1e-12, 1.0, 1e6, 1e12]))), ""),
     "lists": ("parquet", lambda s, p: lists(s, p, pa.list_(pa.float64())), "'embedding' of lists is taken for 4 dimensions"),
     "lists of one length": ("parquet", lambda s, p: lists(s, p, pa.list_(pa.float32(), D)), "'embedding' of lists is taken for 4 dimensions"),
+    "Feather": ("feather", lambda s, p: shuffled(frame(related(s)).assign(sample_id=NAMES), s).reset_index(drop=True).to_feather(p), ""),
+    "safetensors": ("safetensors", lambda s, p: save_file({"z": related(s), "sample_id": np.arange(N)}, p), ""),
+    "gzipped CSV": ("csv.gz", lambda s, p: csv(shuffled(frame(related(s)).assign(sample_id=NAMES), s), s, p), ""),
+    "tabs": ("tsv", lambda s, p: frame(related(s)).assign(sample_id=NAMES).to_csv(p, index=False, sep="\t"), ""),
+    "semicolons": ("csv", lambda s, p: frame(related(s)).assign(sample_id=NAMES).to_csv(p, index=False, sep=";", decimal=","), "separated by semicolons"),
+    "percentages": ("csv", lambda s, p: csv(frame(related(s)).map("{:.4f}%".format).assign(sample_id=NAMES), s, p), "percentages in 'z0', 'z1', 'z2', 'z3' are read as fractions"),
 }  # fmt: skip
 
 
@@ -110,14 +123,84 @@ def test_rows_are_joined_and_what_was_recognised_is_said(run, tmp_path, name):
     assert strong(run, tmp_path / "run")[0] == pytest.approx(value, abs=1e-6)
 
 
-@pytest.mark.parametrize("name", ["id column", "text index", "latents under a usual key", "lists"])
+@pytest.mark.parametrize("name", [name for name, (_, _, said) in JOINED.items() if said and "absent" not in said])
 def test_strict_guesses_nothing_and_says_what_to_write(run, tmp_path, name):
     suffix, write, _ = JOINED[name]
     for seed in range(2):
         write(seed, tmp_path / f"r{seed}.{suffix}")
     _, err = run("compare", *sorted(tmp_path.iterdir()), "--strict", status=2)
-    assert "--id-column" in err or "--key latents" in err
+    assert "which --strict does not guess; write " in err or "which --strict does not guess; separate " in err
     assert err.count("\n") == 1
+
+
+UNRELATED = {  # written without names of rows, which --ids-by-position makes up for
+    "numbered header": (lambda s, p: csv(frame(0.05 * unrelated(s), list("1234")), s, p), "its first line, 1 to 4, counts the columns"),
+    "index column": (lambda s, p: csv(frame(unrelated(s), LETTERS).reset_index(), s, p), "'index', counts the rows and is left out"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNRELATED)
+def test_counters_are_no_latents(run, tmp_path, name):
+    write, said = UNRELATED[name]
+    for seed in range(2):
+        write(seed, tmp_path / f"r{seed}.csv")
+    value, err = strong(run, *sorted(tmp_path.iterdir()), "--ids-by-position")
+    assert value < 0.15
+    assert said in err
+
+
+def test_a_row_that_outweighs_all_others_is_named_with_the_score_by_ranks(run, tmp_path):
+    for seed in range(2):
+        z = related(seed)
+        z[7, 0] = 1e9
+        np.savez(tmp_path / f"r{seed}.npz", **outside(z))
+    files = sorted(tmp_path.iterdir())
+    by_ranks, nothing = strong(run, *files, "--correlation", "spearman")
+    value, err = strong(run, *files)
+    assert value > 0.83
+    said = f"strong MCC is {by_ranks:.3f} over all pairs"
+    assert "r0: row cell7 carries 100% of the variance of z0; 1 more dimensions are like that; by ranks" in err
+    assert said in err
+    assert "carries" not in nothing
+
+
+def test_arrays_with_dimensions_first(run, tmp_path):
+    for seed in range(2):
+        np.savez(tmp_path / f"r{seed}.npz", z=related(seed).T, sample_id=NAMES)
+        np.save(tmp_path / f"r{seed}.npy", related(seed)[:9].T)
+    named, bare = (sorted(tmp_path.glob(f"*.{suffix}")) for suffix in ("npz", "npy"))
+    assert strong(run, *named, "--dimensions-first")[0] == pytest.approx(0.79, abs=0.02)
+    run("import", *named, "--dimensions-first", "--out", tmp_path / "run")
+    assert strong(run, tmp_path / "run")[0] == pytest.approx(0.79, abs=0.02)
+    assert "the latents look transposed: --dimensions-first" in run("compare", *named, status=2)[1]
+    err = run("compare", *bare, "--ids-by-position", status=2)[1]
+    assert "looks transposed: --dimensions-first" in err
+
+
+def test_a_sparse_matrix_is_refused_with_what_to_write(run, tmp_path):
+    for seed in range(2):
+        sparse.save_npz(tmp_path / f"r{seed}.npz", sparse.csr_array(related(seed)))
+    _, err = run("compare", *sorted(tmp_path.iterdir()), status=2)
+    assert "sparse matrix of scipy; latents are dense: numpy.savez(PATH, z=matrix.toarray(), sample_id=ids)" in err
+
+
+def test_files_whose_names_differ_in_numbers_are_restarts_of_one_model(run, tmp_path):
+    for seed in (0, 2, 10):
+        np.savez(tmp_path / f"vae-seed{seed}.npz", **outside(related(seed)))
+    files = sorted(tmp_path.iterdir())
+    quick = ("--floor-draws", "1", "--rotations", "1", "--format", "json")
+    out, err = run("compare", *files, *quick)
+    found = json.loads(out)
+    assert [(one["name"], one["restarts"]) for one in found["runs"]] == [("vae-seed", 3)]
+    assert {one["relation"] for one in found["scores"]} == {"within"}
+    assert "vae-seed0.npz to vae-seed10.npz are taken for 3 restarts of one model" in err
+    assert "'stabaudit import' makes them a run" in err
+    out, err = run("compare", *files, "--strict", *quick)
+    assert len(json.loads(out)["runs"]) == 3
+    assert "taken for" not in err
+    np.savez(tmp_path / "vae-seed11.npz", **outside(related(11)[:, :3]))  # another size, so another model
+    out, _ = run("compare", *sorted(tmp_path.iterdir()), "--allow-unequal", *quick)
+    assert len(json.loads(out)["runs"]) == 4
 
 
 def test_ids_by_position_leaves_ids_out_of_the_latents(run, tmp_path):
@@ -171,3 +254,43 @@ def test_lists_of_different_lengths_are_refused(run, tmp_path):
         pq.write_table(pa.table({"id": ["x", "y"], "embedding": [[1.0], [1.0, 2.0]]}), tmp_path / f"{name}.parquet")
     _, err = run("compare", *sorted(tmp_path.iterdir()), status=2)
     assert "lists of different lengths" in err
+
+
+CONFIGURATIONS = pd.DataFrame({"architecture": "mlp", "dataset": [f"d{i}" for i in range(8)], "latent_dim": 5})
+GAIN = np.random.default_rng(1).normal(0.05, 0.01, 8)
+LONG = pd.concat([CONFIGURATIONS.assign(family=f, mcc=0.6 + (f == "b") * GAIN) for f in "ab"])
+WIDE = CONFIGURATIONS.assign(a=0.6, b=0.6 + GAIN)
+SEEDS = pd.concat([LONG.assign(seed=s, mcc=LONG.mcc + 0.01 * (s - 1)) for s in range(3)])
+TABLES = {  # name: file, how it is written, what is said of it
+    "as it should be": ("t.csv", lambda p: LONG.to_csv(p, index=False), ""),
+    "semicolons and decimal commas": ("t.csv", lambda p: LONG.to_csv(p, index=False, sep=";", decimal=","), "separated by semicolons"),
+    "tabs": ("t.tsv", lambda p: LONG.to_csv(p, index=False, sep="\t"), ""),
+    "gzipped": ("t.csv.gz", lambda p: LONG.to_csv(p, index=False), ""),
+    "seeds": ("t.csv", lambda p: SEEDS.to_csv(p, index=False), "each value is the mean over 3 rows of column 'seed'"),
+    "decimals": ("t.parquet", lambda p: LONG.assign(mcc=[Decimal(f"{v:.9f}") for v in LONG.mcc]).to_parquet(p), ""),
+    "Feather": ("t.feather", lambda p: LONG.reset_index(drop=True).to_feather(p), ""),
+    "percentages": ("t.csv", lambda p: LONG.assign(mcc=LONG.mcc.map("{:.6%}".format)).to_csv(p, index=False), "are read as fractions"),
+    "a column a family": ("t.csv", lambda p: WIDE.to_csv(p, index=False), "its columns 'a', 'b' are taken for families"),
+    "tiny values": ("t.csv", lambda p: LONG.assign(mcc=1e-10 * LONG.mcc).to_csv(p, index=False), ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_tables_of_scores_are_read_alike(run, tmp_path, name):
+    file, write, said = TABLES[name]
+    write(tmp_path / file)
+    out, err = run("report", "--wilcoxon", tmp_path / file, "--format", "json")
+    (found,) = json.loads(out)["families"]
+    assert (found["family_a"], found["family_b"], found["n"], found["p"]) == ("a", "b", 8, pytest.approx(2 / 2**8))
+    assert found["hodges_lehmann"] == pytest.approx(-np.mean(GAIN) * (1e-10 if "tiny" in name else 1), rel=0.1)
+    assert said in err
+    assert bool(err) == bool(said)
+    guessed = bool(said) and "mean over" not in said
+    _, err = run("report", "--wilcoxon", tmp_path / file, "--strict", status=2 if guessed else 0)
+    assert ("which --strict does not guess" in err) == guessed
+
+
+def test_families_that_differ_in_case_alone_are_named(run, tmp_path):
+    LONG.assign(family=["A", *LONG.family[1:]]).to_csv(tmp_path / "t.csv", index=False)
+    _, err = run("report", "--wilcoxon", tmp_path / "t.csv")
+    assert "'A' and 'a' are taken for different families" in err

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from stabaudit import defaults
@@ -28,7 +29,7 @@ def _workplace(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     classes = np.arange(160) % 4
     np.savez(tmp_path / "small.npz", x=rng.normal(size=(160, 5)) * (1 + classes[:, None]), labels=classes)
-    np.savez(tmp_path / "with_u.npz", x=rng.normal(size=(160, 5)), u=classes)
+    np.savez(tmp_path / "with_u.npz", x=rng.normal(size=(160, 5)), u=classes.astype(str))
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def train(capfd):
     """Run the command on small data and return its status, its stdout and the lines of its stderr."""
 
     def command(*arguments, data="../small.npz"):
-        small = ["-d", "2", "-n", "3", "--batch-size", "32", "--set", "widths=8", "--data", data]
+        small = ["-d", "2", "-n", "3", "--batch-size", "32", "--set", "widths=8", "--data", data, "--scale", "none"]
         status = _run(["train", *small, *arguments])
         out, err = capfd.readouterr()
         return status, out, err.splitlines()
@@ -160,6 +161,8 @@ def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(train, monkeypa
         (["ivae"], "family 'ivae' needs an auxiliary variable u, and ../small.npz has none"),
         (["vae", "--out", "../small.npz"], "../small.npz"),
         (["vae", "--out", "../small.npz/run"], "../small.npz/run"),
+        (["vae", "--data", "digits"], "--scale is for a file of your own in --data, not for 'digits'"),
+        (["vae", "--u-columns", "a"], "--u-columns, --label-column and --id-column are for tables"),
         (["vae", "--set", "holdout=2"], "option 'holdout' of dataset ../small.npz: '2' — Input should be less than 1"),
     ],
 )
@@ -281,3 +284,21 @@ def missed_imports(command):
     code = probe + command[3]
     subprocess.run([*command[:3], code, *command[4:]], capture_output=True, check=False)
     return {name for name in Path("missed.txt").read_text().split() if name.isidentifier()}
+
+
+def test_columns_of_a_table_are_named_by_options(train):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(1e6, 1e5, (160, 3)), columns=list("abc"))
+    table.assign(name=[f"r{i}" for i in range(160)], kind=list("pq") * 80, u1=rng.random(160)).to_csv("own.csv", index=False)
+    named = ["--id-column", "name", "--label-column", "kind", "--u-columns", "u1"]
+    status, out, err = train("ivae", *named, "--scale", "standardise", "--strict", "--dry-run", data="own.csv")
+    assert (status, err) == (0, [])
+    assert "prior_network=mlp" in out
+    assert "u_columns=['u1'] label_column=kind id_column=name scale=standardise" in out
+
+
+def test_strict_guesses_nothing_of_data(capfd):
+    np.savez("own.npz", x=np.random.default_rng(0).normal(5, 3, (90, 4)))
+    assert _run(["train", "vae", "--data", "own.npz", "--dry-run", "--strict"]) == 2
+    assert "which --strict does not guess; write --scale standardise, minmax or none" in capfd.readouterr().err
+    assert written() == ["own.npz"]

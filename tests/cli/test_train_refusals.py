@@ -30,9 +30,9 @@ def _workplace(tmp_path, monkeypatch):
     ("arguments", "said", "do"),
     [
         # images of a wrong size, or none at all
-        ("vae --data odd --arch conv", "multiples of 4, these data have the shape 1×30×30", "use --arch mlp"),
-        ("vae --data vectors --arch conv", "multiples of 4, these data have the shape 5", "use --arch mlp"),
-        ("vae --data flat --arch conv", "multiples of 4, these data have the shape 8×8", "use --arch mlp"),
+        ("vae --data odd --arch conv", "multiples of 4; these data have the shape 1×30×30", "use --arch mlp"),
+        ("vae --data vectors --arch conv", "multiples of 4; these data have the shape 5", "use --arch mlp"),
+        ("vae --data flat --arch conv", "multiples of 4; these data have the shape 8×8", "use --arch mlp"),
         ("vae --data vectors --arch resnet", "'resnet' needs images, these data have the shape 5", "use --arch mlp"),
         ("ae --data vectors", "needs images of 4×4 pixels or more", "the shape 5"),
         ("rvqvae --data tiny", "needs images of 4×4 pixels or more", "the shape 1×2×2"),
@@ -82,7 +82,7 @@ def _workplace(tmp_path, monkeypatch):
 def test_what_does_not_go_together_is_one_line_and_nothing_is_written(arguments, said, do, capfd):
     family, _, data, *more = arguments.split()
     words = [family, "--data", f"../{data}.npz", *more]
-    assert _run(["train", *words, "-n", "2", "--steps", "2"]) == 2
+    assert _run(["train", *words, "-n", "2", "--steps", "2", "--scale", "none"]) == 2
     out, err = capfd.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert err.startswith("stabaudit: error: ")

@@ -123,7 +123,7 @@ HOLED = np.where(np.arange(24).reshape(6, 4) == 7, np.nan, X)
 
 WRONG = {
     "complex x": (split(x=X + 0j), "made (training rows): x holds complex64, expected real numbers"),
-    "text x": (split(x=X.astype(str)), "made (training rows): x holds <U32, expected real numbers"),
+    "text x": (split(x=X.astype(str)), "made (training rows): x holds text, expected real numbers"),
     "a list": (split(x=X.tolist()), "made (training rows): x is a list, expected a numpy array"),
     "one number a row": (
         split(x=X[:, 0]),
@@ -154,7 +154,7 @@ WRONG = {
     ),
     "objects as ids": (
         split(sample_id=np.array([None] * 6, dtype=object)),
-        "made (training rows): sample_id: object of shape (6,), expected one integer or text a row, shape (6,)",
+        "made (training rows): sample_id: Python objects of shape (6,), expected one integer or text a row, shape (6,)",
     ),
     "a number as ids": (split(sample_id=np.array(3)), "made (training rows): sample_id has no rows, x has 6"),
     "repeated ids": (

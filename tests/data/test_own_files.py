@@ -1,17 +1,26 @@
 """The user's own file becomes a dataset, or one line says why not."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.preprocessing import StandardScaler
 
-from stabaudit.data.dataset import to_float32
+from stabaudit.data.dataset import Dataset, to_float32
 from stabaudit.data.formats.arrays import MAX_ONE_HOT, encode_auxiliary
-from stabaudit.data.own_files import load
-from stabaudit.errors import BadData, UsageError
+from stabaudit.data.own_files import load as load_file
+from stabaudit.errors import BadData, Guessed, Noticed, UsageError
 
 X = np.random.default_rng(0).normal(size=(50, 3))
+
+
+def load(path: Path, **options: object) -> Dataset:
+    """As it is: neither scaled nor, where u is of integers, without a word."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Noticed)
+        return load_file(path, **{"scale": "none"} | options)
 
 
 def npz(folder: Path, **arrays: object) -> Path:
@@ -121,7 +130,7 @@ REFUSED = {
     "nan in u": ({"x": X, "u": nan}, "u holds 2 NaN"),
     "too large": ({"x": X * 1e300}, "x holds 150 values beyond the range of float32"),
     "complex": ({"x": X * 1j}, "x holds complex128, expected numbers"),
-    "text": ({"x": np.array(["a", "b"])}, "x holds <U1, expected real numbers"),
+    "text": ({"x": np.array(["a", "b"])}, "x holds text, expected real numbers"),
     "times": ({"x": np.zeros(3, "M8[s]")}, r"x holds datetime64\[s\], expected numbers"),
     "records": ({"x": np.zeros(3, "f4,f4")}, "holds records"),
     "numbers and text": (
@@ -167,11 +176,70 @@ def test_files_that_are_not_there_or_of_another_kind(tmp_path: Path) -> None:
     (tmp_path / "folder.npz").mkdir()
     (tmp_path / "data.txt").touch()
     for name in ("folder.npz", "data.txt"):
-        with pytest.raises(BadData, match=r"expected a \.npz, \.npy, \.parquet, \.csv or \.tsv file"):
+        with pytest.raises(
+            BadData, match=r"expected a \.npz, \.npy, \.parquet, \.feather, \.csv, \.tsv, \.csv\.gz or \.tsv\.gz file"
+        ):
             load(tmp_path / name)
-    with pytest.raises(UsageError, match=r"are for tables \(\.parquet, \.csv, \.tsv\)"):
+    with pytest.raises(UsageError, match=r"are for tables \(\.parquet, \.feather, \.csv"):
         load(npz(tmp_path, x=X), label_column="kind")
 
 
 def test_float32_keeps_what_it_can() -> None:
     assert to_float32(np.array([1e-300, 3e38, -3e38]), "x").tolist() == [0.0, np.float32(3e38), np.float32(-3e38)]
+
+
+def test_tables_are_standardised_over_the_training_rows_unless_they_lie_between_0_and_1(tmp_path: Path) -> None:
+    """Against scikit-learn, of values that float32 would blur."""
+    x = X * [1.0, 1e5, 1e-3] + [0.0, 1e9, 7.0]
+    with pytest.warns(Guessed, match=r"every column is standardised, .* over the training rows"):
+        found = load_file(npz(tmp_path, x=x))
+    fitted = StandardScaler().fit(x[found.train.sample_id])
+    np.testing.assert_allclose(found.train.x, fitted.transform(x[found.train.sample_id]), atol=1e-6)
+    np.testing.assert_allclose(found.evaluation.x, fitted.transform(x[found.evaluation.sample_id]), atol=1e-6)
+    assert (found.scale, found.likelihood) == ("standardise", "gaussian")
+    least = load_file(tmp_path / "data.npz", scale="minmax").train.x
+    np.testing.assert_allclose([least.min(axis=0), least.max(axis=0)], [[0] * 3, [1] * 3], atol=1e-6)
+    unit = load_file(npz(tmp_path, x=(X > 0) * 1.0))
+    assert (unit.scale, unit.likelihood, set(unit.train.x.ravel())) == ("none", "bernoulli", {0.0, 1.0})
+
+
+def test_constant_columns_are_only_centred(tmp_path: Path) -> None:
+    found = load_file(npz(tmp_path, x=np.column_stack([X, np.full(50, 1e6 / 3)])), scale="standardise")
+    assert np.abs(found.train.x[:, 3]).max() < 1e-9
+
+
+@pytest.mark.parametrize("colours", [3, 4, 1])
+def test_images_as_numpy_has_them_become_channels_first_in_0_to_1(tmp_path: Path, colours: int) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (50, 8, 12, colours), dtype=np.uint8)
+    with pytest.warns(Guessed) as said:
+        found = load_file(npz(tmp_path, x=images), holdout=0)
+    assert [str(one.message).partition(": ")[2] for one in said] == [
+        f"images of 8×12×{colours} are taken as height × width × channels",
+        "its bytes are divided by 255",
+    ]
+    np.testing.assert_allclose(found.train.x, images.transpose(0, 3, 1, 2) / 255, rtol=1e-6)
+    assert found.likelihood == "bernoulli"
+    raw = load_file(tmp_path / "data.npz", holdout=0, channels_last=True, scale="none")
+    assert np.array_equal(raw.train.x, images.transpose(0, 3, 1, 2))
+
+
+def test_grey_images_of_bytes_have_one_channel(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (50, 8, 12), dtype=np.uint8)
+    with pytest.warns(Guessed, match="rows of 8×12 are images of one channel"):
+        assert load_file(npz(tmp_path, x=images)).train.x.shape == (40, 1, 8, 12)
+    with pytest.raises(BadData, match="expected rows of height × width × channels for --channels-last"):
+        load(tmp_path / "data.npz", channels_last=True)
+
+
+def test_what_is_guessed_of_u_and_ids_and_what_outweighs_a_column_is_said(tmp_path: Path) -> None:
+    with pytest.warns(Guessed, match="its u of integers is taken for 4 categories"):
+        load_file(npz(tmp_path, x=X, u=np.arange(50) % 4), scale="none")
+    pd.DataFrame(X, columns=list("abc")).assign(cell_id=np.arange(50) + 7).to_csv(tmp_path / "data.csv", index=False)
+    with pytest.warns(Guessed, match="its rows are named by its column 'cell_id'"):
+        found = load_file(tmp_path / "data.csv", scale="none", holdout=0)
+    assert found.train.x.shape == (50, 3)
+    assert found.train.sample_id.tolist() == list(range(7, 57))
+    spoilt = X.copy()
+    spoilt[7, 2] = 1e9
+    with pytest.warns(Noticed, match=r"1e\+09 in row 7, column 2 of x, is 100% of the column's variance"):
+        load_file(npz(tmp_path, x=spoilt), scale="none")

@@ -65,7 +65,7 @@ def test_a_training_killed_at_random_moments(victims, tmp_path):
     """Two shards of five epochs. Latents, weights, divergence, prior and evaluation rows are the same, byte by byte."""
     data, calm = tmp_path / "small.npy", tmp_path / "calm"
     np.save(data, np.random.default_rng(0).normal(size=(160, 4)))
-    settings = {"widths": [6], "dropout": 0.0, "components": 3}
+    settings = {"widths": [6], "dropout": 0.0, "components": 3, "scale": "none"}
     prepared = prepare(
         Recipe(family="vade", data=str(data), latent_dim=2, restarts=2, steps=20, batch_size=32, settings=settings)
     )

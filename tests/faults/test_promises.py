@@ -96,7 +96,8 @@ def test_what_verify_says_to_do_mends_the_run(tmp_path, capfd):
     """Its own words, taken as they stand: delete the file, run the command."""
     folder = tmp_path / "two words"
     np.save(tmp_path / "small.npy", np.random.default_rng(0).normal(size=(100, 3)))
-    asked = f"train vae --data={tmp_path / 'small.npy'} -d 2 -n 2 --steps 3 --batch-size=32 --set widths=6 --quiet --workers 1"
+    data = f"--data={tmp_path / 'small.npy'} --scale none"
+    asked = f"train vae {data} -d 2 -n 2 --steps 3 --batch-size=32 --set widths=6 --quiet --workers 1"
     assert _run([*asked.split(), "--out", str(folder)]) == 0
     manifest = Run.open(folder).manifest
     command = f"stabaudit {asked} --out elsewhere"

@@ -52,7 +52,7 @@ def test_the_linear_maps_are_the_convolutions_from_and_to_one_pixel():
 @pytest.mark.parametrize("shape", [(6,), (8, 8), (1, 30, 28), (1, 28, 30), (1, 7, 8)])
 def test_what_cannot_be_halved_twice_is_refused(shape):
     with pytest.raises(
-        UsageError, match=f"multiples of 4, these data have the shape {'×'.join(map(str, shape))}; use --arch mlp"
+        UsageError, match=f"multiples of 4; these data have the shape {'×'.join(map(str, shape))}; use --arch mlp"
     ):
         conv.build(shape, 4, 0)
 

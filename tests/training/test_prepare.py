@@ -12,6 +12,7 @@ from stabaudit.config import checked
 from stabaudit.data.dataset import Dataset, Split, one_hot
 from stabaudit.defaults import STEPS as DEFAULT_STEPS
 from stabaudit.errors import UsageError
+from stabaudit.training.build import builder
 from stabaudit.training.prepare import dataset_options, prepare
 from stabaudit.training.prepared_run import GROUP
 from stabaudit.training.recipe import Recipe
@@ -342,3 +343,35 @@ def test_what_a_user_wrote_can_be_wrong():
         ask(family="own_models:Broken")
     with pytest.raises(UsageError, match=r"dataset 'own_models:load' gave a list, not a stabaudit\.data\.dataset\.Dataset"):
         prepare(Recipe(family="vae", data="own_models:load", latent_dim=2))
+
+
+# ------------------------------------------------------------------------------------------------------------------ u and range
+
+
+def with_u(u, x_scale=1.0):
+    made = dataset_of(scale=x_scale).train
+    split = Split(made.x, made.sample_id, np.float32(u))
+    return Dataset("digits", split, split, "gaussian")
+
+
+def test_a_u_of_numbers_feeds_a_network_and_one_of_categories_a_table():
+    numbers = with_u(np.random.default_rng(0).random((ROWS, 3)))
+    assert ask(numbers, family="ivae").config.family.options["prior_network"] == "mlp"
+    assert ask(numbers, family="ivae", settings={"prior_network": "table"}).config.family.options["prior_network"] == "table"
+    assert ask(dataset_of(classes=5), family="ivae").config.family.options["prior_network"] == "table"
+    assert ask(numbers, family="vae").config.family.options.get("prior_network") is None
+    build = builder(ask(numbers, family="ivae").config, (6,), 3, ROWS, categories=False)
+    assert build().conditional_priors() is None  # of numbers there is no list, and no rank of L
+    assert builder(ask(numbers, family="ivae").config, (6,), 3, ROWS)().conditional_priors() is not None
+
+
+def test_a_u_of_one_value_is_refused():
+    refused("needs a u that differs between rows; that of digits has one value", with_u(np.ones((ROWS, 2))), family="ivae")
+
+
+def test_data_that_no_decoder_of_fixed_noise_can_fit_are_said():
+    (note,) = ask(dataset_of(scale=1e3)).notes
+    assert note.startswith("x has a standard deviation of 995, and the Gaussian likelihood's noise is fixed at 0.1: standardise")
+    assert ask(dataset_of(scale=1.0)).notes == []
+    assert ask(dataset_of(scale=1e3), settings={"learned": "true"}).notes == []
+    refused("the logistic likelihood needs values in", dataset_of(), likelihood="logistic")

@@ -85,7 +85,9 @@ def _values(label: str, z: Any) -> Array:  # noqa: ANN401
         tensor = z.detach().cpu().double() if hasattr(z, "detach") else z  # torch is not imported for this
         values = np.asarray(tensor)
         if values.ndim != 2 or values.dtype.kind not in "fiub":
-            raise BadData(f"{label}: shape {values.shape} of type {values.dtype}, expected a table of numbers, shape (n, d)")
+            raise BadData(
+                f"{label}: shape {values.shape} of type {columns.kind_of(values)}, expected a table of numbers, shape (n, d)"
+            )
         return columns.narrowed(values)  # as a file of them is read
     except (TypeError, ValueError, NotImplementedError, RuntimeError) as error:
         raise BadData(f"{label}: expected a table of numbers, shape (n, d) ({error})") from error

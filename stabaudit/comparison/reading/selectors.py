@@ -3,6 +3,8 @@
 Latents that would take too much memory are not read here but opened, to be streamed (see `streaming`).
 """
 
+import re
+import shlex
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,11 +19,13 @@ from stabaudit.comparison.reading.learned_priors import read_priors
 from stabaudit.comparison.reading.streaming import Opened
 from stabaudit.comparison.records import RunSummary
 from stabaudit.comparison.scoring.collapse import Facts, facts_of
-from stabaudit.errors import BadData, BadRun, Noticed, UsageError
+from stabaudit.errors import BadData, BadRun, Guessed, Noticed, UsageError, strictly
 from stabaudit.metrics.density_distance import MOST_DIMENSIONS
 from stabaudit.store.files.atomic import shown
-from stabaudit.store.imports.foreign_files import AS_IS, SUFFIXES, Naming
+from stabaudit.store.files.natural_order import natural
+from stabaudit.store.imports.foreign_files import AS_IS, SUFFIXES, Naming, kind
 from stabaudit.store.imports.import_run import latents_files
+from stabaudit.store.run.convergence import unfinished_training
 from stabaudit.store.run.external_labels import External
 from stabaudit.store.run.find import parse_selector
 from stabaudit.store.run.latents import Latents, read_header, read_latents
@@ -51,7 +55,13 @@ def read_groups(selectors: Sequence[str], memory: int = DEFAULT_MEMORY, naming: 
         if path.resolve() == other.resolve() and (restart == other_restart or None in {restart, other_restart}):
             raise UsageError(f"{path} is given twice; a restart is not compared with itself")
     streamed = sum(map(_numbers, selectors)) * _BYTES_PER_NUMBER > memory
-    groups = [_read(selector, naming, streamed=streamed) for selector in selectors]
+    strict, one_model = naming.strict, naming.one_model
+    naming = replace(naming, strict=False, one_model=False)
+    with strictly(strict):
+        groups = [_read(selector, naming, streamed=streamed) for selector in selectors]
+    if one_model and _are_of_one_model(groups):
+        groups = [_as_said_one(groups)]
+        selectors = [groups[0].summary.path]
     if sum(len(read.latents) for read in groups) < 2:
         raise BadData(f"{selectors[0]}: one restart, nothing to compare it with; give a second run or latents file")
     names = [read.summary.name for read in groups]
@@ -65,9 +75,9 @@ def _numbers(selector: str) -> int:
     """How many numbers the latents of a selector are; of other files than Parquet, as many as their bytes could hold."""
     path, restart = parse_selector(selector)
     if path.is_file():
-        if path.suffix.lower() == ".h5ad":  # most of it is the count matrix
+        if kind(path) == ".h5ad":  # most of it is the count matrix
             return 0
-        if path.suffix.lower() != ".parquet":
+        if kind(path) != ".parquet":
             return path.stat().st_size // 4
         header = read_header(path)
         return header.rows * header.dimensions
@@ -93,28 +103,53 @@ def _read(selector: str, naming: Naming, *, streamed: bool) -> Unjoined:
 
 def _is_folder_of_latents(path: Path) -> bool:
     """Whether a folder is no run but holds files of latents."""
-    return path.is_dir() and not (path / "run.json").exists() and any(one.suffix.lower() in SUFFIXES for one in path.iterdir())
+    return path.is_dir() and not (path / "run.json").exists() and any(kind(one) in SUFFIXES for one in path.iterdir())
 
 
 def _read_folder(path: Path, naming: Naming, *, streamed: bool) -> Unjoined:
     """The files of latents in a folder as the restarts of one model."""
     files = latents_files([path])
-    of_files = [_read_file(file, naming, streamed=streamed) for file in files]
-    first = of_files[0].summary
-    for file, one in zip(files, of_files, strict=True):
+    said = f"its {len(files)} files are taken for restarts of one model"
+    warnings.warn(Guessed(shown(path), said, f"write 'stabaudit import {shlex.quote(str(path))} --out RUN' first"), stacklevel=4)
+    read = [_read_file(file, naming, streamed=streamed) for file in files]
+    first = read[0].summary
+    for file, one in zip(files, read, strict=True):
         if (one.summary.latent_dim, one.summary.grid) != (first.latent_dim, first.grid):
             raise BadData(
                 f"{shown(file)} has {one.summary.latent_dim} dimensions, {shown(files[0])} {first.latent_dim}; "
                 "restarts of one model have the same"
             )
-    warnings.warn(Noticed(shown(path), f"its {len(files)} files are taken for restarts of one model"), stacklevel=4)
-    summary = replace(first, name=path.resolve().name, path=str(path), restarts=len(files), trained=len(files))
-    latents = tuple(opened for one in of_files for opened in one.latents)
-    return Unjoined(summary, tuple(range(len(files))), latents, None, tuple(facts for one in of_files for facts in one.facts))
+    return _as_one(read, path.resolve().name, path)
+
+
+def _as_one(files: Sequence[Unjoined], name: str, path: Path) -> Unjoined:
+    """Files of latents as the restarts of one model."""
+    summary = replace(files[0].summary, name=name, path=str(path), restarts=len(files), trained=len(files))
+    latents = tuple(opened for one in files for opened in one.latents)
+    return Unjoined(summary, tuple(range(len(files))), latents, None, tuple(facts for one in files for facts in one.facts))
+
+
+_ENOUGH = 3  # restarts: two make one pair, whether of one model or of two
+
+
+def _are_of_one_model(groups: Sequence[Unjoined]) -> bool:
+    """Whether these are files of as many dimensions whose names differ in numbers alone."""
+    paths = {re.sub(r"\d+", "#", one.summary.path) for one in groups}
+    shapes = {(one.summary.latent_dim, one.summary.grid) for one in groups}
+    return len(groups) >= _ENOUGH and len(paths) == len(shapes) == 1 and Path(groups[0].summary.path).is_file()
+
+
+def _as_said_one(groups: Sequence[Unjoined]) -> Unjoined:
+    """Files whose names say that they are restarts of one model, in the order of their numbers, as such; which is said."""
+    files = sorted(groups, key=lambda one: natural(one.summary.path))
+    first, last = (Path(one.summary.path) for one in (files[0], files[-1]))
+    said = f"{first.name} to {last.name} are taken for {len(files)} restarts of one model (--strict: for one model each)"
+    warnings.warn(Noticed(shown(first.parent), f"{said}; 'stabaudit import' makes them a run"), stacklevel=3)
+    return _as_one(files, re.sub(r"\W*\d.*", "", first.stem) or first.parent.resolve().name, first.parent)
 
 
 def _read_file(path: Path, naming: Naming, *, streamed: bool) -> Unjoined:
-    if streamed and (path.suffix.lower() != ".parquet" or naming != AS_IS):
+    if streamed and (kind(path) != ".parquet" or naming != AS_IS):
         raise BadData(
             f"{shown(path)}: these latents exceed --memory, and only Parquet files with sample ids can be streamed; "
             "'stabaudit import' it or raise that"
@@ -163,6 +198,7 @@ def _read_run(run: Run, restart: int | None, *, streamed: bool) -> Unjoined:
         restarts=len(chosen),
         trained=len(manifest.restarts) if restart is None else 1,
         lost=() if restart is not None else lost_restarts(run),
+        unfinished=unfinished_training(run) if restart is None else None,
         grid=manifest.grid,
         changes=_changes(manifest) if restart is None else (),
     )

@@ -6,15 +6,18 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from stabaudit.errors import BadData, Noticed, UsageError
+from stabaudit.errors import BadData, Guessed, Noticed, UsageError
 from stabaudit.registry import unknown
 from stabaudit.statistics.families import Configuration, ScoreTable
 from stabaudit.store.files.atomic import shown
-from stabaudit.store.files.csv_table import read_csv
+from stabaudit.store.files.csv_table import SUFFIXES, read_csv
+from stabaudit.store.files.feather import read_feather
 from stabaudit.store.files.parquet import read_table
+from stabaudit.store.imports.foreign_files import kind
 
 TEXTS = ("architecture", "dataset", "family")
 KEY_COLUMNS = (*TEXTS[:2], "latent_dim", "family")
+TABLES = (".parquet", ".feather", *SUFFIXES)
 SEEDS = ("seed", "restart")  # columns that tell several values of one family and configuration apart; their mean is taken
 
 
@@ -22,7 +25,7 @@ def read_score_table(path: Path, score: str | None = None) -> tuple[ScoreTable, 
     """Read a table with the columns architecture, dataset, latent_dim, family and a score.
 
     Args:
-        path: CSV or Parquet.
+        path: CSV, Parquet or Feather; a row for each family, or a column for each.
         score: the column that holds the score; None takes `mcc`, or the only column left.
 
     Returns:
@@ -34,10 +37,14 @@ def read_score_table(path: Path, score: str | None = None) -> tuple[ScoreTable, 
         UsageError: an unknown score, or several to choose from.
     """
     where = shown(path)
-    rows = _parquet_rows(path) if path.suffix.lower() == ".parquet" else _csv_rows(path)
+    rows = _read(path)
     if not rows:
         raise BadData(f"{where}: no rows; expected the columns {', '.join(KEY_COLUMNS)} and a score")
     columns = list(rows[0])
+    families = [name for name in columns if name not in {*KEY_COLUMNS, *SEEDS}]
+    if set(KEY_COLUMNS) - set(columns) == {"family"} and len(families) > 1 and score is None:
+        rows = _as_rows(rows, families, where)
+        columns = list(rows[0])
     missing = [name for name in KEY_COLUMNS if name not in columns]
     if missing:
         raise BadData(
@@ -97,9 +104,20 @@ def _csv_rows(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _parquet_rows(path: Path) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = read_table(path).to_pylist()
+def _read(path: Path) -> list[dict[str, Any]]:
+    if kind(path) in SUFFIXES:
+        return _csv_rows(path)
+    table = read_table(path) if kind(path) == ".parquet" else read_feather(path)
+    rows: list[dict[str, Any]] = table.to_pylist()
     return rows
+
+
+def _as_rows(rows: list[dict[str, Any]], families: list[str], where: str) -> list[dict[str, Any]]:
+    """A table of one column a family as one of one row a family."""
+    said = f"its columns {', '.join(map(repr, families))} are taken for families, which no column names"
+    warnings.warn(Guessed(where, said, "write columns 'family' and 'score'"), stacklevel=3)
+    kept = [name for name in rows[0] if name not in families]
+    return [{name: row[name] for name in kept} | {"family": family, "score": row[family]} for row in rows for family in families]
 
 
 def _whole(value: object, where: str) -> int:

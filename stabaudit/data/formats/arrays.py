@@ -4,6 +4,7 @@ import numpy as np
 
 from stabaudit.data.dataset import Array, FloatArray, one_hot, to_float32
 from stabaudit.errors import BadData
+from stabaudit.store.files.columns import kind_of
 
 CATEGORIES = "biuU"  # kinds of numpy types: bool, integers, text
 MAX_ONE_HOT = 1 << 28  # values, 1 GiB: more is rather a number that was saved as an integer than a category
@@ -39,7 +40,7 @@ def encode_auxiliary(u: Array, where: str) -> FloatArray:
 def encode_labels(labels: Array, where: str) -> Array:
     """Labels as integers: integers stay as they are, text becomes 0..K−1 in sorted order."""
     if labels.ndim != 1 or labels.dtype.kind not in CATEGORIES:
-        raise BadData(f"{where} is {labels.dtype} of shape {labels.shape}, expected one integer or text a row")
+        raise BadData(f"{where} is {kind_of(labels)} of shape {labels.shape}, expected one integer or text a row")
     if labels.dtype.kind == "U":
         return np.unique(labels, return_inverse=True)[1]
     return labels.astype(np.int64)
@@ -48,5 +49,5 @@ def encode_labels(labels: Array, where: str) -> Array:
 def check_ids(sample_id: Array, where: str) -> Array:
     """Sample ids: one integer or text a row."""
     if sample_id.ndim != 1 or sample_id.dtype.kind not in "iuU":
-        raise BadData(f"{where} is {sample_id.dtype} of shape {sample_id.shape}, expected one integer or text a row")
+        raise BadData(f"{where} is {kind_of(sample_id)} of shape {sample_id.shape}, expected one integer or text a row")
     return sample_id.astype(sample_id.dtype.newbyteorder("="))

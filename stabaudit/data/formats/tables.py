@@ -1,6 +1,7 @@
-"""`.parquet`, `.csv` and `.tsv` files: one row a sample, one named column a dimension."""
+"""`.parquet`, `.feather`, `.csv` and `.tsv` files: one row a sample, one named column a dimension."""
 
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from stabaudit.data.dataset import Array, to_float32
-from stabaudit.errors import BadData
+from stabaudit.errors import BadData, Guessed
 from stabaudit.registry import unknown
 from stabaudit.store.files import csv_table
+from stabaudit.store.files.feather import read_feather
+from stabaudit.store.imports.foreign_files import kind
+from stabaudit.store.imports.recognise import id_column
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ def read_table(path: Path, columns: Columns) -> dict[str, Array]:
         BadData: not a table, no rows, missing or non-numeric values (which column), columns of one name.
         UsageError: a named column that the file lacks.
     """
-    table, index = _csv(path, columns) if path.suffix.lower() in csv_table.SUFFIXES else _parquet(path)
+    table, index = _csv(path, columns) if kind(path) in csv_table.SUFFIXES else _arrow(path)
     names = table.column_names
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
@@ -45,6 +49,11 @@ def read_table(path: Path, columns: Columns) -> dict[str, Array]:
     for name in sorted(columns.named()):
         if name not in names:
             raise unknown(f"column of {path}", name, names)
+    if columns.sample_id is None and (found := id_column(table)) not in {None, *columns.named(), *index}:
+        warnings.warn(
+            Guessed(str(path), f"its rows are named by its column '{found}'", f"write --id-column '{found}'"), stacklevel=4
+        )
+        columns = replace(columns, sample_id=found)
     features = [name for name in names if name not in columns.named() | index]
     if not features:
         raise BadData(f"{path}: no columns are left for x")
@@ -66,11 +75,13 @@ def _csv(path: Path, columns: Columns) -> tuple[pa.Table, set[str]]:
     return table.columns, set()
 
 
-def _parquet(path: Path) -> tuple[pa.Table, set[str]]:
-    """The columns of a Parquet file, and the names of those that pandas wrote as its index, which are no features."""
+def _arrow(path: Path) -> tuple[pa.Table, set[str]]:
+    """The columns of a Parquet or Feather file, and the names of those that pandas wrote as its index, which are no features."""
     try:
-        # Not parquet.read_table: it takes values from folder names like "year=2020".
-        table = pa.parquet.ParquetFile(path, page_checksum_verification=True).read()
+        if kind(path) == ".feather":
+            table = read_feather(path)
+        else:  # not parquet.read_table: it takes values from folder names like "year=2020"
+            table = pa.parquet.ParquetFile(path, page_checksum_verification=True).read()
         table.validate(full=True)
         pandas = table.schema.pandas_metadata or {}
     except (pa.ArrowException, OSError, ValueError) as error:  # ValueError: damaged names or metadata
@@ -84,8 +95,8 @@ def _numbers(table: pa.Table, names: list[str], path: Path) -> Array:
     text = [name for name, column in values.items() if column.dtype.kind == "U"]
     if text:
         raise BadData(
-            f"{path}: not numeric: {', '.join(map(repr, text))}; remove these columns, or name them with u_columns, label_column "
-            "or id_column"
+            f"{path}: not numeric: {', '.join(map(repr, text))}; remove these columns, or name them with --u-columns, "
+            "--label-column or --id-column"
         )
     return np.column_stack([to_float32(column, f"{path}: column {name!r}") for name, column in values.items()])
 

@@ -135,6 +135,15 @@ def matrix(table: pa.Table, names: list[str], where: str) -> NDArray[Any]:
     return values.T
 
 
+def kind_of(values: Array) -> str:
+    """What an array holds, in words where numpy's own are not: "text", "Python objects", "int64".
+
+    >>> kind_of(np.array(["a"])), kind_of(np.array([1]))
+    ('text', 'int64')
+    """
+    return {"U": "text", "S": "bytes", "O": "Python objects", "V": "records"}.get(values.dtype.kind, str(values.dtype))
+
+
 def narrowed(values: Array) -> Array:
     """Numbers as float32, or as float64 where rounding to float32 would blur a column: its spread is small beside its size.
 
@@ -225,3 +234,26 @@ def labels(table: pa.Table, where: str) -> Array | None:
 def _array(column: pa.ChunkedArray) -> Array:
     # Arrow's own to_numpy would import pandas, which takes longer than to compare ten restarts.
     return np.from_dlpack(column.combine_chunks())
+
+
+_SHARE = 0.5  # of a column's sum of squares: such a row outweighs all others together
+
+
+def outliers(z: Array) -> list[tuple[int, int, float]]:
+    """Column, row and share of its sum of squares of every row that has more than half of it.
+
+    Args:
+        z: a table of numbers, shape (n, d).
+
+    >>> z = np.random.default_rng(0).standard_normal((100, 2))
+    >>> z[7, 1] = 1e6
+    >>> outliers(z)
+    [(1, 7, 1.0)]
+    """
+    centred = z - np.median(z, axis=0).astype(np.float64)
+    largest = np.abs(centred).max(axis=0)
+    squares = np.square(centred / np.where(largest > 0, largest, 1.0))
+    total = squares.sum(axis=0)
+    rows = squares.argmax(axis=0)
+    shares = squares.max(axis=0) / np.where(total > 0, total, 1.0)
+    return [(int(k), int(rows[k]), round(float(shares[k]), 6)) for k in np.flatnonzero(shares > _SHARE)]

@@ -1,4 +1,4 @@
-"""The one reader of CSV files: training data, latents and tables of scores are read alike.
+"""The one reader of CSV files, plain or gzipped: training data, latents and tables of scores are read alike.
 
 - **Separator.** A comma; or a semicolon or a tab, where these divide the first two lines and commas do not. With semicolons,
   numbers may have decimal commas.
@@ -7,11 +7,14 @@
 - **Index.** pandas and R write the index of a table as a first column without a name, which pandas reads back as `Unnamed: 0`
   and `reset_index` calls `index`. Where it merely counts the rows, from 0 or from 1, it is left out.
 
-What is taken for something else than it may have been meant for is said with the warning `Noticed`. Numbers that are absent,
+- **Percentages.** A column in which all numbers have percent signs is one of fractions.
+
+What is taken for something else than it may have been meant for is said with the warning `Guessed`. Numbers that are absent,
 NaN or infinite are the caller's to judge.
 """
 
 import csv
+import io
 import re
 import warnings
 from collections import Counter
@@ -26,15 +29,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 
-from stabaudit.errors import BadData, Noticed
+from stabaudit.errors import BadData, Guessed
 from stabaudit.store.files.atomic import reason, shown
+from stabaudit.store.files.gzip_file import inflate
 
-SUFFIXES = (".csv", ".tsv")
+SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
 LEAST_TO_COUNT = 3  # rows: fewer numbers that happen to be 0, 1 may well be values
 _NO_NAME = re.compile(r"\s*|Unnamed: \d+")
 _RAGGED = re.compile(r"Expected (?P<expected>\d+) columns, got (?P<found>\d+): (?P<row>.*)", re.DOTALL)  # in Arrow's words
+_PERCENT = r"^\s*[-+]?\d+([.,]\d+)?\s*%\s*$"
 _NUMBER_WITH_COMMA = re.compile(r"\s*[-+]?\d*,\d+([eE][-+]?\d+)?\s*")
+
+Source = Path | bytes  # a file, or what a compressed one holds
 
 
 @dataclass(frozen=True)
@@ -69,13 +76,17 @@ def read_csv(
             columns of one name, or one without a name that may name the rows.
     """
     where = shown(path)
-    separator, names = _layout(path, where)
+    source = inflate(path) if path.name.lower().endswith(".gz") else path
+    separator, names = _layout(source, where)
     headed = not all(map(_is_number, names)) or _count_columns(names)
-    table = CsvTable(_parsed(path, names if headed else None, separator, where, text=text), headed, separator)
-    if separator != "," and path.suffix.lower() != ".tsv":
-        _notice(where, f"its fields are read as separated by {SEPARATORS[separator]}s")
+    table = CsvTable(_parsed(source, names if headed else None, separator, where, text=text), headed, separator)
+    if separator != "," and not path.name.lower().endswith((".tsv", ".tsv.gz")):
+        _notice(
+            where, f"its fields are read as separated by {SEPARATORS[separator]}s", "separate them by commas, or by tabs in .tsv"
+        )
     if headed and names[0] == "1" and _count_columns(names):  # 0 to d-1 is what pandas writes
-        _notice(where, f"its first line, 1 to {len(names)}, counts the columns and is taken for their names")
+        said = f"its first line, 1 to {len(names)}, counts the columns and is taken for their names"
+        _notice(where, said, "call them z0, z1, …")
     repeated = sorted(name for name, count in Counter(table.columns.column_names).items() if count > 1)
     if repeated:
         raise BadData(f"{where}: several columns are called {repeated[0]!r}; columns need names of their own")
@@ -83,29 +94,33 @@ def read_csv(
     return _without_index(table, {*wanted, *([] if ids is None else [ids])}, where, named=named)
 
 
-def _layout(path: Path, where: str) -> tuple[str, list[str]]:
+def _layout(source: Source, where: str) -> tuple[str, list[str]]:
     """The separator, and the fields of the first line.
 
     A semicolon or a tab must divide the first two lines alike, and the first must have no comma but in numbers.
     """
     for separator in (";", "\t"):
         try:
-            first, *others = _first_two(path, separator, where)
+            first, *others = _first_two(source, separator, where)
         except csv.Error:  # one field of more than Python's reader takes
             continue
         alike = all(len(other) == len(first) for other in others)
         if len(first) > 1 and alike and not any("," in f and not _NUMBER_WITH_COMMA.fullmatch(f) for f in first):
             return separator, first
     try:
-        return ",", _first_two(path, ",", where)[0]
+        return ",", _first_two(source, ",", where)[0]
     except csv.Error as error:
         raise BadData(f"{where} is not a comma-separated table ({error})") from error
 
 
-def _first_two(path: Path, separator: str, where: str) -> list[list[str]]:
+def _first_two(source: Source, separator: str, where: str) -> list[list[str]]:
     """The first two lines that are not empty, or the only one, each as its fields."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with (
+            source.open(encoding="utf-8-sig", newline="")
+            if isinstance(source, Path)
+            else io.TextIOWrapper(io.BytesIO(source), encoding="utf-8-sig", newline="")
+        ) as file:
             lines = list(islice(filter(None, csv.reader(file, delimiter=separator)), 2))
     except OSError as error:
         raise BadData(f"cannot read {where}: {reason(error)}") from error
@@ -116,13 +131,29 @@ def _first_two(path: Path, separator: str, where: str) -> list[list[str]]:
     return lines
 
 
-def _parsed(path: Path, names: list[str] | None, separator: str, where: str, *, text: bool) -> pa.Table:
+def _parsed(source: Source, names: list[str] | None, separator: str, where: str, *, text: bool) -> pa.Table:
     """All rows; numbers with decimal commas are read as such where that leaves fewer columns of text."""
-    table = _rows(path, names, separator, where, text=text)
+    table = _rows(source, names, separator, where, text=text)
     if separator == ";" and not text and _texts(table):
-        other = _rows(path, names, separator, where, decimal=",")
+        other = _rows(source, names, separator, where, decimal=",")
         if _texts(other) < _texts(table):
-            return other
+            table = other
+    return _without_percents(table, where, text=text)
+
+
+def _without_percents(table: pa.Table, where: str, *, text: bool) -> pa.Table:
+    """Columns of percentages ("62.5%") as fractions."""
+    found = []
+    for place, (name, kind) in enumerate(zip(table.column_names, table.schema.types, strict=True)):
+        column = table.column(place)
+        if not pa.types.is_string(kind) or not len(column) or not pc.all(pc.match_substring_regex(column, _PERCENT)).as_py():
+            continue
+        numbers = pc.replace_substring(pc.replace_substring_regex(column, r"\s*%\s*$", ""), ",", ".")
+        fractions = pc.divide(pc.utf8_trim_whitespace(numbers).cast(pa.float64()), 100.0)
+        table = table.set_column(place, name, fractions.cast(pa.string()) if text else fractions)
+        found.append(f"'{name}'")
+    if found:
+        _notice(where, f"percentages in {', '.join(found)} are read as fractions", "write fractions without percent signs")
     return table
 
 
@@ -130,11 +161,13 @@ def _texts(table: pa.Table) -> int:
     return sum(pa.types.is_string(kind) for kind in table.schema.types)
 
 
-def _rows(path: Path, names: list[str] | None, separator: str, where: str, *, decimal: str = ".", text: bool = False) -> pa.Table:
+def _rows(
+    source: Source, names: list[str] | None, separator: str, where: str, *, decimal: str = ".", text: bool = False
+) -> pa.Table:
     """The table as it stands in the file; `names` is None where the first line is a row too."""
     try:
         table = arrow_csv.read_csv(
-            path,
+            source if isinstance(source, Path) else pa.BufferReader(source),
             read_options=arrow_csv.ReadOptions(autogenerate_column_names=names is None),
             parse_options=arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True),
             convert_options=arrow_csv.ConvertOptions(decimal_point=decimal, column_types=_types(names or (), text=text)),
@@ -213,7 +246,7 @@ def _without_index(table: CsvTable, wanted: Collection[str], where: str, *, name
             "(pandas: to_csv(…, index_label='sample_id')), leave it out if it does not (index=False)"
         )
     if names[0] == "index" and "index" not in wanted and len(names) > 1 and _count_rows(columns.column(0), LEAST_TO_COUNT):
-        _notice(where, "its first column, 'index', counts the rows and is left out")
+        _notice(where, "its first column, 'index', counts the rows and is left out", "leave it out, or write --id-column index")
         return replace(table, columns=columns.remove_column(0))
     return table
 
@@ -241,5 +274,5 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _notice(where: str, what: str) -> None:
-    warnings.warn(Noticed(where, what), stacklevel=4)
+def _notice(where: str, what: str, instead: str) -> None:
+    warnings.warn(Guessed(where, what, instead), stacklevel=4)

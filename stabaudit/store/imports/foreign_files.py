@@ -1,4 +1,4 @@
-"""Latents that other programs wrote as `.csv`, `.tsv`, `.npy`, `.npz` or `.h5ad`, or in Parquet with names of their own."""
+"""Latents that other programs wrote: CSV, numpy's, safetensors and `.h5ad`, or Parquet and Feather with names of their own."""
 
 import warnings
 from dataclasses import dataclass
@@ -9,15 +9,17 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from stabaudit.errors import BadData, Noticed, UsageError
+from stabaudit.errors import BadData, Guessed, UsageError
 from stabaudit.registry import unknown
 from stabaudit.store.files import csv_table
 from stabaudit.store.files.atomic import shown
+from stabaudit.store.files.columns import kind_of
 from stabaudit.store.files.numpy_files import load_npy, load_npz, members
+from stabaudit.store.files.safetensors_file import read_weights
 from stabaudit.store.imports.recognise import recognised
 
 Array = NDArray[Any]
-SUFFIXES = (".parquet", ".csv", ".tsv", ".npy", ".npz", ".h5ad")
+SUFFIXES = (".parquet", ".feather", *csv_table.SUFFIXES, ".npy", ".npz", ".safetensors", ".h5ad")
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Naming:
         ids_by_position: whether row i is the same sample in all of them, whatever it is called.
         key: the array of an `.npz` file that holds the latents; None: one of a usual name, or the only one.
         strict: refuse what would have to be guessed.
+        dimensions_first: arrays have the shape (d, n).
+        one_model: three files or more whose names differ in numbers alone are restarts of one model.
     """
 
     id_column: str | None = None
@@ -37,6 +41,8 @@ class Naming:
     ids_by_position: bool = False
     key: str | None = None
     strict: bool = False
+    dimensions_first: bool = False
+    one_model: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself."""
@@ -47,15 +53,24 @@ class Naming:
 AS_IS = Naming()
 
 
+def kind(path: Path) -> str:
+    """The ending of a file's name that says what it is; also of a name that ends in two, such as .csv.gz.
+
+    >>> kind(Path("seed.0.csv.gz")), kind(Path("latents.NPY"))
+    ('.csv.gz', '.npy')
+    """
+    return next((ending for ending in csv_table.SUFFIXES if path.name.lower().endswith(ending)), path.suffix.lower())
+
+
 def as_named(table: pa.Table, naming: Naming, where: str) -> pa.Table:
     """The table with its column of ids called `sample_id` and its dimensions as columns.
 
     Raises:
         BadData: lists of unequal lengths.
-        UsageError: a column that is not there, or something to guess where nothing may be.
+        UsageError: a column that is not there.
     """
     table = _with_sample_id(table, naming.id_column, where)
-    return recognised(table, where, by_position=naming.ids_by_position, strict=naming.strict)
+    return recognised(table, where, by_position=naming.ids_by_position)
 
 
 def _with_sample_id(table: pa.Table, id_column: str | None, where: str) -> pa.Table:
@@ -84,35 +99,42 @@ def read_csv(path: Path, naming: Naming = AS_IS) -> pa.Table:
     return csv_table.read_csv(path, ids=ids, by_position=naming.ids_by_position).columns
 
 
+_SPARSE = {"indices", "indptr", "format", "shape", "data"}  # what scipy.sparse.save_npz writes
 _USUAL_KEYS = ("z", "latents", "latent", "embedding", "embeddings", "X")
 
 
-def read_numpy(path: Path, naming: Naming = AS_IS) -> tuple[Array, Array | None]:
-    """An array of shape (n, d), and the names of its rows, shape (n,), where an `.npz` file holds them beside it.
+def read_arrays(path: Path, naming: Naming = AS_IS) -> tuple[Array, Array | None]:
+    """An array of shape (n, d), and the names of its rows, shape (n,), where the file holds them beside it.
 
     Only these two are read; whatever else the file holds stays there.
 
     Args:
-        path: the file.
+        path: a `.npy`, `.npz` or `.safetensors` file.
         naming: what the array and its names are called.
 
     Raises:
         BadData: a missing or damaged file, several arrays of which none is known to be the latents, another shape or type.
-        UsageError: a key that is not there, or several arrays where nothing may be guessed.
+        UsageError: a key that is not there.
     """
     where = shown(path)
     if path.suffix.lower() == ".npy":
         if naming.id_column is not None:
             raise BadData(f"{where} holds one array without names, none called {naming.id_column!r}; save it in an .npz file")
-        return _table(load_npy(path), where), None
-    held = members(path)
+        return _table(load_npy(path), naming, where), None
+    of_numpy = path.suffix.lower() == ".npz"
+    held = members(path) if of_numpy else {*read_weights(path)}
+    if held >= _SPARSE:
+        raise BadData(
+            f"{where} is a sparse matrix of scipy; latents are dense: numpy.savez(PATH, z=matrix.toarray(), sample_id=ids)"
+        )
     named = naming.id_column or "sample_id"
     if naming.id_column is not None and named not in held:
         raise BadData(f"{where} holds arrays {', '.join(sorted(held))}, none called {named!r} that could name the rows")
     key = _key(held - {named}, naming, where)
-    arrays = load_npz(path, {key, named} if named in held else {key})
-    values, ids = _table(arrays[key], where), arrays.get(named)
-    return values, None if ids is None or naming.ids_by_position else _ids(ids, len(values), named, where)
+    wanted = {key, named} if named in held else {key}
+    arrays = load_npz(path, wanted) if of_numpy else read_weights(path)
+    values, ids = _table(arrays[key], naming, where), arrays.get(named)
+    return values, None if ids is None or naming.ids_by_position else _ids(ids, values.shape, named, where)
 
 
 def _key(others: set[str], naming: Naming, where: str) -> str:
@@ -125,20 +147,20 @@ def _key(others: set[str], naming: Naming, where: str) -> str:
         return "z" if "z" in others else next(iter(others))
     usual = [key for key in _USUAL_KEYS if key in others]
     found = ", ".join(sorted(others)) or "nothing"
-    if len(usual) != 1 or naming.strict:
+    if len(usual) != 1:
         instead = usual[0] if usual else "NAME"
         raise BadData(f"{where} holds {found}; expected the latents under the key 'z', or say --key {instead}")
-    warnings.warn(Noticed(where, f"its array '{usual[0]}' is taken for the latents"), stacklevel=5)
+    warnings.warn(Guessed(where, f"its array '{usual[0]}' is taken for the latents", f"write --key {usual[0]}"), stacklevel=5)
     return usual[0]
 
 
-def _table(values: Array, where: str) -> Array:
+def _table(values: Array, naming: Naming, where: str) -> Array:
     if values.ndim != 2 or values.dtype.kind not in "fiu":
-        raise BadData(f"{where}: {values.dtype} of shape {values.shape}, expected numbers of shape (n, d)")
-    return values
+        raise BadData(f"{where}: {kind_of(values)} of shape {values.shape}, expected numbers of shape (n, d)")
+    return values.T if naming.dimensions_first else values
 
 
-def _ids(ids: Array, rows: int, name: str, where: str) -> Array:
+def _ids(ids: Array, shape: tuple[int, ...], name: str, where: str) -> Array:
     """Names of rows as integers or text; bytes are UTF-8 text, and dates their ISO text."""
     if ids.dtype.kind == "S":
         try:
@@ -149,6 +171,9 @@ def _ids(ids: Array, rows: int, name: str, where: str) -> Array:
         ids = np.datetime_as_string(ids)
     elif ids.dtype.kind == "f" and np.isfinite(ids).all() and (ids == np.floor(ids)).all() and (np.abs(ids) < 2**53).all():
         ids = ids.astype(np.int64)
-    if ids.shape != (rows,) or ids.dtype.kind not in "iuU":
-        raise BadData(f"{where}: {name} is {ids.dtype} of shape {ids.shape}, expected integers or text of shape ({rows},)")
+    if ids.shape != shape[:1] or ids.dtype.kind not in "iuU":
+        hint = "; the latents look transposed: --dimensions-first" if ids.shape == shape[1:] else ""
+        raise BadData(
+            f"{where}: {name} is {kind_of(ids)} of shape {ids.shape}, expected integers or text of shape ({shape[0]},){hint}"
+        )
     return ids

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stabaudit.errors import BadData, UsageError
+from stabaudit.errors import BadData, UsageError, strictly
 from stabaudit.store.files.atomic import missing, reason, sha256, shown
 from stabaudit.store.files.natural_order import natural
-from stabaudit.store.imports.foreign_files import SUFFIXES
+from stabaudit.store.imports.foreign_files import SUFFIXES, kind
 from stabaudit.store.imports.recognise import alike
 from stabaudit.store.run.environment import environment
 from stabaudit.store.run.evaluation import Evaluation
@@ -101,8 +101,8 @@ def latents_files(paths: Sequence[Path]) -> list[Path]:
 
 
 def _in_folder(folder: Path) -> list[Path]:
-    files = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")]
-    kinds = sorted({path.suffix.lower() for path in files})
+    files = [path for path in folder.iterdir() if kind(path) in SUFFIXES and not path.name.startswith(".")]
+    kinds = sorted({kind(path) for path in files})
     if not files:
         raise UsageError(f"{shown(folder)} holds no files of latents ({', '.join(SUFFIXES)})")
     if len(kinds) > 1:
@@ -112,13 +112,13 @@ def _in_folder(folder: Path) -> list[Path]:
     return sorted(files, key=lambda path: natural(path.name))
 
 
-def named_rows(path: Path, external: External, *, strict: bool = False) -> Latents:
+def named_rows(path: Path, external: External) -> Latents:
     """The latents in a file, whose rows are named by it or, where the user says so, by their position.
 
     Raises:
         BadData: a file that cannot be read, or that names no rows.
     """
-    latents = read_latents(path, replace(external.naming, strict=strict))
+    latents = read_latents(path, external.naming)
     if latents.ids_by_position and not external.ids_by_position:
         raise BadData(
             f"{shown(path)} names no rows: give the column that does with --id-column, or, where row i is the same sample in "
@@ -143,16 +143,18 @@ def import_run(
     Raises:
         BadData: a file that cannot be read, or that does not fit the others.
         BadRun: where the folder holds something else or cannot be written.
+        UsageError: something to guess where nothing may be.
     """
     rows: Rows | None = None
-    for file in files:
-        latents = named_rows(file, external, strict=strict)
-        if rows is None:
-            rows = Rows.of(latents, shown(file))
-        rows.require(latents, shown(file))
-    assert rows is not None  # noqa: S101 -- there is a file
+    with strictly(strict):
+        for file in files:
+            latents = named_rows(file, external)
+            if rows is None:
+                rows = Rows.of(latents, shown(file))
+            rows.require(latents, shown(file))
+        assert rows is not None  # noqa: S101 -- there is a file
+        evaluation = None if sources is None else _evaluation(sources, external, rows)
     digests = {str(file): sha256(file) for file in files}
-    evaluation = None if sources is None else _evaluation(sources, external, rows)
     external = external.model_copy(update={"files": _short(digests), "sources": None if sources is None else sha256(sources)})
     manifest = Manifest(
         name=folder.name,

@@ -1,6 +1,6 @@
 """Columns of a table from elsewhere, taken for what their names and contents say: ids, labels, embeddings in lists.
 
-What is recognised is said with the warning `Noticed`; with `Naming.strict` it is refused, with what to write instead.
+What is recognised is said with the warning `Guessed`, which `strictly` refuses with what to write instead.
 
 1. **Ids.** Where there is no column `sample_id`: the index that pandas has noted in a Parquet file; a column called `id` or
    `…_id` of distinct integers or text; or, beside one column of lists, the only column of distinct text.
@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from stabaudit.errors import BadData, Noticed, UsageError
+from stabaudit.errors import BadData, Guessed, Noticed
 from stabaudit.store.files import columns
 
 Array = NDArray[Any]
@@ -25,35 +25,28 @@ _INTEGER = re.compile(r"0|-?[1-9]\d*")
 _ID_NAME = re.compile(r"(.*[_ .-])?id", re.IGNORECASE)
 
 
-def recognised(table: pa.Table, where: str, *, by_position: bool, strict: bool) -> pa.Table:
+def recognised(table: pa.Table, where: str, *, by_position: bool) -> pa.Table:
     """The table with its ids called `sample_id` and its lists as columns z0, z1, ….
 
     Args:
         table: as it was read, its index of pandas among the columns.
         where: the file.
         by_position: rows are matched by position, so that ids are left out.
-        strict: refuse whatever would have to be guessed.
 
     Raises:
         BadData: lists of unequal lengths, or of anything but numbers.
-        UsageError: something to guess where nothing may be.
     """
     if b"stabaudit" in (table.schema.metadata or {}):  # one of our own, which says what it holds
         return table
     if "sample_id" not in table.column_names and (found := _ids(table)) is not None:
         name, why = found
-        _guess(where, f"its rows are named by {why}", f"--id-column '{name}'", strict=strict and not by_position)
+        if not by_position:
+            warnings.warn(Guessed(where, f"its rows are named by {why}", f"write --id-column '{name}'"), stacklevel=4)
         table = table.rename_columns({name: "sample_id"})
     if by_position and "sample_id" in table.column_names:
         warnings.warn(Noticed(where, "its rows have names, which --ids-by-position ignores"), stacklevel=4)
         table = table.drop_columns(["sample_id"])
     return _with_lists_spread(table, where)
-
-
-def _guess(where: str, what: str, instead: str, *, strict: bool) -> None:
-    if strict:
-        raise UsageError(f"{where}: --strict guesses nothing, and it seems that {what}; write {instead}")
-    warnings.warn(Noticed(where, what), stacklevel=5)
 
 
 def _ids(table: pa.Table) -> tuple[str, str] | None:
@@ -62,14 +55,20 @@ def _ids(table: pa.Table) -> tuple[str, str] | None:
     if index is not None and _is_distinct(table.column(index)):
         called = "its index" if index.startswith("__index_level_") else f"its index '{index}'"
         return index, called
-    named = [name for name in table.column_names if _ID_NAME.fullmatch(name) and _is_distinct(table.column(name))]
-    if len(named) == 1:
-        return named[0], f"its column '{named[0]}'"
+    named = id_column(table)
+    if named is not None:
+        return named, f"its column '{named}'"
     if len(_lists(table)) == 1:
         texts = [name for name in table.column_names if _is_text(table.column(name).type) and _is_distinct(table.column(name))]
         if len(texts) == 1:
             return texts[0], f"its column '{texts[0]}'"
     return None
+
+
+def id_column(table: pa.Table) -> str | None:
+    """The only column called `id` or `…_id` that names every row by itself; None where there is none, or several."""
+    named = [name for name in table.column_names if _ID_NAME.fullmatch(name) and _is_distinct(table.column(name))]
+    return named[0] if len(named) == 1 else None
 
 
 def _pandas_index(table: pa.Table) -> str | None:
@@ -111,7 +110,8 @@ def _with_lists_spread(table: pa.Table, where: str) -> pa.Table:
         raise BadData(f"{where}: column {names[0]!r} holds lists of different lengths; an embedding has one length")
     flat = pa.table({names[0]: pc.list_flatten(column)})
     values = columns.numbers(flat, names[0], where).reshape(len(column), length)
-    warnings.warn(Noticed(where, f"its column '{names[0]}' of lists is taken for {length} dimensions"), stacklevel=4)
+    said = f"its column '{names[0]}' of lists is taken for {length} dimensions"
+    warnings.warn(Guessed(where, said, f"write columns z0 to z{length - 1}"), stacklevel=4)
     kept = [name for name in ("sample_id", "label") if name in table.column_names]
     return pa.table(
         {name: table.column(name) for name in kept} | columns.numbered("z", np.ascontiguousarray(values)),

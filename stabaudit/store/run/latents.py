@@ -21,6 +21,7 @@ from stabaudit.config import Frozen, NonNegative, Positive
 from stabaudit.errors import BadData
 from stabaudit.store.files import columns
 from stabaudit.store.files.atomic import shown
+from stabaudit.store.files.feather import read_feather
 from stabaudit.store.files.h5ad import read_h5ad
 from stabaudit.store.files.parquet import ROW_GROUP, opened, read_table, write_table
 from stabaudit.store.imports import foreign_files as foreign
@@ -111,8 +112,9 @@ def write_latents(path: Path, latents: Latents) -> None:
 
 
 def read_latents(path: Path, naming: foreign.Naming = foreign.AS_IS) -> Latents:
-    """Latents from a file: Parquet (a run's or another's), `.npy`, `.npz` (key `z`, or a single array), CSV or `.h5ad`.
+    """Latents from a file: Parquet (a run's or another's), Feather, numpy's, safetensors, CSV or `.h5ad`.
 
+    Of several arrays the one under the key `z` is taken. CSV may be gzipped.
     The dimensions are the columns z0, z1, …, or z0_0_0, … where they form a grid, or, where there are none, all columns but
     `sample_id`, `label` and `split`. Rows are named by `sample_id`, or else counted from 0. Numbers of other types are rounded
     to float32 unless that would blur them.
@@ -126,17 +128,19 @@ def read_latents(path: Path, naming: foreign.Naming = foreign.AS_IS) -> Latents:
         UsageError: no column of that name, or several arrays in an `.h5ad` file; or what reads such files is not installed.
     """
     where = shown(path)
-    match path.suffix.lower():
+    match foreign.kind(path):
         case ".parquet":
             latents = latents_of_table(read_table(path), where, naming)
-        case ".csv" | ".tsv":
+        case ".feather":
+            latents = latents_of_table(read_feather(path), where, naming)
+        case ".csv" | ".tsv" | ".csv.gz" | ".tsv.gz":
             latents = latents_of_table(foreign.read_csv(path, naming), where, naming)
-        case ".npy" | ".npz":
-            latents = _from_arrays(*foreign.read_numpy(path, naming))
+        case ".npy" | ".npz" | ".safetensors":
+            latents = _from_arrays(*foreign.read_arrays(path, naming))
         case ".h5ad":
             latents = _from_arrays(*read_h5ad(path, naming.obsm, naming.id_column))
         case _:
-            raise BadData(f"{where}: expected a .parquet, .csv, .tsv, .npy, .npz or .h5ad file of latents")
+            raise BadData(f"{where}: expected a file of latents: {', '.join(foreign.SUFFIXES)}")
     if naming.ids_by_position:
         latents = replace(latents, sample_id=np.arange(len(latents.mean)), ids_by_position=True)
     latents.validate(where)

@@ -56,6 +56,7 @@ class DatasetRecord(Frozen):
     train_rows: NonNegative
     evaluation_rows: NonNegative
     shape: list[Positive]
+    scale: str | None = None  # what was done to x of one's own: "standardise", "minmax" or "none"
 
 
 class Environment(Frozen):

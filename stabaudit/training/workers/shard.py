@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stabaudit.data.dataset import Split
+from stabaudit.data.dataset import Split, is_one_hot
 from stabaudit.store.run.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from stabaudit.store.run.latents import Latents
 from stabaudit.store.run.manifest import Restart
@@ -80,7 +80,13 @@ def train_shard(shard: Shard, report: Callable[[Progress], None]) -> list[Restar
     train, evaluation = _arrays(shard.arrays)
     rows = rows_of(train)
     seeds = [streams_of(shard.config.seed + index, shard.config.seed, shard.config.vary) for index in shard.restarts]
-    build = builder(shard.config, tuple(train.x.shape[1:]), rows.u.shape[1], rows_seen(len(rows), seeds[0].share))
+    build = builder(
+        shard.config,
+        tuple(train.x.shape[1:]),
+        rows.u.shape[1],
+        rows_seen(len(rows), seeds[0].share),
+        categories=is_one_hot(rows.u.numpy()),
+    )
     products = Products(run.manifest.environment.products, shard.config.precision)
     training, device, compiled = shard.config.training, shard.config.device, shard.config.compile
     restarts = Restarts(build, seeds, rows, training, device, products, compiled=compiled, eager=shard.config.eager)

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from stabaudit.data.formats.tables import Columns, read_table
-from stabaudit.errors import BadData, Noticed, UsageError
+from stabaudit.errors import BadData, Guessed, Noticed, UsageError
 
 FRAME = pd.DataFrame(
     {
@@ -57,7 +57,8 @@ def test_several_columns_of_u_are_numbers_and_one_may_be_a_label_too(tmp_path: P
 
 def test_text_among_the_dimensions_is_named(tmp_path: Path, suffix: str) -> None:
     path = save(FRAME, tmp_path / f"table{suffix}")
-    with pytest.raises(BadData, match=r"not numeric: 'kind', 'id'; remove these columns, or name them with u_columns"):
+    message = r"not numeric: 'kind'; remove these columns, or name them with --u-columns"
+    with pytest.warns(Guessed, match="named by its column 'id'"), pytest.raises(BadData, match=message):
         read_table(path, Columns())
 
 

@@ -69,7 +69,7 @@ def read_by(user, path, said=None):
         found = USERS[user][0](path)
     assert len(noticed) == (said is not None)
     for warning in noticed:
-        assert warning.category is Noticed
+        assert issubclass(warning.category, Noticed)
         assert str(warning.message).startswith(f"{path}: ")
         assert said in str(warning.message)
     return found

@@ -141,7 +141,7 @@ def test_missing_files_and_folders_are_refused(tmp_path):
     (tmp_path / "b.parquet").mkdir()
     with pytest.raises(BadData, match=r"b\.parquet.* is a directory"):
         read_latents(tmp_path / "b.parquet")
-    with pytest.raises(BadData, match=r"expected a \.parquet, \.csv, \.tsv, \.npy, \.npz or \.h5ad"):
+    with pytest.raises(BadData, match=r"expected a file of latents: \.parquet, \.feather, \.csv, "):
         read_latents(tmp_path / "a.txt")
 
 

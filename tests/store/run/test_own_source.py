@@ -127,7 +127,22 @@ class Mine(VAE):
 def test_a_model_that_has_changed_is_refused():
     np.savez("small.npz", x=np.random.default_rng(0).normal(size=(160, 5)))
     written("mine.py", MINE.format(extra=1))
-    words = ["train", "mine:Mine", "--data", "small.npz", "-d", "2", "-n", "2", "--steps", "4", "--batch-size", "32"]
+    words = [
+        "train",
+        "mine:Mine",
+        "--data",
+        "small.npz",
+        "--scale",
+        "none",
+        "-d",
+        "2",
+        "-n",
+        "2",
+        "--steps",
+        "4",
+        "--batch-size",
+        "32",
+    ]
     words += ["--set", "widths=8", "--out", "run", "--quiet", "--workers", "1"]
 
     def command(*more):

@@ -31,6 +31,7 @@ def _workplace(tmp_path, monkeypatch):
 
 def prepared(name, **changed):
     asked = {"family": f"wilful:{name}", "data": "x.npz", "latent_dim": 2, "restarts": 3, "steps": 6, "batch_size": 32}
+    asked["settings"] = {"scale": "none"}
     return prepare(Recipe(**(asked | changed)))
 
 
@@ -73,7 +74,7 @@ def test_a_loss_that_cannot_is_trained_by_itself_and_it_is_said_why(name, reason
     ],
 )
 def test_a_loss_that_is_none_is_refused_before_anything_is_written(name, told, capfd):
-    assert _run(["train", f"wilful:{name}", "--data", "x.npz", "-d", "2", "--out", "run"]) == 2
+    assert _run(["train", f"wilful:{name}", "--data", "x.npz", "--scale", "none", "-d", "2", "--out", "run"]) == 2
     out, err = capfd.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert told in err
@@ -145,7 +146,7 @@ def test_training_starts_from_what_the_family_makes_of_the_rows():
 
 @pytest.mark.slow
 def test_a_users_own_module_goes_from_nothing_to_a_report(capfd):
-    words = "train own_model:Mine --data x.npz -d 2 -n 3 --steps 200 --set hidden=16 --quiet --workers 2 --out run"
+    words = "train own_model:Mine --data x.npz --scale none -d 2 -n 3 --steps 200 --set hidden=16 --quiet --workers 2 --out run"
     assert _run(words.split()) == 0
     assert "own_model:Mine trains one restart at a time and operation by operation" in capfd.readouterr().err
     run = Run.open(Path("run"))

@@ -55,7 +55,7 @@ def data(tmp_path_factory):
 def make_job(data, folder, **wanted):
     """A small run; what is no key of a recipe is a setting."""
     recipe = {"family": "moody:Moody", "data": str(data), "latent_dim": 2, "restarts": 3, "steps": STEPS, "batch_size": 32}
-    settings = {"widths": [8], **{key: wanted.pop(key) for key in set(wanted) - set(Recipe.model_fields)}}
+    settings = {"widths": [8], "scale": "none", **{key: wanted.pop(key) for key in set(wanted) - set(Recipe.model_fields)}}
     return Job(prepare(checked(Recipe, recipe | wanted | {"settings": settings}, "test")), folder)
 
 
