@@ -80,6 +80,8 @@ def _read(path: Path, columns: Columns) -> dict[str, Array]:
     suffix = path.suffix.lower()
     if not path.exists():
         raise BadData(f"{path}: no such file")
+    if not (path.is_file() or path.is_dir()):
+        raise BadData(f"{path} is no regular file")
     if suffix not in SUFFIXES or not path.is_file():
         raise BadData(f"{path}: expected a {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file")
     try:

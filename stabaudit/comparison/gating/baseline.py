@@ -18,8 +18,10 @@ from stabaudit.errors import UsageError
 from stabaudit.statistics.jackknife import Estimate, difference
 from stabaudit.statistics.power import detectable_loss
 from stabaudit.store.files.atomic import missing, reason, shown, write_bytes
+from stabaudit.store.files.regular import read_regular
 
 SCHEMA_VERSION = 2  # 2: standard errors with their degrees of freedom and scale, and the loss that can be detected
+BASELINE_BYTES = 16 << 20  # at most; one has some 10 kB
 
 
 class BaselineScore(Frozen):
@@ -122,7 +124,7 @@ def read_baseline(path: Path) -> Baseline:
         UsageError: a missing, damaged or newer file: a gate without a baseline has nothing to say.
     """
     try:
-        content = path.read_bytes()
+        content = read_regular(path, BASELINE_BYTES)
         _require_known_version(content, path)
         baseline = Baseline.model_validate_json(content)
     except FileNotFoundError as error:

@@ -11,6 +11,7 @@ from stabaudit.data.dataset import Array, to_float32
 from stabaudit.errors import BadData
 from stabaudit.registry import unknown
 from stabaudit.store.files import csv_table
+from stabaudit.store.files.regular import require_regular
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ def _csv(path: Path, columns: Columns) -> tuple[pa.Table, set[str]]:
 def _parquet(path: Path) -> tuple[pa.Table, set[str]]:
     """The columns of a Parquet file, and the names of those that pandas wrote as its index, which are no features."""
     try:
+        require_regular(path)
         # Not parquet.read_table: it takes values from folder names like "year=2020".
         table = pa.parquet.ParquetFile(path, page_checksum_verification=True).read()
         table.validate(full=True)

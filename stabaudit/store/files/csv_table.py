@@ -28,6 +28,7 @@ import pyarrow.csv as arrow_csv
 
 from stabaudit.errors import BadData, Noticed
 from stabaudit.store.files.atomic import reason, shown
+from stabaudit.store.files.regular import open_text
 
 SUFFIXES = (".csv", ".tsv")
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
@@ -105,7 +106,7 @@ def _layout(path: Path, where: str) -> tuple[str, list[str]]:
 def _first_two(path: Path, separator: str, where: str) -> list[list[str]]:
     """The first two lines that are not empty, or the only one, each as its fields."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with open_text(path, encoding="utf-8-sig", newline="") as file:
             lines = list(islice(filter(None, csv.reader(file, delimiter=separator)), 2))
     except OSError as error:
         raise BadData(f"cannot read {where}: {reason(error)}") from error

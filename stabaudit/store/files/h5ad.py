@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from stabaudit.errors import BadData, UsageError
 from stabaudit.registry import unknown
 from stabaudit.store.files.atomic import reason, shown
+from stabaudit.store.files.regular import require_regular
 
 Array = NDArray[Any]
 
@@ -39,7 +40,7 @@ def read_h5ad(path: Path, obsm: str | None = None, id_column: str | None = None)
     except ImportError as error:
         raise UsageError(f"{where}: .h5ad files are read by h5py: pip install 'stabaudit[anndata]'") from error
     try:
-        size = path.stat().st_size
+        size = require_regular(path)
     except OSError as error:
         raise BadData(f"cannot read {where}: {reason(error)}") from error
     try:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from stabaudit.errors import BadData
 from stabaudit.store.files.atomic import reason, shown
 from stabaudit.store.files.binary import read_at_most
+from stabaudit.store.files.regular import open_regular
 
 Array = NDArray[Any]
 
@@ -30,7 +31,7 @@ def load_npy(path: Path) -> Array:
         BadData: a missing file, one that is not `.npy`, is cut short, or holds Python objects.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return _read(file, path.stat().st_size, shown(path))
     except OSError as error:
         raise BadData(f"cannot read {shown(path)}: {reason(error)}") from error
@@ -43,7 +44,7 @@ def members(path: Path) -> set[str]:
         BadData: a missing file, or one that is not `.npz`.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
             return {member.filename.removesuffix(".npy") for member in archive.infolist()}
     except OSError as error:
         raise BadData(f"cannot read {shown(path)}: {reason(error)}") from error
@@ -63,12 +64,12 @@ def load_npz(path: Path, wanted: Collection[str] | None = None) -> dict[str, Arr
     """
     arrays = {}
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
             for member in archive.infolist():
                 if wanted is not None and member.filename.removesuffix(".npy") not in wanted:
                     continue
-                with archive.open(member) as file:
-                    array = _read(cast("BinaryIO", file), member.file_size, f"{shown(path)}: {shown(member.filename)}")
+                with archive.open(member) as content:
+                    array = _read(cast("BinaryIO", content), member.file_size, f"{shown(path)}: {shown(member.filename)}")
                 arrays[member.filename.removesuffix(".npy")] = array
     except OSError as error:
         raise BadData(f"cannot read {shown(path)}: {reason(error)}") from error

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from stabaudit.errors import BadData, BadRun
 from stabaudit.store.files.atomic import reason, shown, write_atomically
+from stabaudit.store.files.regular import require_regular
 
 ROW_GROUP = 65_536  # rows; a reader that streams holds one group of the columns it asked for: 13 MB at 50 float32 columns
 
@@ -57,6 +58,10 @@ def opened(path: Path, *, buffer: int = 0) -> Iterator[pq.ParquetFile]:
     Raises:
         BadData: a missing file, one that is not Parquet, is cut short or damaged; also while it is read inside the block.
     """
+    try:
+        require_regular(path)
+    except OSError as error:
+        raise BadData(f"cannot read {shown(path)}: {reason(error)}") from error
     try:
         # No prefetching: it would hold the raw bytes of whole row groups beside what was decoded from them.
         with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False, buffer_size=buffer) as file:

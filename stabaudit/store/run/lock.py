@@ -14,9 +14,11 @@ from pydantic import ValidationError
 from stabaudit.config import Frozen
 from stabaudit.errors import BadRun
 from stabaudit.store.files.atomic import make_folder, reason, shown
+from stabaudit.store.files.regular import read_regular
 
 LOCK = ".lock"
 NOTE = ".writer.json"
+_NOTE_BYTES = 10_000  # at most
 
 
 class Writer(Frozen):
@@ -62,7 +64,7 @@ class WriteLock:
 
 def _writer(note: Path) -> str:
     try:
-        writer = Writer.model_validate_json(note.read_bytes())
+        writer = Writer.model_validate_json(read_regular(note, _NOTE_BYTES))
     except (OSError, ValidationError):  # it has just begun, or just ended
         return "another process"
     return f"process {writer.process} on {writer.host} since {writer.since}"
