@@ -159,8 +159,8 @@ def load_plan(name: str) -> Plan:
         raise BadData(f"plan {missing(path)}") from error
     except OSError as error:
         raise BadData(f"cannot read plan {shown(path)}: {reason(error)}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadData(f"plan {shown(path)} is not TOML: {error}") from error
+    except (ValueError, RecursionError) as error:  # also of numbers with too many digits
+        raise BadData(f"plan {shown(path)} is not TOML: {' '.join(str(error).split())[:200]}") from error
     return parse_plan(path.stem, content)
 
 

@@ -36,6 +36,9 @@ def write_figure(figure: "Figure", path: Path) -> None:
 
         write_bytes(path, figure_svg(figure).encode())
     else:
-        from stabaudit.reports.figures.matplotlib_file import figure_bytes
+        try:
+            from stabaudit.reports.figures.matplotlib_file import figure_bytes
+        except ValueError as error:  # all that matplotlib refuses when it is imported
+            raise UsageError(f"matplotlib cannot be used: {' '.join(str(error).split())}; unset MPLBACKEND") from error
 
         write_bytes(path, figure_bytes(figure, kind))

@@ -20,6 +20,7 @@ import typer
 
 from stabaudit import __version__
 from stabaudit.cli import output
+from stabaudit.cli.surroundings import debugging, have_streams, require_sound, what_is_lacking
 from stabaudit.cli.terminal_encoding import be_legible
 from stabaudit.errors import Noticed, StabauditError
 from stabaudit.reports.formats.plain_text import plain
@@ -91,6 +92,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         arguments: the command line without the program's name; None: this process's.
     """
     signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as it was while modules were imported
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    have_streams()
     be_legible()
     sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
 
@@ -102,6 +106,7 @@ def _terminate(*_: object) -> NoReturn:
 def _run(arguments: Sequence[str]) -> int:
     try:
         # Without typer's standalone mode a command's value or typer.Exit's code comes back; Ctrl-C comes back as 130.
+        require_sound()
         with _saying_what_is_noticed():
             status = app(list(arguments), prog_name="stabaudit", standalone_mode=False)
         sys.stdout.flush()
@@ -112,7 +117,7 @@ def _run(arguments: Sequence[str]) -> int:
             return _hush()
         raise
     except Exception as error:  # noqa: BLE001 -- the one way out
-        if os.environ.get("STABAUDIT_DEBUG"):
+        if debugging():
             traceback.print_exception(error)
         typer.echo(f"stabaudit: error: {_one_line(error)}", err=True)
         return 2
@@ -139,7 +144,7 @@ def _saying_what_is_noticed() -> Iterator[None]:
             line: str | None = None,
         ) -> None:
             what = message.what if isinstance(message, Noticed) else str(message)
-            if os.environ.get("STABAUDIT_DEBUG") and not isinstance(message, Noticed):
+            if debugging() and not isinstance(message, Noticed):
                 show(message, category, filename, lineno, file, line)
             elif what not in said and (isinstance(message, Noticed) or not _of_a_library(filename)):
                 said.add(what)
@@ -162,6 +167,8 @@ def _one_line(error: Exception) -> str:
         message = str(error)
     elif isinstance(error, OSError) and error.strerror:
         message = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    elif (lacking := what_is_lacking(error)) is not None:
+        message = lacking
     else:
         message = f"internal error, {type(error).__name__}: {error}; run again with 'stabaudit --debug …' and report it"
     return plain(message)

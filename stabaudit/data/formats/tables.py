@@ -74,11 +74,12 @@ def _parquet(path: Path) -> tuple[pa.Table, set[str]]:
         # Not parquet.read_table: it takes values from folder names like "year=2020".
         table = pa.parquet.ParquetFile(path, page_checksum_verification=True).read()
         table.validate(full=True)
-        pandas = table.schema.pandas_metadata or {}
-    except (pa.ArrowException, OSError, ValueError) as error:  # ValueError: damaged names or metadata
+        pandas = table.schema.pandas_metadata
+    except (pa.ArrowException, OSError, ValueError, RecursionError) as error:  # ValueError: damaged names or metadata
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise BadData(f"{path} cannot be read as parquet: {reason}") from error
-    return table, {name for name in pandas.get("index_columns", []) if isinstance(name, str)}
+    noted = pandas.get("index_columns") if isinstance(pandas, dict) else None
+    return table, {name for name in noted if isinstance(name, str)} if isinstance(noted, list) else set()
 
 
 def _numbers(table: pa.Table, names: list[str], path: Path) -> Array:

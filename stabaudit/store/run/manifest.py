@@ -28,6 +28,9 @@ def _inside(path: str) -> str:
     if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
         message = f"{path!r} is not inside the run folder"
         raise ValueError(message)
+    if not path.isprintable():
+        message = f"{path!r} is no name of a file in a run"
+        raise ValueError(message)
     return path
 
 

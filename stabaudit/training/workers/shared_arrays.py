@@ -7,11 +7,26 @@ import numpy as np
 import torch
 
 from stabaudit.data.dataset import Dataset, Split
+from stabaudit.errors import BadRun
+from stabaudit.store.files.atomic import reason, shown
 from stabaudit.training.step.restarts import Rows
 
 
 def share(dataset: Dataset, folder: Path) -> None:
-    """Write all arrays of a dataset below a folder."""
+    """Write all arrays of a dataset below a folder.
+
+    Raises:
+        BadRun: where there is no room for them.
+    """
+    try:
+        _write(dataset, folder)
+    except OSError as error:
+        raise BadRun(
+            f"cannot write the dataset for the workers in {shown(folder.parent)}: {reason(error)}; make room, or set TMPDIR"
+        ) from error
+
+
+def _write(dataset: Dataset, folder: Path) -> None:
     for part in ("train", "evaluation"):
         if part == "evaluation" and dataset.evaluation is dataset.train:
             continue
