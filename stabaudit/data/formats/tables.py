@@ -5,13 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet
 
 from stabaudit.data.dataset import Array, to_float32
 from stabaudit.errors import BadData
 from stabaudit.registry import unknown
-from stabaudit.store.files import csv_table
-from stabaudit.store.files.regular import require_regular
+from stabaudit.store.files import csv_table, parquet
 
 
 @dataclass(frozen=True)
@@ -70,9 +68,7 @@ def _csv(path: Path, columns: Columns) -> tuple[pa.Table, set[str]]:
 def _parquet(path: Path) -> tuple[pa.Table, set[str]]:
     """The columns of a Parquet file, and the names of those that pandas wrote as its index, which are no features."""
     try:
-        require_regular(path)
-        # Not parquet.read_table: it takes values from folder names like "year=2020".
-        table = pa.parquet.ParquetFile(path, page_checksum_verification=True).read()
+        table = parquet.read_table(path)
         table.validate(full=True)
         pandas = table.schema.pandas_metadata
     except (pa.ArrowException, OSError, ValueError, RecursionError) as error:  # ValueError: damaged names or metadata

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from stabaudit.errors import BadData, UsageError
 from stabaudit.registry import unknown
 from stabaudit.store.files.atomic import reason, shown
+from stabaudit.store.files.memory import require_memory
 from stabaudit.store.files.regular import require_regular
 
 Array = NDArray[Any]
@@ -133,5 +134,6 @@ class _Reader:
                 f"{self._where}: {dataset.name}, shape {dataset.shape} of {dataset.dtype}, takes {needed:,} bytes, "
                 f"the file holds {stored:,}; write it anew"
             )
+        require_memory(needed, f"{self._where}: {dataset.name}, shape {dataset.shape} of {dataset.dtype}")
         array: Array = view[()]
         return array

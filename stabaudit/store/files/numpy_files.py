@@ -4,6 +4,7 @@ import math
 import tokenize
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -15,9 +16,12 @@ from numpy.typing import NDArray
 from stabaudit.errors import BadData
 from stabaudit.store.files.atomic import reason, shown
 from stabaudit.store.files.binary import read_at_most
+from stabaudit.store.files.memory import require_memory
 from stabaudit.store.files.regular import open_regular
 
 Array = NDArray[Any]
+
+_LOCAL_HEADER = 30  # bytes before the name of an entry, in the zip format
 
 # What a header that is not numpy's can make its parser (a Python literal) raise.
 _HEADER_ERRORS = (ValueError, TypeError, SyntaxError, tokenize.TokenError, EOFError, MemoryError, RecursionError)
@@ -45,7 +49,7 @@ def members(path: Path) -> set[str]:
     """
     try:
         with open_regular(path) as file, zipfile.ZipFile(file) as archive:
-            return {member.filename.removesuffix(".npy") for member in archive.infolist()}
+            return {member.filename.removesuffix(".npy") for member in _entries(archive, path)}
     except OSError as error:
         raise BadData(f"cannot read {shown(path)}: {reason(error)}") from error
     except _ARCHIVE_ERRORS as error:
@@ -65,7 +69,7 @@ def load_npz(path: Path, wanted: Collection[str] | None = None) -> dict[str, Arr
     arrays = {}
     try:
         with open_regular(path) as file, zipfile.ZipFile(file) as archive:
-            for member in archive.infolist():
+            for member in _entries(archive, path):
                 if wanted is not None and member.filename.removesuffix(".npy") not in wanted:
                     continue
                 with archive.open(member) as content:
@@ -76,6 +80,24 @@ def load_npz(path: Path, wanted: Collection[str] | None = None) -> dict[str, Arr
     except _ARCHIVE_ERRORS as error:
         raise BadData(f"{shown(path)} is damaged, cut short or not .npz ({error}); restore it or write it anew") from error
     return arrays
+
+
+def _entries(archive: zipfile.ZipFile, path: Path) -> list[zipfile.ZipInfo]:
+    """What an archive lists, where each entry has a name and bytes of its own.
+
+    Raises:
+        BadData: two of one name, of which one would win in silence, or bytes that several entries share, as bombs do.
+    """
+    entries = archive.infolist()
+    names = Counter(entry.filename.removesuffix(".npy") for entry in entries)
+    if repeated := [name for name, count in names.items() if count > 1]:
+        raise BadData(f"{shown(path)} holds several arrays called {repeated[0]!r}; save it again")
+    end = 0
+    for entry in sorted(entries, key=lambda entry: entry.header_offset):
+        if entry.header_offset < end:
+            raise BadData(f"{shown(path)}: {shown(entry.filename)} shares bytes with another array; save it again")
+        end = entry.header_offset + len(entry.orig_filename.encode()) + _LOCAL_HEADER + entry.compress_size
+    return entries
 
 
 def _read(file: BinaryIO, size: int, where: str) -> Array:
@@ -95,6 +117,7 @@ def _read(file: BinaryIO, size: int, where: str) -> Array:
     needed, found = math.prod(shape) * dtype.itemsize, size - file.tell()
     if needed != found:
         raise BadData(f"{where}: shape {shape} of {dtype} takes {needed:,} bytes, the file holds {found:,}; save it again")
+    require_memory(needed, f"{where}: shape {shape} of {dtype}")
     content = read_at_most(file, needed)
     if len(content) < needed:
         raise BadData(f"{where} ends after {len(content):,} of {needed:,} bytes; save it again")

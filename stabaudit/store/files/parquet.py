@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from stabaudit.errors import BadData, BadRun
 from stabaudit.store.files.atomic import reason, shown, write_atomically
+from stabaudit.store.files.memory import require_memory
 from stabaudit.store.files.regular import require_regular
 
 ROW_GROUP = 65_536  # rows; a reader that streams holds one group of the columns it asked for: 13 MB at 50 float32 columns
@@ -85,7 +86,14 @@ def read_table(path: Path) -> pa.Table:
         BadData: see `opened`.
     """
     with opened(path) as file:
+        require_memory(_bytes(file.metadata.num_rows, file.schema_arrow), f"{shown(path)}: {file.metadata.num_rows:,} rows")
         return file.read()
+
+
+def _bytes(rows: int, schema: pa.Schema) -> int:
+    """What rows take at least: columns of numbers by their width, others an offset each."""
+    bits = (field.type.bit_width if pa.types.is_primitive(field.type) else 32 for field in schema)
+    return rows * sum(bits) // 8
 
 
 def _damaged(path: Path, error: Exception) -> BadData:
