@@ -1,7 +1,8 @@
 """The console script: one command per file, one way out for errors.
 
 Exit status: 0 done and passed; 1 the gate failed; 2 bad usage, bad input or any abnormal end; 3 the gate is inconclusive;
-130, 141 and 143 after Ctrl-C, a closed pipe and SIGTERM. A defect of stabaudit therefore never looks like a failed gate.
+129, 130, 141 and 143 after a terminal that is gone, Ctrl-C, a closed pipe and SIGTERM. A defect of stabaudit therefore never
+looks like a failed gate.
 """
 
 import importlib
@@ -92,6 +93,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         arguments: the command line without the program's name; None: this process's.
     """
     signal.signal(signal.SIGTERM, _terminate)
+    hang_up = getattr(signal, "SIGHUP", None)  # the terminal is gone; ignored under nohup
+    if hang_up is not None and signal.getsignal(hang_up) is signal.SIG_DFL:
+        signal.signal(hang_up, _terminate)
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as it was while modules were imported
         signal.signal(signal.SIGINT, signal.default_int_handler)
     have_streams()
@@ -99,8 +103,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
 
 
-def _terminate(*_: object) -> NoReturn:
-    raise SystemExit(128 + signal.SIGTERM)
+def _terminate(number: int, _: object) -> NoReturn:
+    raise SystemExit(128 + number)
 
 
 def _run(arguments: Sequence[str]) -> int:

@@ -24,9 +24,10 @@ def run(capsys, *arguments):
 def _environment(monkeypatch):
     """Options leave their mark on the environment; take it away again."""
     monkeypatch.setattr(os, "environ", {name: value for name, value in os.environ.items() if not name.endswith("_COLOR")})
-    previous = signal.getsignal(signal.SIGTERM)
+    previous = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     yield
-    signal.signal(signal.SIGTERM, previous)
+    for number, handler in previous.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -218,3 +219,9 @@ def test_ctrl_c_while_modules_are_imported_leaves_no_traceback():
     )
     done = subprocess.run([sys.executable, "-c", code, "list"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")  # which a shell calls 130
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGHUP, 129), (signal.SIGTERM, 143)])
+def test_a_terminal_that_is_gone_stops_as_sigterm_does(monkeypatch, capsys, number, status):
+    monkeypatch.setattr(cli, "app", lambda *_, **__: signal.raise_signal(number))
+    assert run(capsys, "list") == (status, "", "")

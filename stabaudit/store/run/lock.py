@@ -61,7 +61,7 @@ class WriteLock:
             with self._note.open("x", encoding="utf-8") as note:  # a new file, never what a link leads to
                 note.write(me.model_dump_json())
         except Timeout as error:
-            raise BadRun(f"{shown(folder)} is being written by {_writer(self._note)}; wait for it or stop it") from error
+            raise BadRun(f"{shown(folder)} is being written by {_writer(folder)}; wait for it or stop it") from error
         except OSError as error:
             self._lock.release()
             raise BadRun(f"cannot write in {shown(folder)}: {reason(error)}") from error
@@ -73,9 +73,16 @@ class WriteLock:
             self._lock.release()
 
 
-def _writer(note: Path) -> str:
+def writer_of(folder: Path) -> Writer | None:
+    """Who writes a run, by the note in its folder; None where there is none, or none that can be read."""
     try:
-        writer = Writer.model_validate_json(read_regular(note, _NOTE_BYTES))
+        return Writer.model_validate_json(read_regular(folder / NOTE, _NOTE_BYTES))
     except (OSError, ValidationError):  # it has just begun, or just ended
+        return None
+
+
+def _writer(folder: Path) -> str:
+    writer = writer_of(folder)
+    if writer is None:
         return "another process"
     return f"process {writer.process} on {writer.host} since {writer.since}"

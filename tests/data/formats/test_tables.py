@@ -131,7 +131,7 @@ def test_metadata_or_text_that_is_no_utf8_or_json(tmp_path: Path) -> None:
     text = table.append_column("kind", pa.array([b"\xff", b"ok"]).view(pa.string()))
     for damaged in (table.replace_schema_metadata({"pandas": "{not json"}), text):
         pq.write_table(damaged, tmp_path / "table.parquet")
-        with pytest.raises(BadData, match="cannot be read as parquet: |is damaged, cut short or not Parquet"):
+        with pytest.raises(BadData, match=r"cannot be read as parquet: |is damaged, cut short or not Parquet"):
             read_table(tmp_path / "table.parquet", Columns())
 
 

@@ -389,3 +389,19 @@ def test_the_folder_itself_may_be_a_link(tmp_path, manifest):
     (tmp_path / "run").symlink_to(tmp_path / "disk")
     Run.prepare(tmp_path / "run", manifest()).close()
     assert (tmp_path / "disk" / "run.json").exists()
+
+
+def test_a_worker_whose_driver_was_killed_writes_nothing_more(tmp_path, manifest, latents):
+    """It was stopped meanwhile, and another call may have finished the run."""
+    first = Run.prepare(tmp_path / "a", manifest())
+    worker = Run.delegate(tmp_path / "a")
+    worker.save_latents(0, latents())
+    first.close()  # as the system does when a process is killed
+    with pytest.raises(BadRun, match="is no longer written by the process that this one works for"):
+        worker.save_latents(1, latents())
+    note = tmp_path / "a" / ".writer.json"
+    with Run.prepare(tmp_path / "a", manifest()):
+        note.write_text(note.read_text().replace(str(os.getpid()), str(os.getpid() + 1)))
+        with pytest.raises(BadRun, match="is no longer written"):
+            worker.save_checkpoint(0, Checkpoint({}, {}))
+    assert not (tmp_path / "a" / "latents" / "restart-001.parquet").exists()
