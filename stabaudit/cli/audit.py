@@ -82,16 +82,17 @@ def audit(
         chosen = chosen.changed(parse_settings(settings))
     folder = out or Path("audits") / chosen.name
     unprepared = {name: one for name, one in chosen.recipes.items() if names_of_code(one)} if dry_run else {}
-    prepared = replace(chosen, recipes={name: one for name, one in chosen.recipes.items() if name not in unprepared})
-    jobs = prepare_plan(prepared, folder, data_folder=DataFolder.locate(data_dir, download=download, unchecked=unchecked_data))
+    jobs = prepare_plan(
+        replace(chosen, recipes={name: one for name, one in chosen.recipes.items() if name not in unprepared}),
+        folder,
+        data_folder=DataFolder.locate(data_dir, download=download, unchecked=unchecked_data),
+    )
     count = workers or default_workers()
     restarts = sum(recipe.restarts for recipe in chosen.recipes.values())
     message(f"{chosen.name}: {counted(len(chosen.recipes), 'run')}, {counted(restarts, 'restart')}, in {folder}")
     if dry_run:
-        for job in jobs:
-            typer.echo(job.prepared.describe(job.folder, count) + "\n")
-        for name, recipe in unprepared.items():
-            typer.echo(describe_unprepared(recipe, folder / folder_name(name)) + "\n")
+        described = [describe_unprepared(recipe, folder / folder_name(name)) for name, recipe in unprepared.items()]
+        typer.echo("\n\n".join([*(job.prepared.describe(job.folder, count) for job in jobs), *described]) + "\n")
         return
     with watch(jobs, quiet=quiet) as (on_event, on_tick):
         found = run_plan(jobs, count, compared, on_event, on_tick)
