@@ -1,10 +1,28 @@
-"""`python -m stabaudit`: the console script without the script."""
+"""The console script, and `python -m stabaudit`."""
 
+import signal
 import sys
 
-if not sys.flags.safe_path and sys.path:
-    sys.path.pop(0)  # the working directory, which `python -m` puts first: modules there are for what a user names, and come last
 
-from stabaudit.cli.main import main
+def main() -> None:
+    """Run the command line of this process, and exit with its status.
 
-main()
+    While modules are imported Ctrl-C ends the process at once, as SIGTERM does, without a traceback.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # and not ignored, as in the background
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from stabaudit.cli.main import main as run  # noqa: PLC0415
+
+    run()
+
+
+if __name__ == "__main__":
+    # The working directory, which `python -m` puts first, is for modules that a user names, and comes last. Where stabaudit
+    # itself lies in it, uninstalled, worker processes need it.
+    if not sys.flags.safe_path and sys.path:
+        from pathlib import Path
+
+        here = sys.path.pop(0)
+        if Path(here).resolve() == Path(__file__).resolve().parents[1]:
+            sys.path.append(here)
+    main()

@@ -41,6 +41,7 @@ from stabaudit.comparison.surveys.survey import Survey, survey
 from stabaudit.comparison.views.aligned_run import CENTRAL, AlignedRun, align_run
 from stabaudit.config import checked
 from stabaudit.data.published_files import DataFolder
+from stabaudit.defaults import MARGIN
 from stabaudit.errors import UsageError
 from stabaudit.metrics.alignment import By
 from stabaudit.metrics.mcc_strong import SCORE as STRONG
@@ -364,7 +365,7 @@ def check(
     *,
     require: Sequence[str] = (),
     baseline: AnyPath | None = None,
-    margin: float = 0.02,
+    margin: float | None = None,
     update_baseline: bool = False,
     settings: Settings = DEFAULT_SETTINGS,
     **changed: Any,  # noqa: ANN401 -- fields of Settings
@@ -375,7 +376,7 @@ def check(
         path: the run folder, or one with runs below it.
         require: bounds that every run must keep: "strong_mcc>=0.6"; or tests of families: "wilcoxon(vade,vae).p_holm<0.05".
         baseline: its file.
-        margin: loss of the headline scores that the baseline allows.
+        margin: loss of the headline scores that the baseline allows; None: the one it was written with, or 0.02.
         update_baseline: write the baseline instead of testing against it, unless the run fails its bounds.
         settings: how pairs are scored.
         changed: fields of `Settings` that are to differ.
@@ -389,7 +390,7 @@ def check(
     file = None if baseline is None else Path(baseline)
     if not require and file is None:
         raise UsageError("nothing to check: give --require SCORE>=NUMBER, --baseline FILE, or both")
-    if not 0 <= margin < math.inf:
+    if margin is not None and not 0 <= margin < math.inf:
         raise UsageError(f"--margin {margin:g}: expected a loss of score, a finite number from 0 on")
     if update_baseline and file is None:
         raise UsageError("--update-baseline needs --baseline FILE to write to")
@@ -397,6 +398,8 @@ def check(
     requirements = [parse_requirement(by_name(text), default=headlines()[0].name) for text in require]
     settings = settings.including(requirement.score.metric for requirement in requirements)
     old = None if file is None or update_baseline else read_baseline(file)
+    if margin is None:
+        margin = MARGIN if old is None or old.margin is None else old.margin
     if file is not None and update_baseline:
         require_replaceable(file)
     found = survey_for_gates(Path(path), settings)

@@ -1,4 +1,4 @@
-"""What a training is where nothing else is asked for; commands, library and plans read it here.
+"""What a training or a gate is where nothing else is asked for; commands, library and plans read it here.
 
 Apart from `config`, which needs pydantic, so that `stabaudit --help` stays quick.
 """
@@ -16,3 +16,5 @@ STEPS = 5_000
 BATCH_SIZE = 64
 LEARNING_RATE = 1e-3
 SCHEDULE: Schedule = "plateau"
+
+MARGIN = 0.02  # loss of a score that a baseline allows

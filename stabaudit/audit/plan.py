@@ -28,6 +28,7 @@ set = { steps = 100 }
 """
 
 import itertools
+import math
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -41,9 +42,12 @@ from stabaudit.errors import BadData, UsageError
 from stabaudit.registry import unknown
 from stabaudit.statistics.gate import parse_score
 from stabaudit.store.files.atomic import missing, reason, shown
+from stabaudit.store.files.regular import read_regular
 from stabaudit.training.recipe import SHORT, Recipe
 
 SUFFIX = ".toml"
+PLAN_BYTES = 16 << 20  # at most
+COMBINATIONS = 10_000  # of a grid, at most: each is a run
 KEYS = {"summary", "deviations", "defaults", "grid", "adjust", "reference", "quick"}
 _SETTINGS = "settings."
 _NAMES = {short: name for name, short in SHORT.items()}
@@ -150,13 +154,13 @@ def load_plan(name: str) -> Plan:
     if name not in known and not name.endswith(SUFFIX):
         raise unknown("plan", name, known)
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(read_regular(path, PLAN_BYTES).decode())
     except FileNotFoundError as error:
         raise BadData(f"plan {missing(path)}") from error
     except OSError as error:
         raise BadData(f"cannot read plan {shown(path)}: {reason(error)}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadData(f"plan {shown(path)} is not TOML: {error}") from error
+    except (ValueError, RecursionError) as error:  # also of numbers with too many digits
+        raise BadData(f"plan {shown(path)} is not TOML: {' '.join(str(error).split())[:200]}") from error
     return parse_plan(path.stem, content)
 
 
@@ -209,6 +213,8 @@ def _cells(name: str, content: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
                 raise UsageError(f"plan {name}: grid.settings must name options, as in settings.dropout = [0.0, 0.1]")
             if not isinstance(values, list) or not values:
                 raise UsageError(f"plan {name}: grid.{key} must be a list of values, not {values!r}")
+        if (count := math.prod(map(len, grid.values()))) > COMBINATIONS:
+            raise UsageError(f"plan {name}: the grid has {count:,} combinations, each a run; expected at most {COMBINATIONS:,}")
         for values in itertools.product(*grid.values()):
             yield dict(zip(grid, values, strict=True))
 

@@ -11,8 +11,10 @@ from stabaudit.comparison.surveys.references import Held, hold
 from stabaudit.comparison.surveys.survey import Survey, survey
 from stabaudit.comparison.views.run_origins import read_origins
 from stabaudit.data.dataset import Dataset
+from stabaudit.data.load import is_file
 from stabaudit.data.published_files import DataFolder
 from stabaudit.metrics.scores import measure
+from stabaudit.registry import Kind, known
 from stabaudit.reports.formats.csv_format import as_csv
 from stabaudit.reports.sections.restarts import restart_records
 from stabaudit.statistics.gate import parse_score
@@ -20,6 +22,7 @@ from stabaudit.store.files.atomic import write_bytes
 from stabaudit.store.files.natural_order import natural
 from stabaudit.training.prepare import dataset_options, job_of
 from stabaudit.training.prepared_run import Job
+from stabaudit.training.recipe import Recipe
 from stabaudit.training.train import train
 from stabaudit.training.workers.messages import Event
 
@@ -43,6 +46,23 @@ def prepare_plan(plan: Plan, folder: Path, *, data_folder: DataFolder | None = N
         loaded.setdefault(wanted, job.prepared.dataset)
         jobs.append(job)
     return jobs
+
+
+def names_of_code(recipe: Recipe) -> dict[str, str]:
+    """What of a recipe is named as `module:attribute`, which is imported and run when the run is prepared, by its kind."""
+    kinds: dict[Kind, str | None] = {"family": recipe.family, "dataset": recipe.dataset, "architecture": recipe.architecture}
+    if is_file(recipe.dataset):
+        del kinds["dataset"]
+    return {kind: name for kind, name in kinds.items() if name is not None and ":" in name and name not in known(kind)}
+
+
+def describe_unprepared(recipe: Recipe, folder: Path) -> str:
+    """Say in a few lines what a run asks for, without importing what it names."""
+    asked = recipe.model_dump(exclude_unset=True)
+    lines = {"folder": str(folder)} | {key: str(value) for key, value in asked.items() if value != {}}
+    found = ", ".join(f"{kind} {name}" for kind, name in names_of_code(recipe).items())
+    lines["not checked"] = f"a dry run imports nothing that a plan names ({found})"
+    return "\n".join(f"{name:13}{text}" for name, text in lines.items())
 
 
 def check_score(score: str) -> None:

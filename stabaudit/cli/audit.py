@@ -40,14 +40,27 @@ def audit(
     form: PageFormatOption = "table",
     output: OutputOption = None,
 ) -> None:
-    """Train every run of a plan, then compare them."""
+    """Train every run of a plan, then compare them.
+
+    A plan that names a module:Class or module:function runs that code; --dry-run imports none of it.
+    """
+    from dataclasses import replace
+
     from stabaudit.training.workers.pool import default_workers, warm_up
 
     if not dry_run:
         warm_up()
     from stabaudit.audit.plan import load_plan
     from stabaudit.audit.reports import reports_beside
-    from stabaudit.audit.run import check_score, prepare_plan, run_plan, write_tables
+    from stabaudit.audit.run import (
+        check_score,
+        describe_unprepared,
+        folder_name,
+        names_of_code,
+        prepare_plan,
+        run_plan,
+        write_tables,
+    )
     from stabaudit.cli.progress import watch
     from stabaudit.comparison.settings import Settings
     from stabaudit.comparison.surveys.configurations import family_tests
@@ -68,13 +81,18 @@ def audit(
     if settings:
         chosen = chosen.changed(parse_settings(settings))
     folder = out or Path("audits") / chosen.name
-    jobs = prepare_plan(chosen, folder, data_folder=DataFolder.locate(data_dir, download=download, unchecked=unchecked_data))
+    unprepared = {name: one for name, one in chosen.recipes.items() if names_of_code(one)} if dry_run else {}
+    jobs = prepare_plan(
+        replace(chosen, recipes={name: one for name, one in chosen.recipes.items() if name not in unprepared}),
+        folder,
+        data_folder=DataFolder.locate(data_dir, download=download, unchecked=unchecked_data),
+    )
     count = workers or default_workers()
-    restarts = sum(job.prepared.config.restarts for job in jobs)
-    message(f"{chosen.name}: {counted(len(jobs), 'run')}, {counted(restarts, 'restart')}, in {folder}")
+    restarts = sum(recipe.restarts for recipe in chosen.recipes.values())
+    message(f"{chosen.name}: {counted(len(chosen.recipes), 'run')}, {counted(restarts, 'restart')}, in {folder}")
     if dry_run:
-        for job in jobs:
-            typer.echo(job.prepared.describe(job.folder, count) + "\n")
+        described = [describe_unprepared(recipe, folder / folder_name(name)) for name, recipe in unprepared.items()]
+        typer.echo("\n\n".join([*(job.prepared.describe(job.folder, count) for job in jobs), *described]) + "\n")
         return
     with watch(jobs, quiet=quiet) as (on_event, on_tick):
         found = run_plan(jobs, count, compared, on_event, on_tick)

@@ -16,6 +16,7 @@ from stabaudit.cli.compare import (
     named_scores,
 )
 from stabaudit.cli.output import GateFormatOption, OutputOption, deliver, message
+from stabaudit.defaults import MARGIN
 
 EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 3}
 
@@ -28,7 +29,10 @@ def check(
         list[str] | None, typer.Option(metavar="BOUND", help="What every run must keep; see above. Repeat it.")
     ] = None,
     baseline: Annotated[Path | None, typer.Option(help="Scores of an earlier run, kept by --update-baseline.")] = None,
-    margin: Annotated[float, typer.Option(min=0, help="Loss of the headline scores that the baseline allows.")] = 0.02,
+    margin: Annotated[
+        float | None,
+        typer.Option(min=0, help=f"Loss of the headline scores that is allowed; by default the baseline's own, or {MARGIN}."),
+    ] = None,
     update_baseline: Annotated[
         bool, typer.Option("--update-baseline", help="Write the baseline instead of testing against it.")
     ] = False,

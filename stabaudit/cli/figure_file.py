@@ -54,6 +54,9 @@ def write_figure(figure: "Figure", path: Path, inches: float | None = None) -> N
 
         write_bytes(path, figure_svg(figure, inches).encode())
     else:
-        from stabaudit.reports.figures.matplotlib_file import figure_bytes
+        try:
+            from stabaudit.reports.figures.matplotlib_file import figure_bytes
+        except ValueError as error:  # all that matplotlib refuses when it is imported
+            raise UsageError(f"matplotlib cannot be used: {' '.join(str(error).split())}; unset MPLBACKEND") from error
 
         write_bytes(path, figure_bytes(figure, kind, inches))

@@ -1,7 +1,8 @@
 """The console script: one command per file, one way out for errors.
 
 Exit status: 0 done and passed; 1 the gate failed; 2 bad usage, bad input or any abnormal end; 3 the gate is inconclusive;
-130, 141 and 143 after Ctrl-C, a closed pipe and SIGTERM. A defect of stabaudit therefore never looks like a failed gate.
+129, 130, 141 and 143 after a terminal that is gone, Ctrl-C, a closed pipe and SIGTERM. A defect of stabaudit therefore never
+looks like a failed gate.
 """
 
 import importlib
@@ -21,6 +22,7 @@ import typer
 from stabaudit import __version__
 from stabaudit.cli import output
 from stabaudit.cli.help_text import PlainCommand, PlainGroup, with_plain_types
+from stabaudit.cli.surroundings import debugging, have_streams, require_sound, what_is_lacking
 from stabaudit.cli.terminal_encoding import be_legible
 from stabaudit.errors import Noticed, StabauditError
 from stabaudit.reports.formats.plain_text import plain
@@ -95,17 +97,24 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         arguments: the command line without the program's name; None: this process's.
     """
     signal.signal(signal.SIGTERM, _terminate)
+    hang_up = getattr(signal, "SIGHUP", None)  # the terminal is gone; ignored under nohup
+    if hang_up is not None and signal.getsignal(hang_up) is signal.SIG_DFL:
+        signal.signal(hang_up, _terminate)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as it was while modules were imported
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    have_streams()
     be_legible()
     sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
 
 
-def _terminate(*_: object) -> NoReturn:
-    raise SystemExit(128 + signal.SIGTERM)
+def _terminate(number: int, _: object) -> NoReturn:
+    raise SystemExit(128 + number)
 
 
 def _run(arguments: Sequence[str]) -> int:
     try:
         # Without typer's standalone mode a command's value or typer.Exit's code comes back; Ctrl-C comes back as 130.
+        require_sound()
         with _saying_what_is_noticed():
             status = app(list(arguments), prog_name="stabaudit", standalone_mode=False)
         sys.stdout.flush()
@@ -116,7 +125,7 @@ def _run(arguments: Sequence[str]) -> int:
             return _hush()
         raise
     except Exception as error:  # noqa: BLE001 -- the one way out
-        if os.environ.get("STABAUDIT_DEBUG"):
+        if debugging():
             traceback.print_exception(error)
         typer.echo(f"stabaudit: error: {_one_line(error)}", err=True)
         return 2
@@ -143,7 +152,7 @@ def _saying_what_is_noticed() -> Iterator[None]:
             line: str | None = None,
         ) -> None:
             what = message.what if isinstance(message, Noticed) else str(message)
-            if os.environ.get("STABAUDIT_DEBUG") and not isinstance(message, Noticed):
+            if debugging() and not isinstance(message, Noticed):
                 show(message, category, filename, lineno, file, line)
             elif what not in said and (isinstance(message, Noticed) or not _of_a_library(filename)):
                 said.add(what)
@@ -166,6 +175,8 @@ def _one_line(error: Exception) -> str:
         message = str(error)
     elif isinstance(error, OSError) and error.strerror:
         message = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    elif (lacking := what_is_lacking(error)) is not None:
+        message = lacking
     else:
         message = f"internal error, {type(error).__name__}: {error}; run again with 'stabaudit --debug …' and report it"
     return plain(message)

@@ -21,6 +21,7 @@ from stabaudit.data.published_files import DataFolder, Published
 from stabaudit.errors import BadData
 from stabaudit.store.files.atomic import reason
 from stabaudit.store.files.binary import read_at_most
+from stabaudit.store.files.regular import open_regular
 
 ARCHIVE = "cifar-10-binary.tar.gz"
 FOLDER = "cifar-10-batches-bin"
@@ -69,7 +70,7 @@ def _from_folder(folder: Path) -> dict[str, Records]:
     for name in (*TRAIN, TEST):
         path = folder / name
         try:
-            with path.open("rb") as file:
+            with open_regular(path) as file:
                 batches[name] = _records(read_at_most(file, BATCH_LIMIT + 1), str(path))
         except FileNotFoundError as error:
             _refuse_pickle(path.stem if path.with_suffix("").exists() else "", folder)

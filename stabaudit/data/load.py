@@ -47,10 +47,15 @@ def loader_of(name: str) -> Callable[..., Dataset]:
     Raises:
         UsageError: an unknown name.
     """
-    if name not in known("dataset") and (kind(Path(name)) in files.SUFFIXES or Path(name).is_file()):
+    if is_file(name):
         return files.load
     loader: Callable[..., Dataset] = resolve("dataset", name)
     return loader
+
+
+def is_file(name: str) -> bool:
+    """Whether a dataset's name is the path of a file."""
+    return name not in known("dataset") and (kind(Path(name)) in files.SUFFIXES or Path(name).is_file())
 
 
 def _reads_published_files(loader: Callable[..., Dataset]) -> bool:

@@ -28,7 +28,7 @@ from stabaudit.errors import BadData, Guessed, Noticed, UsageError
 from stabaudit.registry import unknown
 from stabaudit.store.files import csv_table
 from stabaudit.store.files.columns import kind_of, outliers
-from stabaudit.store.files.numpy_files import load_npy, load_npz
+from stabaudit.store.files.numpy_files import load_npy, load_npz, members
 from stabaudit.store.imports.foreign_files import kind
 
 TABLES = (".parquet", ".feather", *csv_table.SUFFIXES)
@@ -36,6 +36,7 @@ SUFFIXES = (".npz", ".npy", *TABLES)
 FIELDS = ("x", "u", "labels", "sources", "sample_id")
 EVALUATION = "evaluation_"
 LEAST_TO_OUTWEIGH = 20  # rows, below which one may well carry half
+NAMES = (*FIELDS, *(EVALUATION + field for field in FIELDS))
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
@@ -126,6 +127,8 @@ def _read(path: Path, columns: Columns) -> dict[str, Array]:
     suffix = kind(path)
     if not path.exists():
         raise BadData(f"{path}: no such file")
+    if not (path.is_file() or path.is_dir()):
+        raise BadData(f"{path} is no regular file")
     if suffix not in SUFFIXES or not path.is_file():
         raise BadData(f"{path}: expected a {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file")
     try:
@@ -133,9 +136,20 @@ def _read(path: Path, columns: Columns) -> dict[str, Array]:
             return read_table(path, columns)
         if columns.named():
             raise UsageError(f"{path}: --u-columns, --label-column and --id-column are for tables ({', '.join(TABLES)})")
-        return {"x": load_npy(path)} if suffix == ".npy" else load_npz(path)
+        return {"x": load_npy(path)} if suffix == ".npy" else load_npz(path, _known(members(path), str(path)))
     except OSError as error:
         raise BadData(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _known(names: set[str], where: str) -> set[str]:
+    """Names of arrays, all of which are known.
+
+    Raises:
+        BadData: one that is not.
+    """
+    for name in sorted(names - set(NAMES)):
+        raise BadData(f"{where}: {unknown('array', name, NAMES)}")
+    return names
 
 
 def assemble(arrays: Mapping[str, Array], where: str) -> tuple[Split, int]:
@@ -153,10 +167,7 @@ def assemble(arrays: Mapping[str, Array], where: str) -> tuple[Split, int]:
     Raises:
         BadData: unknown or missing names, lengths or shapes that differ, NaN or infinity, repeated ids.
     """
-    names = (*FIELDS, *(EVALUATION + field for field in FIELDS))
-    for name in arrays:
-        if name not in names:
-            raise BadData(f"{where}: {unknown('array', name, names)}")
+    _known(set(arrays), where)
     if "x" not in arrays:
         raise BadData(f"{where}: no array 'x'")
     evaluated = any(name.startswith(EVALUATION) for name in arrays)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from stabaudit.external.command_line import arguments_of
 from stabaudit.store.files.atomic import make_folder, shown
+from stabaudit.store.files.regular import read_regular
 from stabaudit.store.run import layout
 from stabaudit.store.run.external_labels import Program
 from stabaudit.store.run.run_folder import Run
@@ -22,7 +23,9 @@ PATIENCE = 5.0  # seconds that a program has to end after it was asked to
 LAST_WORDS = 200  # characters of a log that a message repeats
 SCRATCH = ".programs"  # folder of what programs are writing, within the run's
 _TAIL = 4000  # bytes of a log that are looked at for its last words
+_PROCESS = "process"  # a note in the folder of an attempt: number of the process, and when it began
 _COMPLETE = "-complete"  # ends the names of folders of programs that ended well
+_STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -75,6 +78,7 @@ class Attempt:
                     env={name: str(threads) for name in _THREADS} | os.environ,
                     start_new_session=True,
                 )
+                (self.folder / _PROCESS).write_text(f"{self._process.pid} {_beginning(self._process.pid)}", encoding="utf-8")
 
     @property
     def seconds(self) -> float:
@@ -163,11 +167,45 @@ def kept(run: Run, program: Program, index: int) -> list[Path]:
     found = []
     for folder in (run.folder / SCRATCH).glob(f"restart-{index:03d}-*"):
         latents = folder / f"latents.{program.latents_format}"
+        if _end_orphan(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+            continue
         if not latents.exists():
             shutil.rmtree(folder, ignore_errors=True)
         elif folder.name.endswith(_COMPLETE):
             found.append(latents)
     return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
+
+
+def _end_orphan(folder: Path) -> bool:
+    """End the program that writes there, with all that it started: stabaudit was killed and it was not.
+
+    Returns:
+        Whether there was one.
+    """
+    try:
+        number, _, began = read_regular(folder / _PROCESS, _TAIL).decode().partition(" ")
+        process = int(number)
+    except (OSError, ValueError):
+        return False
+    if not began or _beginning(process) != began:  # it has ended, and another may have its number
+        return False
+    for name, patience in ((signal.SIGTERM, PATIENCE), (signal.SIGKILL, PATIENCE)):
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process, name)
+        end = time.monotonic() + patience
+        while _beginning(process) == began and time.monotonic() < end:
+            time.sleep(0.05)
+    return True
+
+
+def _beginning(process: int) -> str:
+    """When a process began, in ticks since the machine did; empty where it has ended, or where nothing tells."""
+    try:
+        words = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "" if words[0] in {"Z", "X"} else words[19]
 
 
 @contextmanager
@@ -176,7 +214,7 @@ def _undisturbed() -> Iterator[None]:
     caught: list[int] = []
     # Only the main thread hears signals, and only what Python handles can wait.
     ours = threading.current_thread() is threading.main_thread()
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)} if ours else {}
+    handlers = {number: signal.getsignal(number) for number in _STOPPING} if ours else {}
     handlers = {number: handler for number, handler in handlers.items() if callable(handler)}
     try:
         for number in handlers:

@@ -12,7 +12,7 @@ from stabaudit.store.run.run_folder import Run
 from stabaudit.training.prepared_run import Job
 from stabaudit.training.workers.messages import Event, Failed, Finished, Shard
 from stabaudit.training.workers.pool import run_shards
-from stabaudit.training.workers.shared_arrays import share
+from stabaudit.training.workers.shared_arrays import PREFIX, claim, share, sweep
 
 
 def train(
@@ -46,7 +46,9 @@ def train(
             stack.enter_context(Run.prepare(job.folder, manifest, accept_change=job.accept_change))
             for job, manifest in zip(jobs, wanted, strict=True)
         ]
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stabaudit-")))
+        sweep()
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=PREFIX)))
+        claim(scratch, stack)
         shards: list[Shard] = []
         by_folder: dict[Path, Run] = {}
         for job, run in zip(jobs, runs, strict=True):

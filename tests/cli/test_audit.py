@@ -75,6 +75,17 @@ def first(workplace):
     return status, strict((workplace / "first.json").read_text())
 
 
+@pytest.mark.parametrize("key", ["data", "family", "arch"])
+def test_a_dry_run_imports_nothing_that_a_plan_names(audit, key):
+    Path("planted.py").write_text("open('ran', 'w').close()\n")
+    Path("foreign.toml").write_text(f'[defaults]\ndata = "digits"\nfamily = "vae"\n[grid]\n{key} = ["planted:run"]\n')
+    status, out, err = audit("foreign.toml", "--dry-run")
+    kind = {"data": "dataset", "arch": "architecture"}.get(key, key)
+    assert (status, err) == (0, ["stabaudit: foreign: 1 run, 10 restarts, in audits/foreign"])
+    assert f"a dry run imports nothing that a plan names ({kind} planted:run)" in out
+    assert not Path("ran").exists()
+
+
 def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(audit, monkeypatch):
     monkeypatch.setattr("stabaudit.training.workers.pool.warm_up", lambda: pytest.fail("no process is needed"))
     status, out, err = audit("small.toml", "--dry-run", "--out", "dry")

@@ -71,6 +71,23 @@ def test_github_gets_annotations_and_a_summary(run, make_run, tmp_path, monkeypa
     assert summary.read_text().count("\n## ") == 5
 
 
+def test_a_gate_that_was_let_pass_says_so_and_what_it_could_have_seen(run, make_run, tmp_path, monkeypatch):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    good, folder = make_run("good"), make_run("vae", restarts=3)
+    baseline = tmp_path / "baseline.json"
+    assert run("check", good, "--baseline", baseline, "--update-baseline", *FEW)[0] == 0
+    judged = ["check", folder, "--baseline", baseline, "--margin", "0", "--format", "github", "--inconclusive=pass", *FEW]
+    code, out, _ = run(*judged)
+    assert code == 0
+    doubtful = [line for line in out.splitlines() if "inconclusive" in line]
+    assert doubtful
+    for line in doubtful:
+        assert line.startswith("::warning title=inconclusive%3A vae")
+        assert "would fail in 80%25 of cases" in line
+        assert "It is let pass by --inconclusive=pass, not by what was measured." in line
+    assert "- vae: inconclusive, and let pass.\n" in (tmp_path / "summary.md").read_text()
+
+
 def test_a_summary_that_is_full_or_cannot_be_written(run, make_run, tmp_path, monkeypatch):
     gate = ["check", make_run("vae"), "--require", "strong_mcc>=0.5", "--format", "github", *FEW]
     summary = tmp_path / "summary.md"

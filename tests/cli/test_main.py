@@ -24,9 +24,10 @@ def run(capsys, *arguments):
 def _environment(monkeypatch):
     """Options leave their mark on the environment; take it away again."""
     monkeypatch.setattr(os, "environ", {name: value for name, value in os.environ.items() if not name.endswith("_COLOR")})
-    previous = signal.getsignal(signal.SIGTERM)
+    previous = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     yield
-    signal.signal(signal.SIGTERM, previous)
+    for number, handler in previous.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -161,3 +162,66 @@ def test_no_color_wins(capsys, monkeypatch):
     assert "\x1b[" in run(capsys, "list", "plans")[1]
     assert "\x1b[" not in run(capsys, "--no-color", "list", "plans")[1]
     assert "\x1b[" in run(capsys, "--color", "list", "plans")[1]
+
+
+@pytest.mark.parametrize(("value", "traceback"), [("1", True), ("yes", True), ("0", False), ("", False), ("false", False)])
+def test_debugging_can_be_switched_off_by_its_variable(failing, capsys, monkeypatch, value, traceback):
+    failing(BadData("bad"))
+    monkeypatch.setitem(os.environ, "STABAUDIT_DEBUG", value)
+    _, _, err = run(capsys, "list")
+    assert ("Traceback" in err) == traceback
+
+
+@pytest.mark.parametrize("value", ["abc", "", "9" * 30, "1.5"])
+def test_a_time_that_libraries_could_not_read_is_refused(capsys, monkeypatch, value):
+    monkeypatch.setitem(os.environ, "SOURCE_DATE_EPOCH", value)
+    code, out, err = run(capsys, "list", "families")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"stabaudit: error: SOURCE_DATE_EPOCH={value!r}: expected a time in seconds since 1970")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError(), "not enough memory (the system gave none)"),
+        (MemoryError("Unable to allocate 7 TiB"), "not enough memory (Unable to allocate 7 TiB)"),
+        (RuntimeError("can't start new thread"), "not enough memory (can't start new thread)"),
+        (ImportError("lib.so: failed to map segment from shared object"), "not enough memory (lib.so: failed to map"),
+        (OSError("10 requested and 5 written"), "10 requested and 5 written\n"),
+    ],
+)
+def test_what_the_machine_lacks_is_no_internal_error(failing, capsys, error, said):
+    failing(error)
+    code, _, err = run(capsys, "list")
+    assert (code, err.count("\n")) == (2, 1)
+    assert err.startswith(f"stabaudit: error: {said}")
+
+
+@pytest.mark.parametrize(
+    ("closed", "words", "status"), [(1, "list families", 0), (2, "show nowhere", 2), (0, "list families", 0)]
+)
+def test_a_stream_that_is_closed_is_no_error(closed, words, status):
+    command = f'exec "$0" -m stabaudit {words} {closed}>&-'
+    done = subprocess.run(["/bin/sh", "-c", command, sys.executable], capture_output=True, text=True, check=False)
+    assert done.returncode == status
+    assert "internal error" not in done.stderr
+
+
+def test_ctrl_c_while_modules_are_imported_leaves_no_traceback():
+    code = (
+        "import os, signal, sys, runpy\n"
+        "class Struck:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'stabaudit.cli.main':\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Struck())\n"
+        "runpy.run_module('stabaudit', run_name='__main__', alter_sys=True)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, "list"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")  # which a shell calls 130
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGHUP, 129), (signal.SIGTERM, 143)])
+def test_a_terminal_that_is_gone_stops_as_sigterm_does(monkeypatch, capsys, number, status):
+    monkeypatch.setattr(cli, "app", lambda *_, **__: signal.raise_signal(number))
+    assert run(capsys, "list") == (status, "", "")

@@ -273,6 +273,18 @@ def test_commands_that_only_read_run_nothing_from_the_working_directory(make_run
         assert not Path("planted").exists(), (words, Path("planted").read_text())
 
 
+@pytest.mark.slow
+def test_training_takes_no_module_of_pythons_own_from_the_working_directory(tmp_path, monkeypatch):
+    """Worker processes begin as `python -c`, which puts the working directory first."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("multiprocessing", "signal", "socket", "selectors", "pickle", "cython"):
+        Path(f"{name}.py").write_text(TRIPWIRE)
+    words = "train vae -d 2 -n 1 --steps 2 --set widths=4 --workers 1 --quiet --out run".split()  # noqa: SIM905
+    done = subprocess.run([sys.executable, "-m", "stabaudit", *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not Path("planted").exists(), Path("planted").read_text()
+
+
 def missed_imports(command):
     """Top-level modules that a command tries to import and does not find."""
     probe = (

@@ -374,7 +374,7 @@ def alive(process):
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_stopped_command_leaves_no_process_and_goes_on(number, status):
     """Neither the programs nor what they started; one of them does not listen to SIGTERM."""
     Path("slow.py").write_text(SLOW)
@@ -406,7 +406,30 @@ def test_a_stopped_command_leaves_no_process_and_goes_on(number, status):
     Path("slow.py").write_text("import sys\nopen(sys.argv[2], 'wb').write(open('z.npy', 'rb').read())")
     np.save("z.npy", np.arange(12.0).reshape(6, 2) ** 2)
     assert not Path("run/.programs").exists()
-    assert _run([*words]) == 0
+    assert _run([*words, "--accept-change"]) == 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_programs_that_outlived_a_killed_command_are_ended_by_the_next(monkeypatch):
+    monkeypatch.setattr(attempt, "PATIENCE", 0.3)
+    Path("slow.py").write_text(SLOW)
+    words = ["train", "--command", f"{PYTHON} -S slow.py {{seed}} {{latents}}", "-n", "1", "--seed", "1", "--ids-by-position"]
+    words += ["--out", "run"]
+    command = subprocess.Popen([sys.executable, "-m", "stabaudit", *words], stderr=subprocess.DEVNULL)
+    end = time.monotonic() + 30
+    while not (Path("started1").exists() and len(Path("started1").read_text().split()) == 2):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    time.sleep(0.2)  # the note of the process is written
+    processes = list(map(int, Path("started1").read_text().split()))
+    command.kill()
+    command.wait()
+    assert all(map(alive, processes))
+    run = Run.open(Path("run"))
+    assert run.manifest.external is not None
+    assert attempt.kept(run, run.manifest.external.program, 0) == []
+    assert not any(map(alive, processes))
+    assert list(Path("run/.programs").iterdir()) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

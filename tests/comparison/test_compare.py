@@ -456,6 +456,26 @@ def test_what_was_measured_after_training_is_averaged_and_warned_of(make_run):
     assert any("matrix L is too small for identifiability: vade#0 7 of 8, vade#1 8 of 9" in w for w in comparison.warnings)
 
 
+@pytest.mark.parametrize("stored", [{}, {"log_likelihood_samples": np.nan, "clusters": np.nan, "prior_full_rank": np.inf}])
+def test_scores_without_what_belongs_to_them_are_averaged_all_the_same(make_run, stored):
+    folder = make_run("vade", restarts=3)
+    run = Run.open(folder)
+    measured = {
+        "log_likelihood": -80.0,
+        "cluster_accuracy": 0.5,
+        "dead_clusters": 2.0,
+        "prior_rank": 7.0,
+        "evaluation_kl": np.nan,
+    }
+    with Run.prepare(folder, run.manifest) as writable:
+        for restart in run.manifest.restarts:
+            writable.record(restart.model_copy(update={"scores": measured | stored}))
+    found = {one.score: (one.mean, one.note) for one in compare(read_groups([str(folder)]), FEW).collapse}
+    assert (found["log_likelihood"], found["prior_rank"]) == ((-80, ""), (7, ""))
+    assert found["cluster_accuracy"] == (0.5, "")
+    assert "kl" not in found
+
+
 def test_what_monte_carlo_estimates_below_zero_counts_as_zero(make_run):
     """Neither divergence nor mutual information is negative; their estimates may be, where the posterior is the prior."""
     folder = make_run(

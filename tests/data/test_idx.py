@@ -148,7 +148,7 @@ def test_labels_and_images_must_belong_together(tmp_path: Path, idx: ToIdx, writ
 
 
 def test_a_folder_in_the_way(tmp_path: Path) -> None:
-    with pytest.raises(BadData, match="cannot be read: Is a directory"):
+    with pytest.raises(BadData, match="cannot be read: is a directory"):
         read_idx(tmp_path, (28, 28))
 
 

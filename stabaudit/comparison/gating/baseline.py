@@ -6,20 +6,26 @@ what a regression test is there to judge.
 """
 
 import json
+import math
+from collections import Counter
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, FiniteFloat, ValidationError
+from pydantic import Field, FiniteFloat, ValidationError, model_validator
 
 from stabaudit.comparison.records import Comparison, Score
 from stabaudit.comparison.settings import Settings
-from stabaudit.config import Frozen, NonNegative, Positive, RunConfig
+from stabaudit.config import Frozen, Positive, RunConfig
 from stabaudit.errors import UsageError
-from stabaudit.statistics.jackknife import Estimate, difference
+from stabaudit.metrics.scores import measure
+from stabaudit.statistics.jackknife import ROUNDING, Estimate, difference
 from stabaudit.statistics.power import detectable_loss
 from stabaudit.store.files.atomic import missing, reason, shown, write_bytes
+from stabaudit.store.files.regular import read_regular
 
-SCHEMA_VERSION = 2  # 2: standard errors with their degrees of freedom and scale, and the loss that can be detected
+SCHEMA_VERSION = 3  # 2: standard errors with their degrees of freedom and scale, and the loss that can be detected; 3: the margin
+_LARGEST_SE = 1e100  # of a score without bounds; squares of larger numbers leave floating point
+BASELINE_BYTES = 16 << 20  # at most; one has some 10 kB
 
 
 class BaselineScore(Frozen):
@@ -38,8 +44,29 @@ class BaselineScore(Frozen):
     scale: Literal["identity", "logit", "log1m", "log"] = "identity"
     ci_low: FiniteFloat | None
     ci_high: FiniteFloat | None
-    restarts: Positive
+    restarts: Annotated[int, Field(ge=2)]
     detectable_loss: Annotated[FiniteFloat, Field(ge=0)] | None = None
+
+    @property
+    def name(self) -> str:
+        """As it is typed: "weak_mcc@20.out"."""
+        return f"{self.metric}{'' if self.k is None else f'@{self.k}'}.{self.sample}"
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        """Refuse what no run can have, and a gate could be talked round with."""
+        low, high = _range(self.metric)
+        if not low - ROUNDING <= self.mean <= high + ROUNDING:
+            message = f"the mean of {self.name} is {self.mean:g}, and the score lies in [{low:g}, {high:g}]"
+        elif _is_certain(self):
+            message = f"the standard error of {self.name} is 0, and restarts that differ have one"
+        elif self.se is not None and self.se > min(high - low, _LARGEST_SE):
+            message = f"the standard error of {self.name} is {self.se:g}, more than the range of the score"
+        elif self.se is not None and self.df == 0:
+            message = f"{self.name} has a standard error without degrees of freedom"
+        else:
+            return self
+        raise ValueError(message)
 
     def estimate(self) -> Estimate:
         """The mean and how sure it is, as when it was measured."""
@@ -56,9 +83,19 @@ class Baseline(Frozen):
     grid: tuple[Positive, Positive, Positive] | None = None
     k: Positive
     correlation: str
-    restarts: NonNegative
+    restarts: Annotated[int, Field(ge=2)]
     config: RunConfig | None
+    margin: Annotated[FiniteFloat, Field(ge=0)] | None = None  # that it is to be held with unless another one is given
     scores: list[BaselineScore]
+
+    @model_validator(mode="after")
+    def _of_one_name(self) -> Self:
+        """Refuse two scores of one name, of which one would count in silence."""
+        for name, count in Counter(score.name for score in self.scores).items():
+            if count > 1:
+                message = f"{name} is there {count} times"
+                raise ValueError(message)
+        return self
 
     def difference(self, score: Score) -> Estimate | None:
         """Score − baseline, or None where the baseline has no such score."""
@@ -75,7 +112,7 @@ def as_baseline(comparison: Comparison, settings: Settings, config: RunConfig | 
         comparison: of one run.
         settings: how it was scored.
         config: of the run, where stabaudit trained it.
-        margin: of the loss that can be detected.
+        margin: that it is to be held with, and of the loss that can be detected. Scores without any spread are left out.
     """
     (run,) = comparison.runs
     return Baseline(
@@ -87,6 +124,7 @@ def as_baseline(comparison: Comparison, settings: Settings, config: RunConfig | 
         correlation=settings.correlation,
         restarts=run.restarts,
         config=config,
+        margin=margin,
         scores=[
             BaselineScore(
                 metric=score.metric,
@@ -102,8 +140,26 @@ def as_baseline(comparison: Comparison, settings: Settings, config: RunConfig | 
                 detectable_loss=detectable_loss(difference(score.estimate(), score.estimate()), margin),
             )
             for score in comparison.scores
+            if not _is_certain(score)
         ],
     )
+
+
+def _is_certain(score: Score | BaselineScore) -> bool:
+    """Whether its standard error is 0 though it lies within its range, not at an end, where every pair may score alike."""
+    low, high = _range(score.metric)
+    return score.se == 0 and low + ROUNDING < score.mean < high - ROUNDING
+
+
+def _range(metric: str) -> tuple[float, float]:
+    """Of a score; of one that is not known here, any. Functions that a baseline names are not imported."""
+    if ":" in metric:
+        return -math.inf, math.inf
+    try:
+        one = measure(metric)
+    except UsageError:
+        return -math.inf, math.inf
+    return one.low, one.high
 
 
 def write_baseline(path: Path, baseline: Baseline) -> None:
@@ -122,7 +178,7 @@ def read_baseline(path: Path) -> Baseline:
         UsageError: a missing, damaged or newer file: a gate without a baseline has nothing to say.
     """
     try:
-        content = path.read_bytes()
+        content = read_regular(path, BASELINE_BYTES)
         _require_known_version(content, path)
         baseline = Baseline.model_validate_json(content)
     except FileNotFoundError as error:
@@ -131,7 +187,7 @@ def read_baseline(path: Path) -> Baseline:
         raise UsageError(f"cannot read {shown(path)}: {reason(error)}") from error
     except ValidationError as error:
         first = error.errors()[0]
-        what = " ".join(f"{'.'.join(map(str, first['loc']))} {first['msg']}".split())
+        what = " ".join(f"{'.'.join(map(str, first['loc']))} {first['msg'].removeprefix('Value error, ')}".split())
         raise UsageError(f"{shown(path)} is not a baseline ({what}); make one from a good run with --update-baseline") from error
     return baseline
 

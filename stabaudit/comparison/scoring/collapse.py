@@ -77,7 +77,7 @@ def collapse_scores(run: str, facts: Sequence[Facts]) -> list[CollapseScore]:
     """Means over the restarts of a run of what all of them have."""
     found: dict[str, tuple[list[float], str]] = {}
     for one in COLLAPSE:
-        if one.stored is not None and all(one.stored in restart.stored for restart in facts):
+        if one.stored is not None and all(math.isfinite(restart.stored.get(one.stored, math.nan)) for restart in facts):
             found[one.name] = [restart.stored[one.stored] for restart in facts], _note(one.name, facts)
     known = [restart.variance for restart in facts if restart.posterior and restart.variance is not None]
     if len(known) == len(facts):
@@ -98,14 +98,26 @@ def _score(run: str, name: str, values: Sequence[float], note: str) -> CollapseS
 
 
 def _note(name: str, facts: Sequence[Facts]) -> str:
+    """How a score was found, as far as the records of the restarts say; empty where they do not."""
     stored = facts[0].stored
     if name == LOG_LIKELIHOOD.name:
-        samples, rows = int(stored["log_likelihood_samples"]), int(stored["log_likelihood_rows"])
+        samples, rows = _count(stored, "log_likelihood_samples"), _count(stored, "log_likelihood_rows")
+        if samples is None or rows is None:
+            return ""
         return f"exact, {rows} rows" if samples == 0 else f"K = {samples}, {rows} rows"
     if name == PRIOR_RANK.name:
-        conditions = [restart.stored["prior_condition"] for restart in facts]
-        return f"of {int(stored['prior_full_rank'])}, condition {min(conditions):.3g} to {max(conditions):.3g}"
-    return f"of {int(stored['clusters'])}" if "cluster" in name else ""
+        full, conditions = _count(stored, "prior_full_rank"), [restart.stored.get("prior_condition") for restart in facts]
+        known = [condition for condition in conditions if condition is not None]
+        of = "" if full is None else f"of {full}"
+        return f"{of}, condition {min(known):.3g} to {max(known):.3g}" if of and len(known) == len(facts) else of
+    clusters = _count(stored, "clusters") if "cluster" in name else None
+    return "" if clusters is None else f"of {clusters}"
+
+
+def _count(stored: Mapping[str, float], name: str) -> int | None:
+    """A whole number in the record of a restart; None where there is none."""
+    value = stored.get(name, math.nan)
+    return int(value) if math.isfinite(value) else None
 
 
 def dimension_records(run: str, labels: Sequence[str], facts: Sequence[Facts]) -> list[DimensionRecord]:
@@ -140,16 +152,18 @@ def collapse_warnings(run: str, labels: Sequence[str], facts: Sequence[Facts]) -
             f"{run}: inactive dimensions, which carry no information about x, yet count in every mean: {_some(named, '; ')}"
         )
     dead = [
-        f"{label} {int(restart.stored['dead_clusters'])} of {int(restart.stored['clusters'])}"
+        f"{label} {count} of {_count(restart.stored, 'clusters') or 'all'}"
         for label, restart in called
-        if restart.stored.get("dead_clusters")
+        if (count := _count(restart.stored, "dead_clusters"))
     ]
     if dead:
         found.append(f"{run}: dead clusters, which no evaluation row belongs to: {_some(dead)}")
     short = [
-        f"{label} {int(restart.stored[PRIOR_RANK.name])} of {int(restart.stored['prior_full_rank'])}"
+        f"{label} {rank} of {full}"
         for label, restart in called
-        if restart.stored.get(PRIOR_RANK.name, 0) < restart.stored.get("prior_full_rank", 0)
+        if (rank := _count(restart.stored, PRIOR_RANK.name)) is not None
+        and (full := _count(restart.stored, "prior_full_rank")) is not None
+        and rank < full
     ]
     if short:
         found.append(f"{run}: the rank of the prior's matrix L is too small for identifiability: {_some(short)}")

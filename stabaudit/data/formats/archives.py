@@ -23,6 +23,7 @@ from typing import BinaryIO, cast
 from stabaudit.errors import BadData
 from stabaudit.store.files.atomic import reason, shown
 from stabaudit.store.files.binary import CHUNK, read_at_most
+from stabaudit.store.files.regular import open_regular, require_regular
 
 GZIP_MAGIC = b"\x1f\x8b"
 USTAR_MAGIC = b"ustar\0"
@@ -43,14 +44,14 @@ def uncompressed(path: Path) -> Iterator[BinaryIO]:
     """
     try:
         with ExitStack() as stack:
-            stream = cast("BinaryIO", stack.enter_context(path.open("rb")))
+            stream = stack.enter_context(open_regular(path))
             compressed = stream.read(len(GZIP_MAGIC)) == GZIP_MAGIC
             stream.seek(0)
             yield cast("BinaryIO", stack.enter_context(gzip.GzipFile(fileobj=stream))) if compressed else stream
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise BadData(f"{path}: the gzip data are damaged or cut short ({error}); get the file again") from error
     except OSError as error:
-        raise BadData(f"{path} cannot be read: {error.strerror or error}") from error
+        raise BadData(f"{path} cannot be read: {reason(error)}") from error
 
 
 def read_tar(path: Path, wanted: Collection[str], *, refuse: Callable[[str], None], largest: int) -> dict[str, bytearray]:
@@ -143,7 +144,7 @@ def read_zip(path: Path, wanted: re.Pattern[str], *, largest: int, most: int) ->
         BadData: unreadable, damaged, not a zip archive, or one that is not to be trusted.
     """
     try:
-        if (packed := path.stat().st_size) > ZIP_LIMIT:
+        if (packed := require_regular(path)) > ZIP_LIMIT:
             raise BadData(f"{path} has {packed:,} bytes, expected at most {ZIP_LIMIT:,}; get the published file")
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()

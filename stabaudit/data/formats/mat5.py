@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from stabaudit.errors import BadData
 from stabaudit.store.files.atomic import reason, shown
 from stabaudit.store.files.binary import CHUNK, read_at_most
+from stabaudit.store.files.regular import open_regular
 
 HEADER = 128  # bytes: a text, the version, and the letters MI as a number in the file's byte order
 BYTE_ORDERS = {b"\x00\x01IM": "<", b"\x01\x00MI": ">"}
@@ -48,7 +49,7 @@ def read_mat(path: Path, wanted: Collection[str], *, largest: int) -> dict[str, 
     """
     arrays: dict[str, NDArray[np.uint8]] = {}
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             order = _byte_order(file.read(HEADER), path)
             while tag := file.read(8):
                 kind, size = struct.unpack(f"{order}II", tag)

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet
 
 from stabaudit.data.dataset import Array, to_float32
 from stabaudit.errors import BadData, Guessed
 from stabaudit.registry import unknown
-from stabaudit.store.files import csv_table
+from stabaudit.store.files import csv_table, parquet
 from stabaudit.store.files.feather import read_feather
 from stabaudit.store.imports.foreign_files import kind
 from stabaudit.store.imports.recognise import id_column
@@ -78,16 +77,14 @@ def _csv(path: Path, columns: Columns) -> tuple[pa.Table, set[str]]:
 def _arrow(path: Path) -> tuple[pa.Table, set[str]]:
     """The columns of a Parquet or Feather file, and the names of those that pandas wrote as its index, which are no features."""
     try:
-        if kind(path) == ".feather":
-            table = read_feather(path)
-        else:  # not parquet.read_table: it takes values from folder names like "year=2020"
-            table = pa.parquet.ParquetFile(path, page_checksum_verification=True).read()
+        table = read_feather(path) if kind(path) == ".feather" else parquet.read_table(path)
         table.validate(full=True)
-        pandas = table.schema.pandas_metadata or {}
-    except (pa.ArrowException, OSError, ValueError) as error:  # ValueError: damaged names or metadata
+        pandas = table.schema.pandas_metadata
+    except (pa.ArrowException, OSError, ValueError, RecursionError) as error:  # ValueError: damaged names or metadata
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise BadData(f"{path} cannot be read as parquet: {reason}") from error
-    return table, {name for name in pandas.get("index_columns", []) if isinstance(name, str)}
+    noted = pandas.get("index_columns") if isinstance(pandas, dict) else None
+    return table, {name for name in noted if isinstance(name, str)} if isinstance(noted, list) else set()
 
 
 def _numbers(table: pa.Table, names: list[str], path: Path) -> Array:

@@ -60,7 +60,8 @@ def _annotations(report: Report) -> Iterator[Annotation]:
     kinds: dict[str, Literal["error", "warning", "notice"]] = {"fail": "error", "inconclusive": "warning", "pass": "notice"}
     for outcome in report.outcomes:
         title = f"{outcome.verdict}: {outcome.of}, {outcome.name}"
-        yield Annotation(kinds[outcome.counts_as], title, outcome.message)
+        doubtful = (outcome.verdict, outcome.counts_as) == ("inconclusive", "pass")  # let pass, and no less in doubt
+        yield Annotation("warning" if doubtful else kinds[outcome.counts_as], title, outcome.message)
     for record in report.records.get("warnings", ()):
         yield Annotation("warning", "stabaudit", str(record["warning"]))
     if not report.outcomes:

@@ -13,6 +13,7 @@ from stabaudit.reports.wording import counted, mean_with_interval, number, p_val
 from stabaudit.statistics.gate import Verdict, worst
 
 _FAMILIES = "families"  # what a test of them is said to be on
+_PASSED_ALL_THE_SAME = " It is let pass by --inconclusive=pass, not by what was measured."
 _MANY = 6  # more gates than this, and those that pass are only counted
 
 
@@ -41,14 +42,15 @@ def gates_report(
     }
     what = f"{len(by_run)} runs" if several else comparison.runs[0].name
     done, trained = sum(run.restarts for run in comparison.runs), sum(run.trained for run in comparison.runs)
-    said = [_explain(gate) for gate in gates]
+    let_pass = [gate.verdict == "inconclusive" and inconclusive == "pass" for gate in gates]
+    said = [_explain(gate) + (_PASSED_ALL_THE_SAME if let else "") for gate, let in zip(gates, let_pass, strict=True)]
     anatomy = {run.name: verdict(comparison, run.name) for run in comparison.runs}
     told = [
         f"{gate.run}: {text}" if several and gate.run else text
         for gate, text in zip(gates, said, strict=True)
         if gate.verdict != "pass" or len(gates) <= _MANY
     ]
-    words = [f"{what}: {overall}.", *told]
+    words = [f"{what}: {overall}{', and let pass' if overall == 'inconclusive' and inconclusive == 'pass' else ''}.", *told]
     if len(told) < len(gates):
         words.append(f"{len(gates) - len(told)} of {counted(len(gates), 'gate')} pass.")
     if len(comparison.runs) <= _MANY:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from stabaudit.errors import BadRun
+from stabaudit.store.files.regular import open_regular
 
 TEMPORARY = ".stabaudit-*.tmp"  # what an interrupted write can leave behind
 
@@ -67,7 +68,7 @@ def sha256(path: Path) -> str:
     Raises:
         OSError: if it cannot be read.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -32,6 +32,7 @@ import pyarrow.csv as arrow_csv
 from stabaudit.errors import BadData, Guessed
 from stabaudit.store.files.atomic import reason, shown
 from stabaudit.store.files.gzip_file import inflate
+from stabaudit.store.files.regular import open_text
 
 SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
@@ -117,7 +118,7 @@ def _first_two(source: Source, separator: str, where: str) -> list[list[str]]:
     """The first two lines that are not empty, or the only one, each as its fields."""
     try:
         with (
-            source.open(encoding="utf-8-sig", newline="")
+            open_text(source, encoding="utf-8-sig", newline="")
             if isinstance(source, Path)
             else io.TextIOWrapper(io.BytesIO(source), encoding="utf-8-sig", newline="")
         ) as file:

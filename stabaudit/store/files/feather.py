@@ -7,6 +7,7 @@ from pyarrow import feather
 
 from stabaudit.errors import BadData
 from stabaudit.store.files.atomic import reason, shown
+from stabaudit.store.files.regular import open_regular
 
 
 def read_feather(path: Path) -> pa.Table:
@@ -16,7 +17,8 @@ def read_feather(path: Path) -> pa.Table:
         BadData: a missing file, one that is not Feather, is cut short or damaged.
     """
     try:
-        table = feather.read_table(path, memory_map=False)
+        with open_regular(path) as file:
+            table = feather.read_table(file)
         table.validate(full=True)
     except (pa.ArrowException, OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno is not None:

@@ -8,6 +8,7 @@ from typing import BinaryIO, cast
 from stabaudit.errors import BadData
 from stabaudit.store.files.atomic import reason, shown
 from stabaudit.store.files.binary import read_at_most
+from stabaudit.store.files.regular import open_regular
 
 _MOST = 100  # bytes of text in one of the file: numbers take a third to a tenth of their text
 _SMALL = 1 << 26  # bytes that are inflated whatever the file's size
@@ -21,7 +22,7 @@ def inflate(path: Path) -> bytes:
     """
     try:
         most = max(_SMALL, _MOST * path.stat().st_size)
-        with gzip.open(path) as file:
+        with open_regular(path) as packed, gzip.open(packed) as file:
             content = read_at_most(cast("BinaryIO", file), most + 1)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise BadData(f"{shown(path)} is damaged, cut short or not gzipped ({error}); restore it or write it anew") from error

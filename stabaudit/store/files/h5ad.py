@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from stabaudit.errors import BadData, UsageError
 from stabaudit.registry import unknown
 from stabaudit.store.files.atomic import reason, shown
+from stabaudit.store.files.memory import require_memory
+from stabaudit.store.files.regular import require_regular
 
 Array = NDArray[Any]
 
@@ -39,7 +41,7 @@ def read_h5ad(path: Path, obsm: str | None = None, id_column: str | None = None)
     except ImportError as error:
         raise UsageError(f"{where}: .h5ad files are read by h5py: pip install 'stabaudit[anndata]'") from error
     try:
-        size = path.stat().st_size
+        size = require_regular(path)
     except OSError as error:
         raise BadData(f"cannot read {where}: {reason(error)}") from error
     try:
@@ -132,5 +134,6 @@ class _Reader:
                 f"{self._where}: {dataset.name}, shape {dataset.shape} of {dataset.dtype}, takes {needed:,} bytes, "
                 f"the file holds {stored:,}; write it anew"
             )
+        require_memory(needed, f"{self._where}: {dataset.name}, shape {dataset.shape} of {dataset.dtype}")
         array: Array = view[()]
         return array

@@ -4,6 +4,7 @@ import math
 import tokenize
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -15,8 +16,12 @@ from numpy.typing import NDArray
 from stabaudit.errors import BadData
 from stabaudit.store.files.atomic import reason, shown
 from stabaudit.store.files.binary import read_at_most
+from stabaudit.store.files.memory import require_memory
+from stabaudit.store.files.regular import open_regular
 
 Array = NDArray[Any]
+
+_LOCAL_HEADER = 30  # bytes before the name of an entry, in the zip format
 
 # What a header that is not numpy's can make its parser (a Python literal) raise.
 _HEADER_ERRORS = (ValueError, TypeError, SyntaxError, tokenize.TokenError, EOFError, MemoryError, RecursionError)
@@ -30,7 +35,7 @@ def load_npy(path: Path) -> Array:
         BadData: a missing file, one that is not `.npy`, is cut short, or holds Python objects.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return _read(file, path.stat().st_size, shown(path))
     except OSError as error:
         raise BadData(f"cannot read {shown(path)}: {reason(error)}") from error
@@ -43,8 +48,8 @@ def members(path: Path) -> set[str]:
         BadData: a missing file, or one that is not `.npz`.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            return {member.filename.removesuffix(".npy") for member in archive.infolist()}
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+            return {member.filename.removesuffix(".npy") for member in _entries(archive, path)}
     except OSError as error:
         raise BadData(f"cannot read {shown(path)}: {reason(error)}") from error
     except _ARCHIVE_ERRORS as error:
@@ -63,18 +68,36 @@ def load_npz(path: Path, wanted: Collection[str] | None = None) -> dict[str, Arr
     """
     arrays = {}
     try:
-        with zipfile.ZipFile(path) as archive:
-            for member in archive.infolist():
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+            for member in _entries(archive, path):
                 if wanted is not None and member.filename.removesuffix(".npy") not in wanted:
                     continue
-                with archive.open(member) as file:
-                    array = _read(cast("BinaryIO", file), member.file_size, f"{shown(path)}: {shown(member.filename)}")
+                with archive.open(member) as content:
+                    array = _read(cast("BinaryIO", content), member.file_size, f"{shown(path)}: {shown(member.filename)}")
                 arrays[member.filename.removesuffix(".npy")] = array
     except OSError as error:
         raise BadData(f"cannot read {shown(path)}: {reason(error)}") from error
     except _ARCHIVE_ERRORS as error:
         raise BadData(f"{shown(path)} is damaged, cut short or not .npz ({error}); restore it or write it anew") from error
     return arrays
+
+
+def _entries(archive: zipfile.ZipFile, path: Path) -> list[zipfile.ZipInfo]:
+    """What an archive lists, where each entry has a name and bytes of its own.
+
+    Raises:
+        BadData: two of one name, of which one would win in silence, or bytes that several entries share, as bombs do.
+    """
+    entries = archive.infolist()
+    names = Counter(entry.filename.removesuffix(".npy") for entry in entries)
+    if repeated := [name for name, count in names.items() if count > 1]:
+        raise BadData(f"{shown(path)} holds several arrays called {repeated[0]!r}; save it again")
+    end = 0
+    for entry in sorted(entries, key=lambda entry: entry.header_offset):
+        if entry.header_offset < end:
+            raise BadData(f"{shown(path)}: {shown(entry.filename)} shares bytes with another array; save it again")
+        end = entry.header_offset + len(entry.orig_filename.encode()) + _LOCAL_HEADER + entry.compress_size
+    return entries
 
 
 def _read(file: BinaryIO, size: int, where: str) -> Array:
@@ -94,6 +117,7 @@ def _read(file: BinaryIO, size: int, where: str) -> Array:
     needed, found = math.prod(shape) * dtype.itemsize, size - file.tell()
     if needed != found:
         raise BadData(f"{where}: shape {shape} of {dtype} takes {needed:,} bytes, the file holds {found:,}; save it again")
+    require_memory(needed, f"{where}: shape {shape} of {dtype}")
     content = read_at_most(file, needed)
     if len(content) < needed:
         raise BadData(f"{where} ends after {len(content):,} of {needed:,} bytes; save it again")

@@ -14,6 +14,8 @@ import pyarrow.parquet as pq
 
 from stabaudit.errors import BadData, BadRun
 from stabaudit.store.files.atomic import reason, shown, write_atomically
+from stabaudit.store.files.memory import require_memory
+from stabaudit.store.files.regular import require_regular
 
 ROW_GROUP = 65_536  # rows; a reader that streams holds one group of the columns it asked for: 13 MB at 50 float32 columns
 
@@ -58,6 +60,10 @@ def opened(path: Path, *, buffer: int = 0) -> Iterator[pq.ParquetFile]:
         BadData: a missing file, one that is not Parquet, is cut short or damaged; also while it is read inside the block.
     """
     try:
+        require_regular(path)
+    except OSError as error:
+        raise BadData(f"cannot read {shown(path)}: {reason(error)}") from error
+    try:
         # No prefetching: it would hold the raw bytes of whole row groups beside what was decoded from them.
         with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False, buffer_size=buffer) as file:
             # No checksum covers the footer; a flipped bit in the size of a row group would drop rows in silence.
@@ -80,7 +86,14 @@ def read_table(path: Path) -> pa.Table:
         BadData: see `opened`.
     """
     with opened(path) as file:
+        require_memory(_bytes(file.metadata.num_rows, file.schema_arrow), f"{shown(path)}: {file.metadata.num_rows:,} rows")
         return file.read()
+
+
+def _bytes(rows: int, schema: pa.Schema) -> int:
+    """What rows take at least: columns of numbers by their width, others an offset each."""
+    bits = (field.type.bit_width if pa.types.is_primitive(field.type) else 32 for field in schema)
+    return rows * sum(bits) // 8
 
 
 def _damaged(path: Path, error: Exception) -> BadData:

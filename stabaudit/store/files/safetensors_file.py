@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 
 from stabaudit.errors import BadData
 from stabaudit.store.files.atomic import reason, shown, write_bytes
+from stabaudit.store.files.regular import read_regular
 
 Array = NDArray[Any]
 
@@ -36,7 +37,7 @@ def read_weights(path: Path) -> dict[str, Array]:
         BadData: a missing or damaged file.
     """
     try:
-        arrays = safetensors.numpy.load(path.read_bytes())
+        arrays = safetensors.numpy.load(read_regular(path))
     except OSError as error:
         raise BadData(f"cannot read {shown(path)}: {reason(error)}") from error
     except (SafetensorError, KeyError, ValueError) as error:  # KeyError: a number type that numpy lacks

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from stabaudit.errors import BadRun, UsageError
 from stabaudit.store.files.atomic import missing, reason, shown
 from stabaudit.store.files.natural_order import natural
+from stabaudit.store.files.regular import require_regular
 from stabaudit.store.run.layout import MANIFEST
 from stabaudit.store.run.run_folder import Run
 
@@ -35,6 +36,8 @@ def parse_selector(text: str) -> Selector:
         if not path.exists():
             raise UsageError(missing(path))
         is_file = path.is_file()
+        if not is_file and not path.is_dir():
+            require_regular(path)
     except OSError as error:
         raise UsageError(f"cannot read {shown(text)}: {reason(error)}") from error
     if number is None:

@@ -3,20 +3,25 @@
 A lock file that a killed process left behind is therefore not a lock. Who holds it is told by a note beside it.
 """
 
+import errno
 import os
 import socket
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 from pydantic import ValidationError
 
 from stabaudit.config import Frozen
 from stabaudit.errors import BadRun
 from stabaudit.store.files.atomic import make_folder, reason, shown
+from stabaudit.store.files.regular import read_regular
 
 LOCK = ".lock"
+SOFT_LOCK = ".lock.soft"  # whose mere existence is the lock, where the file system has no others
 NOTE = ".writer.json"
+_NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP}  # filelock itself takes ENOSYS so
+_NOTE_BYTES = 10_000  # at most
 
 
 class Writer(Frozen):
@@ -41,14 +46,22 @@ class WriteLock:
         """
         self._note = folder / NOTE
         # Any thread of this process may release what another took.
-        self._lock = FileLock(folder / LOCK, thread_local=False)
+        self._lock: BaseFileLock = FileLock(folder / LOCK, thread_local=False)
         try:
             make_folder(folder)
-            self._lock.acquire(blocking=False)
+            try:
+                self._lock.acquire(blocking=False)
+            except OSError as error:
+                if error.errno not in _NO_LOCKS:
+                    raise
+                self._lock = SoftFileLock(folder / SOFT_LOCK, thread_local=False)
+                self._lock.acquire(blocking=False)
             me = Writer(process=os.getpid(), host=socket.gethostname(), since=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
-            self._note.write_text(me.model_dump_json(), encoding="utf-8")
+            self._note.unlink(missing_ok=True)
+            with self._note.open("x", encoding="utf-8") as note:  # a new file, never what a link leads to
+                note.write(me.model_dump_json())
         except Timeout as error:
-            raise BadRun(f"{shown(folder)} is being written by {_writer(self._note)}; wait for it or stop it") from error
+            raise BadRun(f"{shown(folder)} is being written by {_writer(folder)}; wait for it or stop it") from error
         except OSError as error:
             self._lock.release()
             raise BadRun(f"cannot write in {shown(folder)}: {reason(error)}") from error
@@ -60,9 +73,16 @@ class WriteLock:
             self._lock.release()
 
 
-def _writer(note: Path) -> str:
+def writer_of(folder: Path) -> Writer | None:
+    """Who writes a run, by the note in its folder; None where there is none, or none that can be read."""
     try:
-        writer = Writer.model_validate_json(note.read_bytes())
+        return Writer.model_validate_json(read_regular(folder / NOTE, _NOTE_BYTES))
     except (OSError, ValidationError):  # it has just begun, or just ended
+        return None
+
+
+def _writer(folder: Path) -> str:
+    writer = writer_of(folder)
+    if writer is None:
         return "another process"
     return f"process {writer.process} on {writer.host} since {writer.since}"

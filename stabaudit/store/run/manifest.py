@@ -14,16 +14,22 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, mod
 from stabaudit.config import Frozen, NonNegative, Positive, RunConfig
 from stabaudit.errors import BadRun
 from stabaudit.store.files.atomic import missing, reason, shown, write_bytes
+from stabaudit.store.files.regular import read_regular
 from stabaudit.store.run.external_labels import External
 from stabaudit.store.run.layout import MANIFEST
 
 SCHEMA_VERSION = 2  # 1 had no SHA-256 of its own
+_SEAL_BYTES = 100  # of the last line, at most
+MANIFEST_BYTES = 16 << 20  # at most; a restart takes some 2 kB
 _SEAL = re.compile(rb',\n  "sha256": "([0-9a-f]{64})"\n\}\n\Z')
 
 
 def _inside(path: str) -> str:
     if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
         message = f"{path!r} is not inside the run folder"
+        raise ValueError(message)
+    if not path.isprintable():
+        message = f"{path!r} is no name of a file in a run"
         raise ValueError(message)
     return path
 
@@ -137,7 +143,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        text = path.read_bytes()
+        text = read_regular(path, MANIFEST_BYTES)
     except FileNotFoundError as error:
         where = f"{shown(folder)} is not a run folder: it has no {MANIFEST}" if folder.is_dir() else missing(folder)
         raise BadRun(where) from error
@@ -178,5 +184,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         BadRun: where it cannot be written; the one before is as it was.
     """
     content = manifest.model_dump_json(indent=2).encode()
+    if len(content) > MANIFEST_BYTES - _SEAL_BYTES:
+        raise BadRun(f"{shown(folder)}: {len(manifest.restarts):,} restarts are more than a run can hold; make several runs")
     seal = f',\n  "sha256": "{hashlib.sha256(content).hexdigest()}"\n}}\n'
     write_bytes(folder / MANIFEST, content.removesuffix(b"\n}") + seal.encode())

@@ -7,8 +7,8 @@ from pathlib import Path
 from stabaudit.errors import BadRun
 from stabaudit.store.files.atomic import TEMPORARY, reason, shown
 from stabaudit.store.run.external_labels import UNKNOWN
-from stabaudit.store.run.layout import MANIFEST
-from stabaudit.store.run.lock import LOCK, NOTE
+from stabaudit.store.run.layout import FOLDERS, MANIFEST
+from stabaudit.store.run.lock import LOCK, NOTE, SOFT_LOCK
 from stabaudit.store.run.manifest import Change, Manifest, Restart, read_manifest
 
 _UNREADABLE = {"Cc", "Cs", "Zl", "Zp"}  # Unicode categories that break lines or cannot be printed: no folder is made with them
@@ -29,6 +29,7 @@ def agree(folder: Path, wanted: Manifest, *, accept_change: bool = False) -> Man
     """
     try:
         holds_run = (folder / MANIFEST).exists()
+        _require_no_links(folder)
     except OSError as error:
         raise BadRun(f"cannot read {shown(folder)}: {reason(error)}") from error
     if not holds_run:
@@ -36,6 +37,22 @@ def agree(folder: Path, wanted: Manifest, *, accept_change: bool = False) -> Man
         return wanted
     manifest = reconcile(read_manifest(folder), wanted, folder, accept_change=accept_change)
     return manifest.model_copy(update={"restarts": [_pending_if_lost(restart, folder) for restart in manifest.restarts]})
+
+
+def _require_no_links(folder: Path) -> None:
+    """Refuse a folder in which a link could lead what is written out of it. The folder itself may be one.
+
+    Raises:
+        BadRun: naming the link.
+    """
+    for place in (folder, *(folder / name for name in FOLDERS)):
+        if place.is_dir():
+            with os.scandir(place) as entries:
+                for entry in entries:
+                    if entry.is_symlink():
+                        raise BadRun(
+                            f"{shown(entry.path)} is a link, which nothing is written through; put what it leads to there"
+                        )
 
 
 def _require_fresh(folder: Path) -> None:
@@ -49,13 +66,13 @@ def _require_fresh(folder: Path) -> None:
         if any(unicodedata.category(character) in _UNREADABLE for character in name):
             raise BadRun(f"a run folder cannot be called {name!r}: it holds control characters; name another folder")
     try:
-        held = sorted(entry.name for entry in folder.iterdir() if entry.name not in {LOCK, NOTE} and not entry.match(TEMPORARY))
+        held = sorted(
+            entry.name for entry in folder.iterdir() if entry.name not in {LOCK, NOTE, SOFT_LOCK} and not entry.match(TEMPORARY)
+        )
     except FileNotFoundError:
         return
     except OSError as error:
         raise BadRun(f"cannot use {shown(folder)} as a run folder: {reason(error)}") from error
-    if MANIFEST in held:
-        raise BadRun(f"{shown(folder)} holds a run already; name another folder")
     if held:
         raise BadRun(f"{shown(folder)} is not a run folder and not empty: it holds {shown(held[0])}; name another folder")
 

@@ -14,11 +14,12 @@ from stabaudit.errors import BadRun
 from stabaudit.store.files.atomic import TEMPORARY, sha256, shown
 from stabaudit.store.files.safetensors_file import write_weights
 from stabaudit.store.run import layout
+from stabaudit.store.run.checkpoint import Checkpoint, save_checkpoint
 from stabaudit.store.run.contents import Contents
 from stabaudit.store.run.evaluation import Evaluation, write_evaluation
 from stabaudit.store.run.history import write_history
 from stabaudit.store.run.latents import Latents, write_latents
-from stabaudit.store.run.lock import WriteLock
+from stabaudit.store.run.lock import WriteLock, writer_of
 from stabaudit.store.run.manifest import DatasetRecord, Manifest, Restart, read_manifest, write_manifest
 from stabaudit.store.run.resume import agree
 
@@ -41,6 +42,7 @@ class Run(Contents):
         super().__init__(folder, manifest)
         self._lock = lock
         self._delegated = delegated
+        self._writer = writer_of(folder) if delegated else None
 
     @classmethod
     def delegate(cls, folder: Path) -> Self:
@@ -173,7 +175,17 @@ class Run(Contents):
         write_manifest(self.folder, manifest)
         self.manifest = manifest
 
+    def save_checkpoint(self, shard: int, checkpoint: Checkpoint) -> None:
+        """Write the checkpoint of a shard over the one before (see `stabaudit.store.run.checkpoint`)."""
+        self._require_lock(or_delegated=True)
+        save_checkpoint(self.checkpoint_path(shard), checkpoint)
+
     def _require_lock(self, *, or_delegated: bool = False) -> None:
+        if self._delegated and or_delegated and writer_of(self.folder) != self._writer:
+            # The process that let this one write was killed, and the run may be finished by now.
+            raise BadRun(
+                f"{shown(self.folder)} is no longer written by the process that this one works for; nothing more is written"
+            )
         if self._lock is None and not (or_delegated and self._delegated):
             message = f"{self.folder} was opened for reading; Run.prepare opens it for writing"
             raise RuntimeError(message)

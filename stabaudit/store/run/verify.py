@@ -51,27 +51,35 @@ def verify(run: Run) -> list[Problem]:
     return [*changed, *_unfulfilled(run), *_unfit(run, sound), *_unlisted(run)]
 
 
-def command_again(manifest: Manifest, folder: Path) -> str:
-    """The command that made a run, such that it finishes the run where it lies now.
+def command_again(manifest: Manifest, folder: Path) -> str | None:
+    """The command that made a run, such that it finishes the run where it lies now; None unless it is one of stabaudit's own.
+
+    Each word is quoted, so that no shell finds another command in it.
 
     >>> command_again(Manifest.model_construct(command="stabaudit train vae --out old -n 3"), Path("a b"))
     "stabaudit train vae -n 3 --out 'a b'"
+    >>> command_again(Manifest.model_construct(command="rm -rf ."), Path("a b")) is None
+    True
     """
     try:
         words = shlex.split(manifest.command)
     except ValueError:  # not written by a shell's rules
-        return manifest.command
-    if words[1:2] not in (["train"], ["import"]):
-        return manifest.command
+        return None
+    if words[:1] != ["stabaudit"] or words[1:2] not in (["train"], ["import"]):
+        return None
     for place in [place for place, word in enumerate(words) if word == "--out"][::-1]:
         del words[place : place + 2]
     return shlex.join([*(word for word in words if not word.startswith("--out=")), "--out", str(folder)])
 
 
 def _problem(run: Run, file: str, what: str) -> Problem:
-    how = "run" if run.manifest.made_from_seeds else "import the latents again"
-    again = shown(command_again(run.manifest, run.folder))
-    return Problem(run.folder, file, what, f"restore it from a copy, or delete it and {how}: {again}")
+    trained = run.manifest.made_from_seeds
+    again = command_again(run.manifest, run.folder)
+    if again is None:
+        how = f"{'train' if trained else 'import the latents'} again as 'stabaudit show' says that it was made"
+    else:
+        how = f"{'run' if trained else 'import the latents again'}: {shown(again)}"
+    return Problem(run.folder, file, what, f"restore it from a copy, or delete it and {how}")
 
 
 def _changed(run: Run) -> Iterator[Problem]:

@@ -18,6 +18,7 @@ from typing import Any
 from stabaudit.errors import StabauditError
 from stabaudit.training.workers.messages import Event, Failed, Finished, Progress, Shard
 
+_SAFE_PATH = "PYTHONSAFEPATH"  # the variable that keeps the working directory from the places of modules
 TICK = 0.2  # seconds between calls of `on_tick` while nothing happens
 PATIENCE = 5.0  # seconds that a worker with nothing left to do has to leave
 PRELOADED = [
@@ -71,8 +72,8 @@ class _Worker:
 
     def __init__(self, context: Any) -> None:  # noqa: ANN401 -- the types of contexts are private
         self.connection, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs,), daemon=True)
-        with _without_main():
+        self._process = context.Process(target=_work, args=(theirs, os.environ.get(_SAFE_PATH)), daemon=True)
+        with _without_main(), _safe_path():
             self._process.start()
         theirs.close()
         self.alive = True
@@ -116,6 +117,26 @@ def _without_main() -> Iterator[None]:
 
 
 @contextmanager
+def _safe_path() -> Iterator[None]:
+    """Let Python's own helper processes, which begin with `python -c`, take no module from the working directory.
+
+    Workers get the places of modules from this process, the working directory last and only where a user named a module.
+    """
+    before = os.environ.get(_SAFE_PATH)
+    os.environ[_SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        _set_safe_path(before)
+
+
+def _set_safe_path(value: str | None) -> None:
+    os.environ.pop(_SAFE_PATH, None)
+    if value is not None:
+        os.environ[_SAFE_PATH] = value
+
+
+@contextmanager
 def _pool() -> Iterator[list[_Worker]]:
     """Workers that do not outlive the block, however it ends."""
     pool: list[_Worker] = []
@@ -134,12 +155,13 @@ def _context() -> Any:  # noqa: ANN401 -- the types of contexts are private
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     # Ctrl-C reaches every process of a terminal, and the parent decides: the server and its workers start with it blocked.
-    resource_tracker.ensure_running()  # where it must be started it unblocks the signal
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        forkserver.ensure_running()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    with _safe_path():
+        resource_tracker.ensure_running()  # where it must be started it unblocks the signal
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            forkserver.ensure_running()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return context
 
 
@@ -155,8 +177,9 @@ def settle() -> None:
     torch.backends.cudnn.allow_tf32 = False  # float32 convolutions are what a run says that it computed
 
 
-def _work(connection: Connection) -> None:
-    """Train one shard after another until the other end closes."""
+def _work(connection: Connection, safe_path: str | None) -> None:
+    """Train one shard after another until the other end closes; `safe_path` is what the user's environment says of it."""
+    _set_safe_path(safe_path)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # where there is no fork server
     settle()
     from stabaudit.training.workers.shard import train_shard  # noqa: PLC0415

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from stabaudit.data.dataset import Split, is_one_hot
-from stabaudit.store.run.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from stabaudit.store.run.checkpoint import Checkpoint, load_checkpoint
 from stabaudit.store.run.latents import Latents
 from stabaudit.store.run.manifest import Restart
 from stabaudit.store.run.run_folder import Run
@@ -90,16 +90,16 @@ def train_shard(shard: Shard, report: Callable[[Progress], None]) -> list[Restar
     products = Products(run.manifest.environment.products, shard.config.precision)
     training, device, compiled = shard.config.training, shard.config.device, shard.config.compile
     restarts = Restarts(build, seeds, rows, training, device, products, compiled=compiled, eager=shard.config.eager)
-    history = _train(restarts, run.checkpoint_path(shard.number), shard, report)
+    history = _train(restarts, run, shard, report)
     # Files of a restart that was done before stay as they are: its record holds their digests.
     rows_to_finish = [(row, index) for row, index in enumerate(shard.restarts) if index in run.unfinished]
     return [_finish(run, restarts, row, index, history, (evaluation, seeds[row].evaluation)) for row, index in rows_to_finish]
 
 
-def _train(restarts: Restarts, checkpoint: Path, shard: Shard, report: Callable[[Progress], None]) -> _History:
+def _train(restarts: Restarts, run: Run, shard: Shard, report: Callable[[Progress], None]) -> _History:
     """Train to the end of the budget, from the checkpoint if there is one, with a new one now and then."""
     history = _History()
-    saved_state = load_checkpoint(checkpoint)
+    saved_state = load_checkpoint(run.checkpoint_path(shard.number))
     if saved_state is not None:
         restarts.load_state({name: torch.from_numpy(array) for name, array in saved_state.arrays.items()}, saved_state.state)
         history = _History.restored(saved_state.arrays)
@@ -119,7 +119,7 @@ def _train(restarts: Restarts, checkpoint: Path, shard: Shard, report: Callable[
             saved = time.monotonic()
             tensors, numbers = restarts.state()
             arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
-            save_checkpoint(checkpoint, Checkpoint(arrays | history.arrays(), numbers))
+            run.save_checkpoint(shard.number, Checkpoint(arrays | history.arrays(), numbers))
     report(Progress(shard, restarts.step, restarts.total_steps, history.last_loss))
     return history
 

@@ -1,17 +1,40 @@
 """A dataset as plain array files that every worker maps into memory: loaded once, whatever its loader is."""
 
+import os
+import shutil
+import tempfile
+from contextlib import ExitStack, suppress
 from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import torch
+from filelock import FileLock, Timeout
 
 from stabaudit.data.dataset import Dataset, Split
+from stabaudit.errors import BadRun
+from stabaudit.store.files.atomic import reason, shown
 from stabaudit.training.step.restarts import Rows
+
+PREFIX = "stabaudit-"  # of folders of shared datasets, among temporary files
+_CLAIM = ".claim"
 
 
 def share(dataset: Dataset, folder: Path) -> None:
-    """Write all arrays of a dataset below a folder."""
+    """Write all arrays of a dataset below a folder.
+
+    Raises:
+        BadRun: where there is no room for them.
+    """
+    try:
+        _write(dataset, folder)
+    except OSError as error:
+        raise BadRun(
+            f"cannot write the dataset for the workers in {shown(folder.parent)}: {reason(error)}; make room, or set TMPDIR"
+        ) from error
+
+
+def _write(dataset: Dataset, folder: Path) -> None:
     for part in ("train", "evaluation"):
         if part == "evaluation" and dataset.evaluation is dataset.train:
             continue
@@ -21,6 +44,25 @@ def share(dataset: Dataset, folder: Path) -> None:
             array = getattr(split, field.name)
             if array is not None:
                 np.save(folder / part / f"{field.name}.npy", array, allow_pickle=False)
+
+
+def claim(folder: Path, stack: ExitStack) -> None:
+    """Hold a folder of shared datasets for as long as the stack lives, so that no other call takes it for abandoned."""
+    lock = FileLock(folder / _CLAIM, blocking=False)
+    with suppress(OSError, NotImplementedError):  # no locks there: it is never swept
+        stack.callback(lock.acquire().lock.release)
+
+
+def sweep() -> None:
+    """Delete the folders of shared datasets of calls that were killed: they are claimed by nobody."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        lock = FileLock(folder / _CLAIM, blocking=False)
+        with suppress(OSError, NotImplementedError, Timeout, AttributeError):
+            # One without a claim is just being made, or is somebody else's.
+            if folder.is_symlink() or folder.stat().st_uid != os.getuid() or not (folder / _CLAIM).is_file():
+                continue
+            with lock:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def shared(folder: Path) -> tuple[Split, Split]:

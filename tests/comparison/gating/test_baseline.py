@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from stabaudit.cli.main import main
@@ -58,8 +59,8 @@ def test_a_missing_one_and_a_folder(make_run, check, tmp_path):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"schema_version": 3}, "has schema version 3, this stabaudit reads up to 2"),
-        ({"schema_version": 3, "scores": {"another": "form"}, "extra": 1}, "has schema version 3, this stabaudit reads up to 2"),
+        ({"schema_version": 4}, "has schema version 4, this stabaudit reads up to 3"),
+        ({"schema_version": 4, "scores": {"another": "form"}, "extra": 1}, "has schema version 4, this stabaudit reads up to 3"),
         ({"schema_version": "1.0.0"}, "is not a baseline"),
         ({"fingerprint": "e" * 16}, f"its dataset fingerprint is {'e' * 16}, here {'f' * 16}"),
         ({"fingerprint": None}, "its dataset fingerprint is None"),
@@ -83,7 +84,7 @@ def as_version_1(path, **changed):
     content = json.loads(path.read_text())
     newer = ("df", "scale", "detectable_loss")
     scores = [{key: value for key, value in score.items() if key not in newer} | changed for score in content["scores"]]
-    old = {key: value for key, value in content.items() if key != "schema_version"}
+    old = {key: value for key, value in content.items() if key not in {"schema_version", "margin"}}
     path.write_text(json.dumps({"schema_version": 1} | old | {"scores": scores}))
 
 
@@ -91,7 +92,7 @@ def test_a_baseline_of_version_1_is_read_and_held_against(make_run, check, tmp_p
     baseline = tmp_path / "baseline.json"
     good, bad = make_run("good", restarts=5), make_run("bad", "unrelated", 5)
     assert check(good, "--baseline", baseline, "--update-baseline")[0] == 0
-    assert json.loads(baseline.read_text())["schema_version"] == 2
+    assert json.loads(baseline.read_text())["schema_version"] == 3
 
     def gates(folder, margin):
         code, out, _ = check(folder, "--baseline", baseline, "--margin", margin, "--format", "json")
@@ -129,3 +130,57 @@ def test_one_baseline_is_not_for_several_runs(make_run, check, baseline):
     folder = make_run("other").parent
     assert_refused(check(folder, "--baseline", baseline), "holds 2 runs and a baseline is of one")
     assert_refused(check(folder, "--baseline", baseline, "--update-baseline"), "holds 2 runs and a baseline is of one")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"mean": 5}, "the mean of strong_mcc.out is 5, and the score lies in [0, 1]"),
+        ({"mean": -1}, "the mean of strong_mcc.out is -1"),
+        ({"se": 0}, "the standard error of strong_mcc.out is 0"),
+        ({"se": 1e308}, "the standard error of strong_mcc.out is 1e+308"),
+        ({"restarts": 1}, "restarts Input should be greater than or equal to 2"),
+        ({"df": 0}, "strong_mcc.out has a standard error without degrees of freedom"),
+        ({"mean": "NaN"}, "mean Input should be a finite number"),
+    ],
+)
+def test_numbers_that_no_run_can_have_are_refused_by_name(make_run, check, baseline, change, said):
+    content = json.loads(baseline.read_text())
+    for score in content["scores"]:
+        if (score["metric"], score["sample"]) == ("strong_mcc", "out"):
+            score.update(change)
+    baseline.write_text(json.dumps(content))
+    assert_refused(check(make_run("vae"), "--baseline", baseline), said)
+
+
+def test_two_scores_of_one_name_are_refused(make_run, check, baseline):
+    content = json.loads(baseline.read_text())
+    lower = next(score for score in content["scores"] if (score["metric"], score["sample"]) == ("strong_mcc", "out"))
+    content["scores"].insert(0, lower | {"mean": 0.01})
+    baseline.write_text(json.dumps(content))
+    assert_refused(check(make_run("vae"), "--baseline", baseline), "strong_mcc.out is there 2 times")
+
+
+@pytest.mark.parametrize("change", ["\ufeff", "<<<<<<< HEAD\n", "// good\n"])
+def test_what_editors_and_merges_put_before_it_is_refused(make_run, check, baseline, change):
+    baseline.write_text(change + baseline.read_text(), encoding="utf-8")
+    assert_refused(check(make_run("vae"), "--baseline", baseline), "is not a baseline")
+
+
+def test_restarts_that_agree_in_all_make_a_baseline(make_run, check, tmp_path):
+    latents = [np.random.default_rng(0).normal(size=(60, 4))] * 4
+    path, folder = tmp_path / "perfect.json", make_run("perfect", latents=latents, ids=np.arange(60))
+    assert check(folder, "--baseline", path, "--update-baseline")[0] == 0
+    assert check(folder, "--baseline", path)[0] == 0
+
+
+def test_the_margin_of_a_baseline_is_its_own(make_run, check, baseline):
+    folder = make_run("vae")
+
+    def bounds(*options):
+        _, out, _ = check(folder, "--baseline", baseline, *options, "--format", "json")
+        return {gate["bound"] for gate in json.loads(out)["gates"]}
+
+    assert bounds() == {-0.02}
+    assert check(folder, "--baseline", baseline, "--margin", "0.3", "--update-baseline")[0] == 0
+    assert (bounds(), bounds("--margin", "0.1")) == ({-0.3}, {-0.1})

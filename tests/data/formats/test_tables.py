@@ -132,7 +132,7 @@ def test_metadata_or_text_that_is_no_utf8_or_json(tmp_path: Path) -> None:
     text = table.append_column("kind", pa.array([b"\xff", b"ok"]).view(pa.string()))
     for damaged in (table.replace_schema_metadata({"pandas": "{not json"}), text):
         pq.write_table(damaged, tmp_path / "table.parquet")
-        with pytest.raises(BadData, match="cannot be read as parquet: "):
+        with pytest.raises(BadData, match=r"cannot be read as parquet: |is damaged, cut short or not Parquet"):
             read_table(tmp_path / "table.parquet", Columns())
 
 
@@ -140,7 +140,7 @@ def test_damaged_parquet_files(tmp_path: Path) -> None:
     whole = save(FRAME[["a", "b"]], tmp_path / "table.parquet").read_bytes()
     for damaged in (b"", b"garbage" * 50, whole[:-1], whole[: len(whole) // 2]):
         (path := tmp_path / "damaged.parquet").write_bytes(damaged)
-        with pytest.raises(BadData, match="cannot be read as parquet: ") as error:
+        with pytest.raises(BadData, match="is damaged, cut short or not Parquet") as error:
             read_table(path, Columns())
         assert "\n" not in str(error.value)
 

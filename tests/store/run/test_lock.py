@@ -1,5 +1,6 @@
 """One writer at a time, and no lock outlives its process."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -92,3 +93,17 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path, monkeypatch):
 def test_a_folder_of_another_user_is_refused(tmp_path):
     process = subprocess.run([sys.executable, "-c", AS_NOBODY, tmp_path], capture_output=True, text=True, check=True)
     assert "permission denied" in process.stdout
+
+
+@pytest.mark.filterwarnings("ignore:flock not supported")  # of filelock, for ENOSYS
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_file_system_without_locks(tmp_path, monkeypatch, number):
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    lock = WriteLock(tmp_path)
+    with pytest.raises(BadRun, match=f"is being written by process {os.getpid()} "):
+        WriteLock(tmp_path)
+    lock.release()
+    WriteLock(tmp_path).release()

@@ -169,7 +169,7 @@ def test_a_run_begins_in_a_folder_of_its_own(tmp_path, manifest):
 def test_a_manifest_that_cannot_be_followed_is_not_overwritten(tmp_path, manifest):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "run.json").symlink_to(tmp_path / "unmounted" / "run.json")
-    with pytest.raises(BadRun, match="holds a run already"):
+    with pytest.raises(BadRun, match="is a link, which nothing is written through"):
         Run.prepare(tmp_path / "a", manifest())
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["run.json"]
 
@@ -366,3 +366,42 @@ def test_the_manifest_is_text_for_people(folder):
     assert re.fullmatch("[0-9a-f]{64}", content.pop("sha256"))
     assert Manifest.model_validate(content) == Run.open(folder).manifest
     assert text.count("\n") > 50
+
+
+@pytest.mark.parametrize("name", [".lock", ".writer.json", "run.json", "latents", "weights/restart-000.safetensors", ".programs"])
+def test_nothing_is_written_through_a_link(tmp_path, manifest, name):
+    folder, outside = tmp_path / "run", tmp_path / "outside"
+    Run.prepare(folder, manifest()).close()
+    outside.write_text("precious") if "." in name[1:] or name == ".lock" else outside.mkdir()
+    link = folder / name
+    link.parent.mkdir(exist_ok=True)
+    if link.is_dir():
+        link.rmdir()
+    link.unlink(missing_ok=True)
+    link.symlink_to(outside)
+    with pytest.raises(BadRun, match="is a link, which nothing is written through"):
+        Run.prepare(folder, manifest())
+    assert list(outside.iterdir()) == [] if outside.is_dir() else outside.read_text() == "precious"
+
+
+def test_the_folder_itself_may_be_a_link(tmp_path, manifest):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "run").symlink_to(tmp_path / "disk")
+    Run.prepare(tmp_path / "run", manifest()).close()
+    assert (tmp_path / "disk" / "run.json").exists()
+
+
+def test_a_worker_whose_driver_was_killed_writes_nothing_more(tmp_path, manifest, latents):
+    """It was stopped meanwhile, and another call may have finished the run."""
+    first = Run.prepare(tmp_path / "a", manifest())
+    worker = Run.delegate(tmp_path / "a")
+    worker.save_latents(0, latents())
+    first.close()  # as the system does when a process is killed
+    with pytest.raises(BadRun, match="is no longer written by the process that this one works for"):
+        worker.save_latents(1, latents())
+    note = tmp_path / "a" / ".writer.json"
+    with Run.prepare(tmp_path / "a", manifest()):
+        note.write_text(note.read_text().replace(str(os.getpid()), str(os.getpid() + 1)))
+        with pytest.raises(BadRun, match="is no longer written"):
+            worker.save_checkpoint(0, Checkpoint({}, {}))
+    assert not (tmp_path / "a" / "latents" / "restart-001.parquet").exists()

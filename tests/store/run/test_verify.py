@@ -117,3 +117,14 @@ def test_the_advice_works(complete, manifest, finish_restart):
         assert run.unfinished == [1]
         finish_restart(run, 1)
     assert verify(Run.open(complete)) == []
+
+
+@pytest.mark.parametrize(
+    "command", ["rm -rf .", "stabaudit verify; rm -rf .", "stabaudit train 'x", "python -m stabaudit train vae"]
+)
+def test_a_command_that_is_not_ours_is_no_advice(complete, manifest, command):
+    run = Run.open(complete)
+    run.manifest = run.manifest.model_copy(update={"command": command})
+    (complete / "evaluation.parquet").unlink()
+    [problem] = verify(run)
+    assert problem.remedy == "restore it from a copy, or delete it and train again as 'stabaudit show' says that it was made"

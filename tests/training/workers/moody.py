@@ -10,6 +10,7 @@ from typing import Literal
 import torch
 
 from stabaudit.families.vae import VAE
+from stabaudit.store.run import run_folder
 from stabaudit.training.workers import shard
 
 PARENT = multiprocessing.parent_process()  # None in the process that the tests run in
@@ -44,7 +45,7 @@ class Moody(VAE):
         if mood == "die" and struck:
             os.kill(os.getpid(), signal.SIGKILL)
         shard.CHECKPOINT_SECONDS = 0.0  # of this worker
-        shard.save_checkpoint = after_saving(mood, Path(passed))
+        run_folder.save_checkpoint = after_saving(mood, Path(passed))
 
     def loss(self, batch):
         terms = super().loss(batch)
