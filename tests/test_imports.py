@@ -35,6 +35,8 @@ ALLOWED = {
     "comparison": STORE | {"metrics", "statistics"},
     "reports": STORE | {"metrics", "statistics", "comparison"},
     "plans": set(),
+    "published": set(),
+    "topics": GROUND,
 }
 WINGS = set(ALLOWED)
 ALLOWED |= {

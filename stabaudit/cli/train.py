@@ -44,7 +44,10 @@ _OF_PROGRAMS = (
 
 _PANELS = {
     "What is trained": ("arch", "likelihood", "latent_dim", "settings"),
-    "On which data": ("data", "data_dir", "download", "unchecked_data"),
+    "On which data": (
+        *("data", "id_column", "label_column", "u_columns", "scale", "channels_last", "strict"),
+        *("data_dir", "download", "unchecked_data"),
+    ),
     "How often and how long": (
         "restarts",
         "until",

@@ -183,7 +183,7 @@ def test_data_that_are_not_there_are_named(train):
 def test_a_family_in_the_working_directory_is_found_by_the_console_script():
     """Which, unlike `python -m`, does not look there by itself."""
     Path("mine.py").write_text("from stabaudit.families.vae import VAE\nclass Mine(VAE): pass\n")
-    arguments = ["train", "mine:Mine", "--data", "../small.npz", "--dry-run"]
+    arguments = ["train", "mine:Mine", "--data", "../small.npz", "--scale", "none", "--dry-run"]
     program = [sys.executable, "-P", "-m", "stabaudit", *arguments]
     done = subprocess.run(program, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

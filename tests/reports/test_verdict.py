@@ -34,7 +34,7 @@ def compared(run):
     n, d = run.latents[0].shape
     unknown = dict.fromkeys(field.name for field in fields(RunSummary))
     counts = {"latent_dim": d, "rows": n, "restarts": len(run.latents), "trained": len(run.latents)}
-    summary = RunSummary(**unknown | counts | {"name": "run", "path": "run", "lost": ()})
+    summary = RunSummary(**unknown | counts | {"name": "run", "path": "run", "lost": (), "changes": ()})
     masks = run.active or [None] * len(run.latents)
     facts = tuple(
         Facts({}, np.ones(d) if mask is None else mask.astype(float), None, None, 0, posterior=mask is not None) for mask in masks

@@ -58,8 +58,8 @@ class WriteLock:
                 self._lock.acquire(blocking=False)
             me = Writer(process=os.getpid(), host=socket.gethostname(), since=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
             self._note.unlink(missing_ok=True)
-            with self._note.open("x", encoding="utf-8") as note:  # a new file, never what a link leads to
-                note.write(me.model_dump_json())
+            with self._note.open("xb") as note:  # a new file, never what a link leads to
+                note.write(me.model_dump_json().encode())
         except Timeout as error:
             raise BadRun(f"{shown(folder)} is being written by {_writer(folder)}; wait for it or stop it") from error
         except OSError as error:

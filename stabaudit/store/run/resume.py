@@ -29,11 +29,12 @@ def agree(folder: Path, wanted: Manifest, *, accept_change: bool = False) -> Man
     """
     try:
         holds_run = (folder / MANIFEST).exists()
+        if not holds_run:
+            _require_fresh(folder)
         _require_no_links(folder)
     except OSError as error:
         raise BadRun(f"cannot read {shown(folder)}: {reason(error)}") from error
     if not holds_run:
-        _require_fresh(folder)
         return wanted
     manifest = reconcile(read_manifest(folder), wanted, folder, accept_change=accept_change)
     return manifest.model_copy(update={"restarts": [_pending_if_lost(restart, folder) for restart in manifest.restarts]})

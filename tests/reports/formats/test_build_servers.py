@@ -53,7 +53,7 @@ def decoded(line):
 
 def test_annotations_say_what_is_wrong_first():
     found = [decoded(line) for line in render(EVERY, "github").splitlines()]
-    assert [kind for kind, _, _ in found] == ["error", "error", "warning", "warning", "notice", "notice"]
+    assert [kind for kind, _, _ in found] == ["error", "error", "warning", "warning", "warning", "notice"]
     assert found[0] == ("error", "fail: vae, strong_mcc.out >= 0.1", "it is 1.")
     assert ("warning", "stabaudit", "2 of 3 restarts") in found
 

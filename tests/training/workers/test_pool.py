@@ -287,7 +287,7 @@ def test_ctrl_c_does_not_reach_the_fork_server_even_while_it_imports_torch():
 
 def command_line(folder, data, mood, passed):
     sizes = f"--data {data} -d 2 -n 3 --steps {STEPS} --batch-size 32 --workers 2 --quiet --out {folder}"
-    return f"train moody:Moody {sizes} --set widths=8 --set mood={mood} --set passed={passed}".split()
+    return f"train moody:Moody {sizes} --set widths=8 --set mood={mood} --set passed={passed} --scale none".split()
 
 
 class Command:
