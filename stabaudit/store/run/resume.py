@@ -4,6 +4,7 @@ import os
 import unicodedata
 from pathlib import Path
 
+from stabaudit.config import Option, RunConfig
 from stabaudit.errors import BadRun
 from stabaudit.store.files.atomic import TEMPORARY, reason, shown
 from stabaudit.store.run.external_labels import UNKNOWN
@@ -29,7 +30,7 @@ def agree(folder: Path, wanted: Manifest, *, accept_change: bool = False) -> Man
     """
     try:
         holds_run = (folder / MANIFEST).exists()
-        if not holds_run:
+        if not holds_run and not (folder / MANIFEST).is_symlink():
             _require_fresh(folder)
         _require_no_links(folder)
     except OSError as error:
@@ -154,7 +155,7 @@ def _more_files(recorded: Manifest, wanted: Manifest) -> set[str]:
 def _differences(recorded: Manifest, wanted: Manifest) -> dict[str, tuple[object, object]]:
     """Keys that differ, with the recorded and the wanted value."""
     if recorded.config is not None and wanted.config is not None:
-        differences = recorded.config.differences(wanted.config)
+        differences = _since_then(recorded.config).differences(wanted.config)
     else:
         differences = {}
         if _origin(recorded) != _origin(wanted):
@@ -167,6 +168,20 @@ def _differences(recorded: Manifest, wanted: Manifest) -> dict[str, tuple[object
     if wanted.dataset.fingerprint not in {UNKNOWN, recorded.dataset.fingerprint}:
         differences["dataset fingerprint"] = (recorded.dataset.fingerprint, wanted.dataset.fingerprint)
     return differences
+
+
+_BEFORE: dict[str, Option] = {
+    "scale": "none",
+    "channels_last": False,
+}  # options that came later, as runs from before were trained
+
+
+def _since_then(config: RunConfig) -> RunConfig:
+    """A recorded configuration with the options that its family, dataset or networks have gained since; of files of one's own."""
+    known = config.dataset.options
+    if "holdout" not in known:  # an option that only such files have
+        return config
+    return config.model_copy(update={"dataset": config.dataset.model_copy(update={"options": _BEFORE | known})})
 
 
 def _origin(manifest: Manifest) -> str:

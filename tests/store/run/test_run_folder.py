@@ -405,3 +405,19 @@ def test_a_worker_whose_driver_was_killed_writes_nothing_more(tmp_path, manifest
         with pytest.raises(BadRun, match="is no longer written"):
             worker.save_checkpoint(0, Checkpoint({}, {}))
     assert not (tmp_path / "a" / "latents" / "restart-001.parquet").exists()
+
+
+def test_a_run_of_own_data_from_before_they_were_scaled_is_extended_as_they_are(tmp_path, manifest):
+    """Its manifest lacks the option; data that are scaled now are other data."""
+
+    def with_options(options, restarts):
+        data = Choice(name="mine.npz", options={"holdout": 0.2} | options)
+        config = manifest.config.model_copy(update={"dataset": data, "restarts": restarts})
+        more = [Restart(index=i, seed=i) for i in range(restarts)]
+        return manifest.model_copy(update={"config": config, "restarts": more, "shards": [[i] for i in range(restarts)]})
+
+    Run.prepare(tmp_path / "run", with_options({}, 2)).close()
+    with pytest.raises(BadRun, match=r"dataset\.options\.scale is 'none' there, 'standardise' here"):
+        Run.prepare(tmp_path / "run", with_options({"scale": "standardise", "channels_last": False}, 3))
+    with Run.prepare(tmp_path / "run", with_options({"scale": "none", "channels_last": False}, 3)) as run:
+        assert len(run.manifest.restarts) == 3
