@@ -412,9 +412,7 @@ def test_a_run_of_own_data_from_before_they_were_scaled_is_extended_as_they_are(
 
     def with_options(options, restarts):
         data = Choice(name="mine.npz", options={"holdout": 0.2} | options)
-        config = manifest.config.model_copy(update={"dataset": data, "restarts": restarts})
-        more = [Restart(index=i, seed=i) for i in range(restarts)]
-        return manifest.model_copy(update={"config": config, "restarts": more, "shards": [[i] for i in range(restarts)]})
+        return manifest(dataset=data, restarts=restarts, shards=[[i] for i in range(restarts)])
 
     Run.prepare(tmp_path / "run", with_options({}, 2)).close()
     with pytest.raises(BadRun, match=r"dataset\.options\.scale is 'none' there, 'standardise' here"):
