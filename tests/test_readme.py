@@ -72,6 +72,7 @@ def test_the_job_for_build_servers_passes_a_run_like_the_baseline_and_fails_a_wo
     text = README.read_text("utf-8")
     (job,) = re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     train, check = (shlex.split(command) for command in re.findall(r"run: stabaudit (.*)$", job, re.MULTILINE))
+    assert "--margin" not in check  # the baseline brings it, from the branch that the pull request goes to
     (module,) = re.findall(r"^```python\n(# own\.py\n.*?)^```", text, re.DOTALL | re.MULTILINE)
     (tmp_path / "my_model.py").write_text(module, "utf-8")
     rng = np.random.default_rng(0)
@@ -90,7 +91,8 @@ def test_the_job_for_build_servers_passes_a_run_like_the_baseline_and_fails_a_wo
 
     small = ["--latent-dim", "3", "--steps", "250", "--quiet"]
     assert stabaudit(*train, *small).returncode == 0
-    assert stabaudit(*check[:4], "--update-baseline").returncode == 0  # check runs/mine --baseline stability.json
+    update = [*check[:4], "--margin", "0.1", "--update-baseline"]  # check runs/mine --baseline stability.json
+    assert stabaudit(*update).returncode == 0
     passed = stabaudit(*check)
     assert (passed.returncode, "::error" in passed.stdout) == (0, False), passed.stdout + passed.stderr
     shutil.rmtree(tmp_path / "runs")
@@ -99,3 +101,26 @@ def test_the_job_for_build_servers_passes_a_run_like_the_baseline_and_fails_a_wo
     assert failed.returncode == 1, failed.stdout + failed.stderr
     assert "::error" in failed.stdout
     assert "mine: fail." in summary.read_text("utf-8")
+
+
+def commands():
+    """Every command line of stabaudit in a block of README.md."""
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", README.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    lines = [
+        line.strip().removeprefix("- run: ") for kind, block in blocks if kind in {"", "yaml"} for line in block.splitlines()
+    ]
+    return sorted({line for line in lines if line.startswith("stabaudit ")})
+
+
+@pytest.mark.parametrize("line", commands())
+def test_every_command_is_one_that_there_is(line):
+    """Its options are known and take such values; nothing is run."""
+    from typer.main import get_command
+
+    from stabaudit.cli.main import app
+
+    name, *words = shlex.split(line, comments=True)[1:]
+    group = get_command(app)
+    command = group.get_command(group.make_context("stabaudit", [name], resilient_parsing=True), name)
+    assert command is not None, name
+    command.make_context(name, words)
