@@ -145,6 +145,7 @@ def test_listing_tells_of_plug_ins_that_are_broken_and_lists_the_rest(broken_pac
         assert line.endswith("; update or uninstall outside-models")
 
 
+@pytest.mark.slow
 def test_broken_plug_ins_do_not_concern_who_does_not_use_them(broken_package, capfd):
     assert resolve("family", "vae").__module__ == "stabaudit.families.vae"
     assert resolve("family", "mine").__module__ == "outside"

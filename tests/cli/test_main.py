@@ -144,6 +144,7 @@ def test_terminating_gives_143():
     assert process.returncode == 143
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_is_quiet():
     process = subprocess.Popen(
         [sys.executable, "-c", "import time; time.sleep(0.3); from stabaudit.cli.main import main; main(['list'])"],
@@ -197,6 +198,7 @@ def test_what_the_machine_lacks_is_no_internal_error(failing, capsys, error, sai
     assert err.startswith(f"stabaudit: error: {said}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("closed", "words", "status"), [(1, "list families", 0), (2, "show nowhere", 2), (0, "list families", 0)]
 )

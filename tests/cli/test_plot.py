@@ -51,6 +51,7 @@ def test_every_figure_as_svg(run, folder, tmp_path, arguments, panels):
     assert len(ET.parse(path).getroot().findall(PANEL)) == panels
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "start"), [("f.png", b"\x89PNG"), ("f.PDF", b"%PDF-")])
 def test_png_and_pdf(run, folder, tmp_path, name, start):
     assert run("plot", "latents", folder, "-o", tmp_path / name)[0] == 0

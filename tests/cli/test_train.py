@@ -49,6 +49,7 @@ def written():
     return sorted(path.name for path in Path().rglob("*"))
 
 
+@pytest.mark.slow
 def test_a_run_is_trained_and_said_to_be_done(train):
     status, out, err = train("vae", "--steps", "12", "--workers", "1")
     assert (status, out) == (0, "")
@@ -119,6 +120,7 @@ def test_no_restart_that_is_done_is_a_failure(train, mood, detail):
     assert [line[: len(detail) + 21] for line in err[1:]] == [f"stabaudit: restart {i} {detail}" for i in (0, 1)]
 
 
+@pytest.mark.slow
 def test_one_restart_cannot_be_compared(train):
     assert train("vae", "--steps", "4", "-n", "1", "--out", "run", "--quiet") == (
         0,

@@ -258,6 +258,7 @@ def test_a_flipped_bit_anywhere_in_the_pixels(tmp_path: Path) -> None:
         load(DataFolder(tmp_path, unchecked=True))
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
 @given(position=st.integers(0, 80_000), value=st.integers(0, 255), end=st.integers(0, 80_000), packed=st.booleans())
 def test_no_damage_surprises(tmp_path: Path, position: int, value: int, end: int, packed: bool) -> None:

@@ -181,6 +181,7 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
         read_mat(tmp_path / "svhn" / TRAIN, ("X",), largest=1)
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
 @given(
     places=st.lists(st.tuples(st.integers(100, 400), st.integers(0, 255)), min_size=1, max_size=3),

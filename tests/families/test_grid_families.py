@@ -70,6 +70,7 @@ def test_rvqvae_responsibilities_are_those_of_a_mixture_with_identity_covariance
     assert kl.item() == pytest.approx((r * np.log(r * 5)).sum() / 4, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_cold_draws_pick_each_code_as_often_as_its_responsibility_says():
     family = family_of(RVQVAE, codes=4, temperature=1e-3)
     nn.init.normal_(family.codebook, std=2)

@@ -104,6 +104,7 @@ def test_lidvae_is_vae_but_for_its_decoder(small):
     assert torch.equal(small.terms(vae, rows)["loss"], small.terms(lidvae, rows)["loss"])
 
 
+@pytest.mark.slow
 def test_lidvae_keeps_a_direction_that_the_data_do_not_need(small):
     """x needs one latent of two: a VAE lets the other collapse; here both reach the decoder after training, whatever the data."""
     generator = torch.Generator().manual_seed(0)

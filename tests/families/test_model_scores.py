@@ -128,6 +128,7 @@ def test_weights_estimate_the_density_that_samples_of_the_prior_do(small, kind, 
         assert estimate[number].item() == pytest.approx(naive.item(), abs=0.15 if kind is GMVAE else 0.06)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_weights_of_several_facets_are_their_product(small):
     """J = 1 is VaDE; of two facets each has its own prior and posterior."""

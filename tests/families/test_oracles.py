@@ -59,6 +59,7 @@ def ppca_log_likelihood(x, d, variance):
     return -0.5 * (len(values) * math.log(2 * math.pi) + determinant + trace)
 
 
+@pytest.mark.slow
 def test_a_linear_vae_reaches_the_closed_form_of_ppca():
     rng = np.random.default_rng(0)
     x = rng.standard_normal((4000, 3)) @ rng.standard_normal((3, 6)) * 1.3 + math.sqrt(0.3) * rng.standard_normal((4000, 6))
@@ -168,6 +169,7 @@ def test_ivae_says_when_u_has_too_few_values_for_its_theorem():
         ]
 
 
+@pytest.mark.slow
 def test_ivae_learns_the_variance_of_every_segment():
     """A linear model with segment variances: sources are recovered, and the learned prior is theirs up to scale and order."""
     rng = np.random.default_rng(3)

@@ -88,6 +88,7 @@ def test_every_flipped_bit_of_a_file_is_refused_when_it_is_read_and_named_by_ver
         path.write_bytes(content)
 
 
+@pytest.mark.slow
 def test_every_flipped_bit_of_a_manifest_is_refused(run_folder):
     path = run_folder / "run.json"
     content = path.read_bytes()

@@ -44,6 +44,7 @@ def full_disk(monkeypatch):
     return limit
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_at_any_byte_leaves_whole_files_and_a_run_that_goes_on(full_disk, manifest, tmp_path, victims):
     def refused(folder):
         try:

@@ -16,6 +16,7 @@ def posterior_of_ppca(n, scales, noise, rng):
     return x * scales / noise**2 / precision, np.broadcast_to(-np.log(precision), x.shape)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scales", "noise"), [([1.0, 0.5], 1.0), ([2.0, 0.0, 1.0], 0.8), ([0.0], 1.0)])
 def test_mutual_information_of_a_linear_gaussian_model(scales, noise):
     rng = np.random.default_rng(0)

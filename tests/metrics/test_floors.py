@@ -169,6 +169,7 @@ def test_roots_square_to_the_covariances_and_leave_out_what_few_rows_cannot_span
     np.testing.assert_allclose(on_score @ on_score.T, marginal.score, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("order", "rows", "columns"), [(6, 2, 3), (6, 4, 3), (3, 3, 2), (50, 2, 2)])
 def test_corners_of_haar_matrices(order, rows, columns):
     rng = np.random.default_rng(12)

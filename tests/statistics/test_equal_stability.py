@@ -108,6 +108,7 @@ def error_rate(a_options, b_options, n_a, n_b, runs=300):
     return np.mean(np.array(p) <= 0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_a", "n_b"), [(5, 5), (7, 7), (5, 8)])
 def test_rejects_a_true_null_as_often_as_it_says(n_a, n_b):
     """Scores between the runs do not enter, so this holds for equally stable runs whatever they have in common."""

@@ -327,6 +327,7 @@ def own(tmp_path, monkeypatch):
     sys.modules.pop("own_models", None)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("own")
 @pytest.mark.parametrize("name", ["tall", "own_models:Tall"])
 def test_a_family_of_the_user_is_prepared(name):

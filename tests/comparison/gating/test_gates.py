@@ -77,6 +77,7 @@ def families(make_run, count, worse=0.0):
     return folder.parent
 
 
+@pytest.mark.slow
 def test_families_against_scipy(make_run):
     folder = families(make_run, 6, worse=0.4)
     (gate,) = gates(folder, "wilcoxon(vade,vae).p_holm<0.05")
@@ -88,6 +89,7 @@ def test_families_against_scipy(make_run):
     assert (gate.restarts, gate.run) == (36, None)
 
 
+@pytest.mark.slow
 def test_the_shift_has_a_direction(make_run):
     folder = families(make_run, 6, worse=0.4)
     (there,) = gates(folder, "wilcoxon(vade,vae,weak_mcc).hodges_lehmann>0.01")
@@ -122,6 +124,7 @@ def test_of_three_families_holms_adjustment_decides_what_can_be_shown(make_run):
     assert (adjusted.restarts, adjusted.trained) == (36, 36)  # of the two families, not of the third
 
 
+@pytest.mark.slow
 def test_families_that_do_not_differ_fail(make_run):
     (gate,) = gates(families(make_run, 6), "wilcoxon(vade,vae).p_holm<0.05")
     assert gate.verdict == "fail"
@@ -144,6 +147,7 @@ def test_one_run_has_no_families_to_test(make_run):
         gates(make_run("vae"), "wilcoxon(vade,vae).p<0.05")
 
 
+@pytest.mark.slow
 def test_the_library_gates_several_runs_too(make_run):
     folder = families(make_run, 6, worse=0.4)
     found = stabaudit.check(folder, require=["wilcoxon(vade,vae).p_holm<0.05", "strong_mcc>=0.9"], floor_draws=1)

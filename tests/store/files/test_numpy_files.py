@@ -118,6 +118,7 @@ def test_archives_that_are_none(tmp_path: Path) -> None:
         load_npz(path)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Reading `.npy` or `.npz` file required additional header parsing")
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
 @given(position=st.integers(0, 10_000), flip=st.integers(1, 255), end=st.integers(0, 800), compressed=st.booleans())

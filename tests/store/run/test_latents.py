@@ -57,6 +57,7 @@ def test_no_dictionaries_floats_split_by_byte_and_checksums(tmp_path, latents):
         assert ("BYTE_STREAM_SPLIT" in column.encodings) == (column.physical_type == "FLOAT")
 
 
+@pytest.mark.slow
 def test_every_flipped_bit_is_refused_or_changes_no_number(tmp_path, latents):
     """A flipped bit may change the name of a column or what the file says of its origin, never a number unnoticed.
 

@@ -55,6 +55,7 @@ def test_changed_and_missing_files_are_named(complete, file):
     assert "cannot be read (is a directory)" in str(problem)
 
 
+@pytest.mark.slow
 def test_every_flipped_bit_of_a_file_is_found(complete):
     path = complete / "latents" / "restart-001.parquet"
     content = path.read_bytes()

@@ -35,6 +35,7 @@ def prepared(name, **changed):
     return prepare(Recipe(**(asked | changed)))
 
 
+@pytest.mark.slow
 def test_a_loss_that_can_be_traced_is_stacked_and_nothing_is_said():
     found = prepared("Plain")
     assert (found.stacked, found.config.eager, found.notes) == (True, False, [])

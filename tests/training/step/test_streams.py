@@ -51,6 +51,7 @@ def test_only_the_initial_weights_differ_by_init():
         assert torch.equal(weights(of, 0), weights(of, 1)) == same, vary
 
 
+@pytest.mark.slow
 def test_each_source_makes_restarts_differ_and_nothing_does_not():
     for vary in ("init", "order", "noise", "data", "data=0.7", "all"):
         of = trained(vary)
@@ -59,6 +60,7 @@ def test_each_source_makes_restarts_differ_and_nothing_does_not():
     assert torch.equal(weights(of, 0), weights(of, 1))
 
 
+@pytest.mark.slow
 def test_the_first_restart_is_the_same_whatever_is_varied_but_the_data():
     first = weights(trained("none"), 0)
     for vary in ("init", "order", "noise", "init,order,noise"):
@@ -76,6 +78,7 @@ def test_a_bootstrap_draws_with_replacement_and_a_share_without():
     assert streams_of(4, 3, "init").rows(1000) is None
 
 
+@pytest.mark.slow
 def test_a_training_goes_on_from_its_state_with_every_source():
     for vary in ("order", "all"):
         straight = trained(vary)
