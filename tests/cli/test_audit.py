@@ -28,6 +28,9 @@ settings.scale = "none"
 [grid]
 family = ["vae", "vade"]
 latent_dim = [2, 3]
+[[adjust]]
+when = { family = "vade" }
+set = { settings.components = 2 }
 """
 CELLS = [f"family={family},latent_dim={d}" for family in ("vae", "vade") for d in (2, 3)]
 

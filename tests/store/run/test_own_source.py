@@ -1,8 +1,6 @@
 """The source of a user's own model or program is part of a run's identity."""
 
-import os
 import re
-import subprocess
 import sys
 from hashlib import sha256
 from pathlib import Path
@@ -124,37 +122,18 @@ class Mine(VAE):
 
 
 @pytest.mark.slow
-def test_a_model_that_has_changed_is_refused():
+def test_a_model_that_has_changed_is_refused(capfd):
     np.savez("small.npz", x=np.random.default_rng(0).normal(size=(160, 5)))
     written("mine.py", MINE.format(extra=1))
-    words = [
-        "train",
-        "mine:Mine",
-        "--data",
-        "small.npz",
-        "--scale",
-        "none",
-        "-d",
-        "2",
-        "-n",
-        "2",
-        "--steps",
-        "4",
-        "--batch-size",
-        "32",
-    ]
-    words += ["--set", "widths=8", "--out", "run", "--quiet", "--workers", "1"]
-
-    def command(*more):
-        program = [sys.executable, "-m", "stabaudit", *words, *more]
-        return subprocess.run(program, capture_output=True, text=True, check=False, env=os.environ)
-
-    assert command().returncode == 0
+    words = ["train", "mine:Mine", "--data", "small.npz", "--scale", "none", "-d", "2", "-n", "2", "--steps", "4"]
+    words += ["--batch-size", "32", "--set", "widths=8", "--out", "run", "--quiet", "--workers", "1"]
+    assert _run(words) == 0
     shapes = Run.open(Path("run")).manifest.weights.values()
     assert [8, 5] in shapes  # from the data to the first layer
     written("mine.py", MINE.format(extra=2))
-    refused = command()
-    assert refused.returncode == 2
-    assert re.fullmatch(r"stabaudit: error: run was trained before mine\.py was changed\. Name another .*\n", refused.stderr)
-    assert command("--accept-change").returncode == 0
+    capfd.readouterr()
+    assert _run(words) == 2
+    refused = capfd.readouterr().err
+    assert re.fullmatch(r"stabaudit: error: run was trained before mine\.py was changed\. Name another .*\n", refused)
+    assert _run([*words, "--accept-change"]) == 0
     assert Run.open(Path("run")).manifest.changes[0].restarts == [0, 1]
