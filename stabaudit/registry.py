@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import Distribution, EntryPoint, distributions, entry_points
 from typing import Any, Literal
 
@@ -146,14 +147,19 @@ def broken(kind: Kind) -> list[str]:
     return said
 
 
-def _outside(kind: Kind) -> list[Outside]:
+def _outside(kind: Kind) -> tuple[Outside, ...]:
     """Names that installed packages add, each once."""
+    return _outside_on(kind, tuple(sys.path))
+
+
+@cache
+def _outside_on(kind: Kind, places: tuple[str, ...]) -> tuple[Outside, ...]:  # noqa: ARG001 -- what is installed follows from it
     group = f"stabaudit.{_PLURAL[kind]}"
     try:
         points = list(entry_points(group=group))
     except Exception:  # noqa: BLE001 -- one package with a damaged file hides those of all: ask each by itself
         points = [point for package in distributions() for point in _points(package, group)]
-    return list(dict.fromkeys(Outside(point.name, point.value, _package(point)) for point in points))
+    return tuple(dict.fromkeys(Outside(point.name, point.value, _package(point)) for point in points))
 
 
 def _points(package: Distribution, group: str) -> list[EntryPoint]:
