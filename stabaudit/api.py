@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from stabaudit.comparison.compare import compare as compare_groups
 from stabaudit.comparison.gating.baseline import (
@@ -30,6 +30,7 @@ from stabaudit.comparison.gating.baseline import (
 from stabaudit.comparison.gating.find_score import by_name
 from stabaudit.comparison.gating.gates import Gate, judge_against, judge_requirement, only_run, survey_for_gates
 from stabaudit.comparison.reading.in_memory import group_arrays
+from stabaudit.comparison.reading.learned_priors import priors_of
 from stabaudit.comparison.reading.row_labels import labels_of
 from stabaudit.comparison.reading.selectors import read_groups
 from stabaudit.comparison.records import Comparison
@@ -39,6 +40,7 @@ from stabaudit.comparison.surveys.configurations import family_tests
 from stabaudit.comparison.surveys.score_table import read_score_table
 from stabaudit.comparison.surveys.survey import Survey, survey
 from stabaudit.comparison.views.aligned_run import CENTRAL, AlignedRun, align_run
+from stabaudit.comparison.views.clusters import PRIOR, with_clusters
 from stabaudit.config import checked
 from stabaudit.data.published_files import DataFolder
 from stabaudit.defaults import MARGIN
@@ -170,6 +172,7 @@ def align(
     *,
     to: str | int = CENTRAL,
     by: By = "permutation",
+    clusters: int | Literal["prior"] | None = None,
     naming: Naming = AS_IS,
     memory: int = DEFAULT_SETTINGS.memory,
 ) -> AlignedRun:
@@ -179,14 +182,16 @@ def align(
         selector: a run folder, or a mapping from one name to restarts in memory.
         to: "central", the most central restart of each group of restarts that agree; "sources"; or the number of a restart.
         by: "permutation" (order, sign and scale), "orthogonal" (rotation and one scale) or "affine" (least squares).
+        clusters: by which consensus and restarts are held against each other: how many k-means is to find, "prior" for the
+            components of learned mixture priors, or None for as many as there are classes of labels.
         naming: what rows and latents are called in latents files.
         memory: bytes that latents may take.
 
     Returns:
-        Aligned latents, how each restart was aligned, the consensus of each group, and the most central restart.
+        Aligned latents, how each restart was aligned, the consensus of each group and its clusters, and the most central restart.
 
     Raises:
-        UsageError: a single restart, latents on a grid or beyond `memory`, or nothing to align to.
+        UsageError: a single restart, latents on a grid or beyond `memory`, nothing to align to, or clusters that cannot be had.
         BadRun: a folder that is no run.
         BadData: a file that cannot be read.
 
@@ -208,7 +213,10 @@ def align(
     if len(groups) != 1:
         raise UsageError("align: one run at a time")
     solutions = compare_groups(groups, replace(DEFAULT_SETTINGS, floor_draws=1, rotations=1, memory=memory)).solutions
-    return align_run(groups[0], solutions, to=str(to), by=by, label=label)
+    aligned = align_run(groups[0], solutions, to=str(to), by=by, label=label)
+    mapped = isinstance(selector, Mapping) or clusters != PRIOR
+    priors = {} if mapped else priors_of(str(selector), groups[0].summary.name.partition("#")[0])
+    return with_clusters(aligned, groups[0], clusters, priors)
 
 
 def spread(

@@ -10,6 +10,19 @@ from stabaudit.cli.import_latents import IdColumnOption, IdsByPositionOption, Ke
 from stabaudit.cli.output import FormatOption, OutputOption, deliver, message
 
 
+def clusters_of(text: str) -> int | str:
+    """How many clusters, or "prior".
+
+    >>> clusters_of("10"), clusters_of("prior")
+    (10, 'prior')
+    """
+    if text == "prior":
+        return text
+    if not (text.isascii() and text.isdecimal() and int(text[:9]) >= 2 and len(text) < 10):
+        raise typer.BadParameter(f"{text!r}: expected a number of clusters from 2, or prior")
+    return int(text)
+
+
 def align(
     selector: Annotated[str, typer.Argument(metavar="RUN", help="A run folder with two restarts or more.")],
     out: Annotated[Path, typer.Option(help="Folder to make: aligned latents, their consensus, and how they were aligned.")],
@@ -18,6 +31,15 @@ def align(
         Literal["permutation", "orthogonal", "affine"],
         typer.Option(help="permutation: order, sign and scale; orthogonal: a rotation and one scale; affine: least squares."),
     ] = "permutation",
+    clusters: Annotated[
+        str | None,
+        typer.Option(
+            metavar="K|prior",
+            parser=clusters_of,
+            help="Clusters of the consensus against those of each restart: of k-means, as many as there are classes of labels "
+            "unless K says how many; prior: components of learned mixture priors.",
+        ),
+    ] = None,
     memory: MemoryOption = "1GB",  # type: ignore[assignment]  # parsed like what a user types
     id_column: IdColumnOption = None,
     ids_by_position: IdsByPositionOption = False,
@@ -35,7 +57,14 @@ def align(
 
     require_new(out)
     naming = Naming(id_column, obsm, ids_by_position, key, strict)
-    aligned = align_restarts(selector, to=to, by=by, memory=memory, naming=naming)
+    aligned = align_restarts(
+        selector,
+        to=to,
+        by=by,
+        clusters=clusters,  # type: ignore[arg-type]  # parsed
+        memory=memory,
+        naming=naming,
+    )
     write_aligned(aligned, out)
     deliver(alignment_report(aligned), form, output)
     message(f"written to {out}; to compare them: stabaudit import {out / LATENTS} --out NEW_RUN")

@@ -27,6 +27,7 @@ from stabaudit.comparison.surveys.sources_of_variance import SourceOfVariance
 from stabaudit.likelihood.results import Remark, Tally
 from stabaudit.likelihood.tables import ProfileRow, SimulationRow
 from stabaudit.reports.sections.alignment import AlignedDimension, MovedSample
+from stabaudit.reports.sections.clusters import ClusterAgreement, ClusterStability
 from stabaudit.reports.sections.restarts_needed import RestartsRow
 from stabaudit.statistics.families import FamilyComparison, Friedman
 from stabaudit.statistics.gate import Verdict
@@ -236,7 +237,16 @@ _FAMILIES: dict[str, type] = {"families": FamilyComparison, "friedman": Friedman
 DOCUMENTS = {
     "Comparison": Document("compare", _SURVEY | {"pairs": Pair, "dimensions": DimensionRecord}, {}),
     "Dimensions": Document("dimensions", {"anatomy": AnatomyRecord, "solutions": Solution, "warnings": Warned}, {}),
-    "Alignment": Document("align", {"alignment": AlignedDimension, "moved": MovedSample}, {}),
+    "Alignment": Document(
+        "align",
+        {
+            "alignment": AlignedDimension,
+            "moved": MovedSample,
+            "clusters": ClusterAgreement,
+            "cluster_stability": ClusterStability,
+        },
+        {},
+    ),
     "Restarts": Document("restarts", {"restarts": RestartsRow}, {}),
     "Determinism": Document("determinism", {"determinism": Determinism}, {}),
     "Survey": Document(

@@ -24,6 +24,12 @@ def single_threaded() -> AbstractContextManager[object]:
     return context
 
 
+def alone() -> AbstractContextManager[object]:
+    """A context in which no library that is loaded now starts threads, whose sums would differ from call to call."""
+    context: AbstractContextManager[object] = ThreadpoolController().limit(limits=1)
+    return context
+
+
 def in_parallel(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
     """`work` on every item, on as many threads as the linear-algebra libraries have now; results in the order of the items.
 

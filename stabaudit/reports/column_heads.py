@@ -50,6 +50,12 @@ HEADS = {
     "agreement": "mean correlation with the reference over dimensions, on held-out rows",
     "least": "the correlation of the dimension that agrees least",
     "R²": "of the reference from the aligned latents, dimensions of equal weight",
+    "clusters of": "the consensus of the aligned restarts, or one restart",
+    "with consensus": "with the clusters of the consensus",
+    "with restarts": "mean with the clusters of the restarts, its own left out",
+    "with labels": "with the classes of the rows",
+    "repeated": "with what another seed of k-means gives for the same latents",
+    "displacement": "how far restarts put a sample from the consensus, in standard deviations of a dimension",
     "half-width": "half of the 95% interval that so many restarts would give",
     "kept in 90%": "a half-width that nine of ten such runs keep",
     # sources of variance

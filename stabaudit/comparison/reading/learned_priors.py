@@ -10,6 +10,7 @@ from stabaudit.errors import BadData
 from stabaudit.metrics.mixtures import GaussianMixture
 from stabaudit.store.files.atomic import shown
 from stabaudit.store.run import layout
+from stabaudit.store.run.find import parse_selector
 from stabaudit.store.run.run_folder import Run
 
 Array = NDArray[Any]
@@ -25,6 +26,24 @@ def read_priors(run: Run, restarts: Sequence[int]) -> tuple[GaussianMixture, ...
     if len(found) < len(restarts):
         return ()
     return tuple(_mixture(columns, shown(run.folder / layout.prior(index))) for index, columns in found)
+
+
+def priors_of(selector: str, name: str) -> dict[str, GaussianMixture]:
+    """The prior of each restart of what a selector names, by the restart, "vade#3"; empty unless all have one.
+
+    Args:
+        selector: a run folder or anything else, which has none.
+        name: of the run.
+
+    Raises:
+        BadRun: a damaged run.
+        BadData: a file that is damaged or holds no mixture.
+    """
+    path, _ = parse_selector(selector)
+    if not (path / layout.MANIFEST).is_file():
+        return {}
+    run = Run.open(path)
+    return {f"{name}#{index}": prior for index, prior in zip(run.done, read_priors(run, run.done), strict=False)}
 
 
 def _mixture(columns: Mapping[str, Array], where: str) -> GaussianMixture:

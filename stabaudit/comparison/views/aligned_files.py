@@ -37,7 +37,8 @@ def write_aligned(aligned: AlignedRun, folder: Path) -> None:
     """Write all files of an aligned run into a new folder, which appears when they are whole.
 
     `latents/restart-003.parquet` holds sample_id, label, z0, …; `consensus.parquet` (`consensus-group-1.parquet` where there are
-    several groups) holds sample_id, label, z0, …, spread0, …, displacement; `alignment.json` says how each restart was aligned.
+    several groups) holds sample_id, label, z0, …, spread0, …, displacement, cluster; `alignment.json` says how each restart was
+    aligned.
 
     Raises:
         UsageError: where something is there already.
@@ -52,7 +53,10 @@ def write_aligned(aligned: AlignedRun, folder: Path) -> None:
         for found in aligned.consensus:
             name = "consensus.parquet" if len(aligned.groups) == 1 else f"consensus-group-{found.group}.parquet"
             more = columns.numbered("z", found.mean) | columns.numbered("spread", found.spread)
-            write_table(place / name, _table(aligned, more | {"displacement": found.displacement}))
+            more["displacement"] = found.displacement
+            if found.cluster is not None:
+                more["cluster"] = found.cluster
+            write_table(place / name, _table(aligned, more))
         write_bytes(place / ALIGNMENT, (json.dumps(_document(aligned), indent=2) + "\n").encode())
         place.rename(folder)
     except OSError as error:

@@ -6,7 +6,7 @@ is no common frame: each group is aligned to its own most central restart, unles
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,12 +52,39 @@ class Consensus:
         spread: their standard deviation over restarts, shape (n, d).
         displacement: how far restarts put a sample from the consensus, root mean square over dimensions, each in units of its
             standard deviation over samples; shape (n,).
+        cluster: of each row, shape (n,), or None where there are no clusters.
     """
 
     group: int
     mean: Array
     spread: Array
     displacement: Array
+    cluster: Array | None = None
+
+
+@dataclass(frozen=True)
+class ClusteredGroup:
+    """Adjusted Rand indices, at most 1 and 0 by chance, of the clusters of a group's consensus and of its restarts.
+
+    Args:
+        group: its number.
+        by: "k-means", or "prior" for components of learned mixture priors.
+        clusters: how many were asked for, or the prior has.
+        restarts: names, N of them.
+        between: of every two restarts, symmetric, shape (N, N).
+        with_consensus: of each restart with the consensus, shape (N,).
+        with_labels: of the consensus and then of each restart with the labels, shape (1 + N,), or None.
+        repeated: of the consensus and then of each restart with the clusters that another seed gives, shape (1 + N,).
+    """
+
+    group: int
+    by: Literal["k-means", "prior"]
+    clusters: int
+    restarts: tuple[str, ...]
+    between: Array
+    with_consensus: Array
+    with_labels: Array | None
+    repeated: Array
 
 
 @dataclass(frozen=True)
@@ -74,6 +101,7 @@ class AlignedRun:
         consensus: of each group of two restarts or more.
         sample_id: names of the rows, shape (n,).
         label: class of each row, shape (n,), or None.
+        clusters: of each group that has a consensus; empty where no number of clusters is known.
     """
 
     run: str
@@ -85,6 +113,7 @@ class AlignedRun:
     consensus: tuple[Consensus, ...]
     sample_id: Array
     label: Array | None = None
+    clusters: tuple[ClusteredGroup, ...] = ()
 
 
 def align_run(group: Group, solutions: Sequence[Solution], *, to: str, by: By, label: Array | None = None) -> AlignedRun:

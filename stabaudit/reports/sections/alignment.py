@@ -1,11 +1,13 @@
 """An aligned run as tables: how each restart was aligned, and the samples that restarts place most differently."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from stabaudit.comparison.views.aligned_run import AlignedRun
 from stabaudit.reports.report import Report, Section
+from stabaudit.reports.sections.clusters import cluster_records, cluster_sections
 from stabaudit.reports.wording import NONE, number
 
 MOST_MOVED = 10
@@ -94,7 +96,15 @@ def alignment_report(aligned: AlignedRun) -> Report:
         ]
         columns = ["sample", *(["group"] if several else []), *(["label"] if labelled else []), "displacement"]
         sections.append(Section("samples that restarts place most differently", columns, cells, [MOVED], left=len(columns) - 1))
-    records = {"alignment": [vars(one) for one in dimension_records(aligned)], "moved": [vars(one) for one in moved]}
+    agreements, stable = cluster_records(aligned)
+    sections += cluster_sections(aligned)
+    lists: dict[str, Sequence[object]] = {
+        "alignment": dimension_records(aligned),
+        "moved": moved,
+        "clusters": agreements,
+        "cluster_stability": stable,
+    }
+    records = {name: [vars(one) for one in found] for name, found in lists.items()}
     return Report(sections, records, main="alignment")
 
 
