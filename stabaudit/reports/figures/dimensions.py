@@ -20,7 +20,6 @@ from stabaudit.reports.figures.elements import (
     Cells,
     Figure,
     Key,
-    Labels,
     Line,
     Mark,
     Panel,
@@ -28,7 +27,7 @@ from stabaudit.reports.figures.elements import (
     Segments,
     Shape,
 )
-from stabaudit.reports.figures.labels import place_labels
+from stabaudit.reports.figures.point_labels import Place, labels_beside
 from stabaudit.reports.figures.restart_order import (
     MOST,
     Shown,
@@ -38,7 +37,6 @@ from stabaudit.reports.figures.restart_order import (
     restart_axis,
     shown_restarts,
 )
-from stabaudit.reports.figures.svg import plot_area
 from stabaudit.reports.sections.dimensions import in_order
 from stabaudit.reports.verdict import dimensions_sentence
 from stabaudit.reports.wording import counted, interval, number
@@ -54,7 +52,6 @@ _TOLD = 10  # dimensions that a description goes through
 _HEIGHT, _MARGIN = 320, 48  # of a panel with points, pixels
 _LEFT_EDGE, _LANE = -0.06, -0.1  # lowest shared information that has a place; height of dimensions without purity
 _HIGHEST_PURITY = 1.3  # that has a place; noise can lift it above 1
-_LETTER, _LINE = 6.4, 11.0  # width of a letter and height of a label's line, pixels
 _SAME = 7.0  # pixels: points so near cover each other and share a label
 _NAMES = 5  # dimensions in a line of a label
 
@@ -169,51 +166,22 @@ def _bars(one: AnatomyRecord) -> tuple[float, float, float, float]:
 def _labelled(  # noqa: PLR0917 -- what is drawn already
     own: Sequence[AnatomyRecord], x: Array, y: Array, bars: Array, axes: tuple[Axis, Axis], nulls: Sequence[float]
 ) -> list[Mark]:
-    """A label for each point, or several that cover each other, and a line to labels that lie at some distance."""
-    left, top, right, bottom = plot_area(_HEIGHT, _MARGIN)
-    low, size = np.array([axis.low for axis in axes]), np.array([axis.high - axis.low for axis in axes])
-    origin, scale = np.array([left, bottom]), np.array([right - left, top - bottom])
-
-    def pixels(at_x: Array, at_y: Array) -> Array:
-        found: Array = origin + (np.column_stack([at_x, at_y]) - low) / size * scale
-        return found
-
-    discs = pixels(x, y)
-    start, end, foot = pixels(bars[:, 0], y), pixels(bars[:, 1], y), pixels(x, bars[:, 2])
+    """A label for each point, or several that cover each other."""
+    place = Place(axes, _HEIGHT, _MARGIN)
+    clusters = _clusters(place.pixels(x, y))
+    ends = np.full(len(nulls), axes[0].low), np.full(len(nulls), axes[0].high)
     lines = [
-        *np.column_stack([start[:, 0], start[:, 1] - 1, end[:, 0], end[:, 1] + 1]).tolist(),
-        *np.column_stack([discs[:, 0] - 1, discs[:, 1], foot[:, 0] + 1, foot[:, 1]]).tolist(),
-        *([left, height - 1, right, height + 1] for height in pixels(np.zeros(len(nulls)), np.array(nulls))[:, 1].tolist()),
+        np.column_stack([bars[:, 0], y, bars[:, 1], y]),
+        np.column_stack([x, y, x, bars[:, 2]]),
+        np.column_stack([ends[0], nulls, ends[1], nulls]),
     ]
-    clusters = _clusters(discs)
-    texts = [_names([own[at] for at in cluster]) for cluster in clusters]
-    sizes = np.array([[_LETTER * max(map(len, text)), _LINE * len(text)] for text in texts])
-    points = np.array([discs[cluster].mean(axis=0) for cluster in clusters])
-    placed = place_labels(
-        list(map(tuple, points.tolist())),
-        list(map(tuple, sizes.tolist())),
-        area=(left + 1, top + 1, right - 1, bottom - 1),
-        discs=list(map(tuple, discs.tolist())),
-        lines=list(map(tuple, lines)),
+    return labels_beside(
+        place,
+        np.array([(x[cluster].mean(), y[cluster].mean()) for cluster in clusters]),
+        [_names([own[at] for at in cluster]) for cluster in clusters],
+        discs=np.column_stack([x, y]),
+        lines=np.concatenate(lines),
     )
-    centres = np.array(placed)
-
-    def values(at: Array) -> tuple[Array, Array]:
-        back = low + (at - origin) / scale * size
-        return back[:, 0], back[:, 1]
-
-    marks: list[Mark] = []
-    edge = centres + np.clip(points - centres, -sizes / 2, sizes / 2)  # the nearest point of a label
-    far = np.hypot(*(edge - points).T) > 10
-    if far.any():
-        marks.append(Segments(*values(points[far]), *values(edge[far]), INK, 0.5))
-    written = [
-        (x, y + _LINE * (line - (len(text) - 1) / 2), words)
-        for (x, y), text in zip(centres.tolist(), texts, strict=True)
-        for line, words in enumerate(text)
-    ]
-    marks.append(Labels(*values(np.array([place[:2] for place in written])), tuple(words for *_, words in written)))
-    return marks
 
 
 def _clusters(discs: Array) -> list[list[int]]:

@@ -84,18 +84,7 @@ def alignment_report(aligned: AlignedRun) -> Report:
     header = ["restart", *(["group"] if len(aligned.groups) > 1 else []), "aligned to", "agreement", "least", "R²"]
     sections = [Section(f"{aligned.run} aligned by {aligned.by}", header, rows, [*_words(aligned), LEGEND], left=len(header) - 3)]
     if any(one.displacement >= _VISIBLE for one in moved):
-        labelled, several = any(one.label is not None for one in moved), len(aligned.groups) > 1
-        cells = [
-            [
-                one.sample_id,
-                *([str(one.group)] if several else []),
-                *([one.label or NONE] if labelled else []),
-                number(one.displacement, 2),
-            ]
-            for one in moved
-        ]
-        columns = ["sample", *(["group"] if several else []), *(["label"] if labelled else []), "displacement"]
-        sections.append(Section("samples that restarts place most differently", columns, cells, [MOVED], left=len(columns) - 1))
+        sections.append(_moved(moved, several=len(aligned.groups) > 1))
     agreements, stable = cluster_records(aligned)
     sections += cluster_sections(aligned)
     lists: dict[str, Sequence[object]] = {
@@ -106,6 +95,21 @@ def alignment_report(aligned: AlignedRun) -> Report:
     }
     records = {name: [vars(one) for one in found] for name, found in lists.items()}
     return Report(sections, records, main="alignment")
+
+
+def _moved(moved: Sequence[MovedSample], *, several: bool) -> Section:
+    labelled = any(one.label is not None for one in moved)
+    rows = [
+        [
+            one.sample_id,
+            *([str(one.group)] if several else []),
+            *([one.label or NONE] if labelled else []),
+            number(one.displacement, 2),
+        ]
+        for one in moved
+    ]
+    header = ["sample", *(["group"] if several else []), *(["label"] if labelled else []), "displacement"]
+    return Section("samples that restarts place most differently", header, rows, [MOVED], left=len(header) - 1)
 
 
 def _words(aligned: AlignedRun) -> list[str]:
