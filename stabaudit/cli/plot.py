@@ -12,10 +12,11 @@ from stabaudit.errors import UsageError
 
 if TYPE_CHECKING:
     from stabaudit.comparison.records import Comparison
+    from stabaudit.comparison.settings import Settings
     from stabaudit.reports.figures.elements import Figure
 
 OfComparison = Literal["curves", "dimensions", "strip", "heatmap", "box", "elbo", "match"]
-What = Literal["curves", "dimensions", "strip", "heatmap", "box", "elbo", "match", "latents", "sources"]
+What = Literal["curves", "dimensions", "strip", "heatmap", "box", "elbo", "match", "fit", "latents", "consensus", "sources"]
 
 
 def _figure_file(path: Path) -> Path:
@@ -29,7 +30,8 @@ def plot(
             metavar="WHAT",
             help="curves: cumulative MCC; dimensions: shared information against purity; strip: agreement of every dimension and "
             "restart; heatmap, box: scores of pairs; elbo: objective against MCC; match: matched dimensions; "
-            "latents: two dimensions of every restart; sources: recovered beside true ones.",
+            "fit: held-out fit against stability of runs that differ in one number; latents: two dimensions of every restart; "
+            "consensus: their mean once aligned, and the samples that move most; sources: recovered beside true ones.",
         ),
     ],
     selectors: Annotated[list[str], typer.Argument(metavar="RUN…", help="Run folders, one restart (run#3) or latents files.")],
@@ -42,10 +44,19 @@ def plot(
         Literal["interval", "sd"], typer.Option(help="Band of curves: 95% interval of the mean, or one deviation over pairs.")
     ] = "interval",
     align: Annotated[
-        Literal["none", "permutation", "affine"],
-        typer.Option(help="How latents are aligned to the true sources, or where there are none to the first restart."),
-    ] = "affine",
-    dims: Annotated[str, typer.Option(metavar="K,L", help="The two dimensions that latents shows.")] = "0,1",
+        Literal["none", "permutation", "orthogonal", "affine"] | None,
+        typer.Option(
+            help="How latents are aligned to the true sources, or where there are none to the first restart (by default affine), "
+            "and how those of a consensus to the most central one (by default permutation)."
+        ),
+    ] = None,
+    dims: Annotated[
+        str | None,
+        typer.Option(
+            metavar="K,L",
+            help="The two dimensions that latents (by default 0,1) and consensus (those on which restarts agree best) show.",
+        ),
+    ] = None,
     width: Annotated[
         float | None,
         typer.Option(parser=inches_of, metavar="SIZE", help="Width on paper, as 3.25in, 89mm or 17cm; letters keep their size."),
@@ -59,13 +70,18 @@ def plot(
 ) -> None:
     """Draw one figure of runs into a file."""
     from stabaudit.comparison.reading.selectors import read_groups
+    from stabaudit.comparison.settings import Settings
 
     if what == "latents":
         from stabaudit.comparison.views.aligned_latents import read_planes
         from stabaudit.reports.figures.latents import latents_figure
 
-        chosen = _two(dims)
-        figure = latents_figure([read_planes(selector, align, chosen) for selector in selectors])
+        chosen = _two(dims or "0,1")
+        figure = latents_figure([read_planes(selector, align or "affine", chosen) for selector in selectors])
+    elif what == "consensus":
+        figure = _consensus(selectors, align or "permutation", None if dims is None else _two(dims), memory)
+    elif what == "fit":
+        figure = _fit(selectors, Settings(floor_draws=floor_draws, rotations=1, seed=seed, memory=memory))
     elif what == "sources":
         from stabaudit.comparison.views.recovered_sources import signals
         from stabaudit.reports.figures.sources import sources_figure
@@ -73,7 +89,6 @@ def plot(
         figure = sources_figure(signals(read_groups(selectors, memory)))
     else:
         from stabaudit.comparison.compare import compare
-        from stabaudit.comparison.settings import Settings
         from stabaudit.metrics.scores import headlines
 
         named = metric or headlines()[0].name
@@ -129,6 +144,50 @@ def _of_comparison(
         if what in {"dimensions", "strip"}:
             needs += ", of vectors"
         raise UsageError(f"plot {what}: nothing to show; it needs {needs}")
+    return figure
+
+
+def _consensus(
+    selectors: list[str], by: Literal["none", "permutation", "orthogonal", "affine"], dims: tuple[int, int] | None, memory: int
+) -> "Figure":
+    """The consensus of a run.
+
+    Raises:
+        UsageError: several runs, no alignment, or restarts of which no two agree.
+    """
+    from stabaudit.api import align
+    from stabaudit.reports.figures.consensus import consensus_figure
+
+    if len(selectors) != 1:
+        raise UsageError("plot consensus: one run at a time")
+    if by == "none":
+        raise UsageError(
+            "plot consensus: restarts have a mean in the terms of one only; --align permutation, orthogonal or affine"
+        )
+    figure = consensus_figure(align(selectors[0], by=by, memory=memory), dims)
+    if figure is None:
+        raise UsageError("plot consensus: nothing to show; it needs two restarts that agree")
+    return figure
+
+
+def _fit(selectors: list[str], settings: "Settings") -> "Figure":
+    """Held-out fit against stability.
+
+    Raises:
+        UsageError: where no three runs differ in one number and in nothing else, or none has a fit.
+    """
+    from stabaudit.comparison.surveys.along_key import FEWEST, along_key
+    from stabaudit.comparison.surveys.survey import survey
+    from stabaudit.comparison.views.run_origins import read_origins
+    from stabaudit.reports.figures.fit import fit_figure
+
+    found = survey([Path(selector) for selector in selectors], settings)
+    for warning in found.comparison.warnings:
+        message(warning)
+    figure = fit_figure(along_key(found.comparison, found.configs, read_origins(found.comparison.runs)))
+    if figure is None:
+        what = f"{FEWEST} runs or more that differ in one number, such as latent_dim, and whose fit is recorded"
+        raise UsageError(f"plot fit: nothing to show; it needs {what}")
     return figure
 
 

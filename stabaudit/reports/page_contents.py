@@ -1,12 +1,13 @@
 """A comparison, or many, as a page."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from stabaudit.comparison.records import Comparison
 from stabaudit.comparison.surveys.survey import Survey
 from stabaudit.comparison.views.run_origins import read_origins
+from stabaudit.reports.figures.elements import Figure
 from stabaudit.reports.formats.html import Page, page_of
-from stabaudit.reports.report import Report, Section
+from stabaudit.reports.report import Report, Section, joined
 from stabaudit.reports.sections.collapse import collapse_summary
 from stabaudit.reports.sections.comparison import comparison_report
 from stabaudit.reports.sections.lead import lead
@@ -22,13 +23,14 @@ def survey_page(survey: Survey, tests: FamilyTests | None, command: str, others:
         survey: the runs and their scores.
         tests: families against each other, or None.
         command: that makes the page.
-        others: further reports, whose sections come last: numbers that others reported, and the like.
+        others: further reports, whose sections and figures come last: numbers that others reported, and the like.
     """
+    beside = joined([Report([]), *others])
     comparison = survey.comparison
-    sections = [section for report in (*details(tests), *others) for section in report.sections]
+    sections = [section for report in (*details(tests), beside) for section in report.sections]
     if comparison.collapse:
         sections.insert(0, collapse_summary([run.name for run in comparison.runs], comparison.collapse))
-    return _page(comparison, "Stability of representations", lead(comparison, tests), sections, command)
+    return _page(comparison, "Stability of representations", lead(comparison, tests), sections, command, beside.figures)
 
 
 def comparison_page(comparison: Comparison, command: str) -> Page:
@@ -37,7 +39,14 @@ def comparison_page(comparison: Comparison, command: str) -> Page:
     return _page(comparison, title, lead(comparison), comparison_report(comparison).sections, command)
 
 
-def _page(comparison: Comparison, title: str, words: list[str], sections: Iterable[Section], command: str) -> Page:
+def _page(  # noqa: PLR0917 -- the parts of a page
+    comparison: Comparison,
+    title: str,
+    words: list[str],
+    sections: Iterable[Section],
+    command: str,
+    figures: Sequence[Figure] = (),
+) -> Page:
     return page_of(
         comparison,
         read_origins(comparison.runs),
@@ -45,4 +54,5 @@ def _page(comparison: Comparison, title: str, words: list[str], sections: Iterab
         lead=words,
         sections=[overview_section(comparison), *sections],
         command=command,
+        figures=figures,
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from stabaudit.reports.figures.elements import Figure
 from stabaudit.statistics.gate import Verdict
 
 Record = Mapping[str, Any]
@@ -56,12 +57,14 @@ class Report:
         records: lists of flat records by name: "scores", "families", …
         main: the name of the list that a CSV holds.
         outcomes: what was tested, if anything.
+        figures: for pages.
     """
 
     sections: Sequence[Section]
     records: Mapping[str, Sequence[Record]] = field(default_factory=dict)
     main: str = "scores"
     outcomes: Sequence[Outcome] = ()
+    figures: Sequence[Figure] = ()
 
 
 def joined(reports: Iterable[Report]) -> Report:
@@ -76,4 +79,5 @@ def joined(reports: Iterable[Report]) -> Report:
         records,
         every[-1].main,
         [outcome for report in every for outcome in report.outcomes],
+        [figure for report in every for figure in report.figures],
     )

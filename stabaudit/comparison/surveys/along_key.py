@@ -25,7 +25,7 @@ class AlongKey:
     Args:
         run: its name.
         key: the setting, "latent_dim" or "family.beta".
-        of: what all of them have in common: their family.
+        of: what all of them have in common: their family, and what tells them from others of it that differ in this setting.
         value: of the setting.
         fit: mean held-out fit over restarts, nats per row: importance-weighted log-likelihood, or else the objective.
         fitted_by: "log_likelihood" or "objective".
@@ -61,15 +61,13 @@ def along_key(comparison: Comparison, configs: Mapping[str, RunConfig], origins:
         for run, config in configs.items():
             if key in flat[run]:
                 groups.setdefault(_rest(config, key), []).append(run)
-        for runs in groups.values():
-            if len({flat[run][key] for run in runs}) >= FEWEST:
-                found += _recommended(
-                    [
-                        row
-                        for run in sorted(runs, key=lambda run: flat[run][key])
-                        if (row := _row(comparison, origins, run, key, configs[run].family.name, flat[run][key])) is not None
-                    ]
-                )
+        chosen = {rest: runs for rest, runs in groups.items() if len({flat[run][key] for run in runs}) >= FEWEST}
+        named = _named([_without(configs[runs[0]], key) for runs in chosen.values()])
+        for runs, of in zip(chosen.values(), named, strict=True):
+            rows = [
+                _row(comparison, origins, run, key, of, flat[run][key]) for run in sorted(runs, key=lambda run: flat[run][key])
+            ]
+            found += _recommended([row for row in rows if row is not None])
     return found
 
 
@@ -85,16 +83,31 @@ def _numbers(config: RunConfig) -> dict[str, float]:
 
 def _rest(config: RunConfig, key: str) -> str:
     """A configuration without one setting, as text."""
+    return _without(config, key).model_dump_json()
+
+
+def _without(config: RunConfig, key: str) -> RunConfig:
     part, _, name = key.rpartition(".")
     if not part:
-        return config.model_copy(update={key: 1}).model_dump_json()
+        return config.model_copy(update={key: 1})
     choice = getattr(config, part)
     without = {option: value for option, value in choice.options.items() if option != name}
-    return config.model_copy(update={part: choice.model_copy(update={"options": without})}).model_dump_json()
+    return config.model_copy(update={part: choice.model_copy(update={"options": without})})
+
+
+def _named(groups: Sequence[RunConfig]) -> list[str]:
+    """What runs of each group have in common, as far as it tells them from the others: "vae", "vae architecture=resnet"."""
+    names = []
+    for own in groups:
+        alike = [other for other in groups if other.family.name == own.family.name]
+        apart = {key: value for other in alike for key, (value, _) in own.differences(other).items()}
+        said = [f"{key.replace('.options.', '.').removesuffix('.name')}={value}" for key, value in sorted(apart.items())]
+        names.append(" ".join([own.family.name, *said]))
+    return names
 
 
 def _row(  # noqa: PLR0917 -- where to look, then what for
-    comparison: Comparison, origins: Sequence[Origin], run: str, key: str, family: str, value: float
+    comparison: Comparison, origins: Sequence[Origin], run: str, key: str, of: str, value: float
 ) -> AlongKey | None:
     metric = headlines()[0].name
     score = next((s for s in comparison.scores if s.run_a == s.run_b == run and (s.metric, s.sample) == (metric, "out")), None)
@@ -104,7 +117,7 @@ def _row(  # noqa: PLR0917 -- where to look, then what for
     fit, by = _fit(comparison, origins, run)
     own = [one for one in comparison.anatomy if one.run == run]
     axes = sum(one.verdict == "axis" for one in own)
-    return AlongKey(run, key, family, value, fit, by, score.adjusted, low, high, metric, axes, len(own), recommended=False)
+    return AlongKey(run, key, of, value, fit, by, score.adjusted, low, high, metric, axes, len(own), recommended=False)
 
 
 def _fit(comparison: Comparison, origins: Sequence[Origin], run: str) -> tuple[float | None, str]:

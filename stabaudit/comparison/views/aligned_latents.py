@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from stabaudit.comparison.reading.join_rows import rows_of
 from stabaudit.errors import BadRun, UsageError
-from stabaudit.metrics.affine import affine_map
-from stabaudit.metrics.halves import Halves
-from stabaudit.metrics.mcc_strong import matched
+from stabaudit.metrics.alignment import By
+from stabaudit.metrics.alignment import align as align_to
 from stabaudit.metrics.split import split_halves
 from stabaudit.store.files.atomic import shown
 from stabaudit.store.run.find import parse_selector
@@ -22,7 +21,7 @@ from stabaudit.store.run.latents import Latents, read_latents
 from stabaudit.store.run.run_folder import Run
 
 Array = NDArray[Any]
-Align = Literal["none", "permutation", "affine"]
+Align = Literal["none"] | By
 
 SHOWN_ROWS = 1500  # of *score*, evenly over the sorted ids
 
@@ -34,7 +33,7 @@ class Plane:
     Args:
         name: "vade#3", or "true sources".
         points: shape (rows, 2), aligned.
-        r2: of the alignment on *score*, over all dimensions, in (−∞, 1]; None for the reference and without an alignment.
+        r2: of the alignment on *score*, dimensions of equal weight, in (−∞, 1]; None for the reference and without an alignment.
     """
 
     name: str
@@ -108,29 +107,7 @@ def _planes(name: str, found: dict[str, Latents], sources: Array | None, align: 
     planes = [Plane(target_name, target[np.ix_(seen, dimensions)], None)]
     for called, z in rows.items():
         if called != target_name:
-            moved = _aligned(z, target, fit, align)
-            r2 = None if align == "none" else _r2(moved[~fit], target[~fit])
-            planes.append(Plane(called, moved[np.ix_(seen, dimensions)], r2))
+            found_map = None if align == "none" else align_to(z, target, fit, align)
+            moved = z if found_map is None else found_map(z)
+            planes.append(Plane(called, moved[np.ix_(seen, dimensions)], None if found_map is None else found_map.r2))
     return Planes(name, align, target_name, dimensions, tuple(planes), None if label is None else label[seen])
-
-
-def _aligned(z: Array, target: Array, fit: Array, align: Align) -> Array:
-    """All rows of z moved onto the target, as far as the alignment can, by what *fit* says."""
-    if align == "none":
-        return z
-    if align == "affine":
-        matrix, offset = affine_map(z, target, fit)
-        moved: Array = z @ matrix + offset
-        return moved
-    halves = Halves.of_rows([z, target], fit)
-    parts = matched(*halves.pair(0, 1))
-    moved = np.empty_like(target, dtype=float)
-    for k, other in [] if parts.matching is None else parts.matching.tolist():
-        matrix, offset = affine_map(z[:, [k]], target[:, [other]], fit)
-        moved[:, other] = (z[:, [k]] @ matrix + offset)[:, 0]
-    return moved
-
-
-def _r2(moved: Array, target: Array) -> float:
-    spread = ((target - target.mean(axis=0)) ** 2).sum()
-    return float(1 - ((target - moved) ** 2).sum() / spread) if spread > 0 else 0.0

@@ -61,6 +61,11 @@ class Consensus:
     displacement: Array
     cluster: Array | None = None
 
+    def most_moved(self, count: int) -> Array:
+        """Rows that restarts place most differently, the first of them first."""
+        rows: Array = np.argsort(-self.displacement, kind="stable")[:count]
+        return rows
+
 
 @dataclass(frozen=True)
 class ClusteredGroup:

@@ -5,39 +5,31 @@ from collections.abc import Sequence
 import numpy as np
 
 from stabaudit.comparison.views.aligned_latents import Plane, Planes
-from stabaudit.reports.figures import colors
 from stabaudit.reports.figures.axes import fitted_axis
-from stabaudit.reports.figures.elements import INK, RAMP_SERIES, Array, Figure, Key, Mark, Panel, Points
+from stabaudit.reports.figures.classes import class_legend, class_points, class_ramp, class_series
+from stabaudit.reports.figures.elements import INK, Array, Figure, Mark, Panel, Points
 from stabaudit.reports.wording import number
 
 _ALIGNED = {
     "none": "as they are",
     "permutation": "each dimension matched, scaled and shifted onto {}",
+    "orthogonal": "turned and scaled onto {}",
     "affine": "mapped onto {} by an affine map",
 }
 
 
 def latents_figure(runs: Sequence[Planes]) -> Figure:
     """A panel for each restart, after the reference; one colour for each label."""
-    classes = _classes(runs)
+    classes = class_series([planes.label for planes in runs if planes.label is not None])
     how = _ALIGNED[runs[0].align].format("the first panel of the run")
     return Figure(
         name="latents",
         title=f"Latents of every restart, {how}",
-        caption="Encoder means of evaluation rows that the alignment was not estimated on. R² over all dimensions.",
+        caption="Encoder means of evaluation rows that the alignment was not estimated on. R² over dimensions of equal weight.",
         panels=tuple(_panel(planes, plane, classes) for planes in runs for plane in planes.planes),
-        legend=tuple(Key(name, series, "point") for name, series in classes.items() if series < RAMP_SERIES),
-        ramp=("label", next(iter(classes)), list(classes)[-1]) if len(classes) > colors.SERIES else None,
+        legend=class_legend(classes),
+        ramp=class_ramp(classes),
     )
-
-
-def _classes(runs: Sequence[Planes]) -> dict[str, int]:
-    """Colours by label: of the palette while it lasts, otherwise steps of the ramp in the order of the labels."""
-    labels = np.unique(np.concatenate([planes.label for planes in runs if planes.label is not None] or [np.empty(0)]))
-    if len(labels) <= colors.SERIES:
-        return {str(label): series for series, label in enumerate(labels.tolist())}
-    last = len(colors.RAMP) - 1
-    return {str(label): RAMP_SERIES + place * last // (len(labels) - 1) for place, label in enumerate(labels.tolist())}
 
 
 def _panel(planes: Planes, plane: Plane, classes: dict[str, int]) -> Panel:
@@ -46,8 +38,7 @@ def _panel(planes: Planes, plane: Plane, classes: dict[str, int]) -> Panel:
     if planes.label is None:
         marks.append(Points(x, y, INK, 1.3))
     else:
-        series = np.array([classes[str(label)] for label in planes.label.tolist()])
-        marks += [Points(x[series == one], y[series == one], one, 1.5) for one in np.unique(series).tolist()]
+        marks += class_points(x, y, planes.label, classes)
     r2 = "" if plane.r2 is None else f", R² {number(plane.r2, 2)}"
     own = planes.align == "none" and plane.name != planes.reference
     names = [f"z{k}" if own or planes.reference != "true sources" else f"source {k}" for k in planes.dimensions]

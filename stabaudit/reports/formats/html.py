@@ -63,6 +63,7 @@ def page_of(
     lead: Sequence[str],
     sections: Sequence[Section],
     command: str,
+    figures: Sequence[Figure] = (),
 ) -> Page:
     """Everything that can be shown of a comparison.
 
@@ -73,6 +74,7 @@ def page_of(
         lead: what the results say.
         sections: its tables.
         command: that makes this page.
+        figures: further ones, which come last.
     """
     shown = [headlines()[0].name, *(one.name for one in summarised(comparison) if not one.headline)]
     drawn = [
@@ -84,9 +86,16 @@ def page_of(
         *(heatmap_figure(comparison, metric) for metric in shown),
         objective_figure(comparison, origins),
         match_figure(comparison),
+        *figures,
     ]
-    figures = [figure for figure in drawn if figure is not None]
-    return Page(title, lead, sections, figures, comparison.warnings, reproduce_sections(origins, command))
+    return Page(
+        title,
+        lead,
+        sections,
+        [figure for figure in drawn if figure is not None],
+        comparison.warnings,
+        reproduce_sections(origins, command),
+    )
 
 
 def as_html(page: Page) -> str:

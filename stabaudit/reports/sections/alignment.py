@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from stabaudit.comparison.views.aligned_run import AlignedRun
 from stabaudit.reports.report import Report, Section
 from stabaudit.reports.sections.clusters import cluster_records, cluster_sections
 from stabaudit.reports.wording import NONE, number
 
 MOST_MOVED = 10
-_VISIBLE = 0.005  # smaller displacements round to 0.00
+VISIBLE = 0.005  # smaller displacements round to 0.00
 LEGEND = (
     "agreement: mean correlation with the reference over dimensions, on held-out rows; least: that of the dimension that agrees "
     "least; R²: of the reference from the aligned latents, dimensions of equal weight."
@@ -83,7 +81,7 @@ def alignment_report(aligned: AlignedRun) -> Report:
     ]
     header = ["restart", *(["group"] if len(aligned.groups) > 1 else []), "aligned to", "agreement", "least", "R²"]
     sections = [Section(f"{aligned.run} aligned by {aligned.by}", header, rows, [*_words(aligned), LEGEND], left=len(header) - 3)]
-    if any(one.displacement >= _VISIBLE for one in moved):
+    if any(one.displacement >= VISIBLE for one in moved):
         sections.append(_moved(moved, several=len(aligned.groups) > 1))
     agreements, stable = cluster_records(aligned)
     sections += cluster_sections(aligned)
@@ -153,5 +151,5 @@ def most_moved(aligned: AlignedRun) -> list[MovedSample]:
             displacement=float(found.displacement[row]),
         )
         for found in aligned.consensus
-        for row in np.argsort(-found.displacement, kind="stable")[:MOST_MOVED].tolist()
+        for row in found.most_moved(MOST_MOVED).tolist()
     ]

@@ -28,7 +28,7 @@ def _section(key: str, family: str, rows: Sequence[AlongKey]) -> Section:
         for row in rows
     ]
     score = score_name(rows[0].metric, None)
-    header = [key, f"{_fit(rows[0])}, nats", f"{score} above chance [95%]", "axes", ""]
+    header = [key, f"{fit_name(rows[0])}, nats", f"{score} above chance [95%]", "axes", ""]
     return Section(f"{family} by {key}: fit against stability", header, cells, [recommendation(rows)], left=0)
 
 
@@ -37,7 +37,7 @@ def recommendation(rows: Sequence[AlongKey]) -> str:
     best = next((row for row in rows if row.recommended), None)
     if best is None:
         return "No value is recommended: fit or intervals are not known of all."
-    score, fit = measure(rows[0].metric).label, _fit(best)
+    score, fit = measure(rows[0].metric).label, fit_name(best)
     most = max(rows, key=lambda row: row.stability)
     if best is most:
         return f"Take {best.key} {best.value:g}: it is the most stable, and none that is as stable has a better {fit}."
@@ -45,6 +45,6 @@ def recommendation(rows: Sequence[AlongKey]) -> str:
     return f"Take {best.key} {best.value:g}: {why}."
 
 
-def _fit(row: AlongKey) -> str:
+def fit_name(row: AlongKey) -> str:
     """What fit is measured by."""
     return f"held-out {row.fitted_by if row.fitted_by == OBJECTIVE else measure(row.fitted_by).label}"
