@@ -15,7 +15,7 @@ from stabaudit.reports.figures.point_labels import Place, labels_beside
 from stabaudit.reports.sections.along_key import fit_name, recommendation
 from stabaudit.reports.wording import interval, number, score_name
 
-_HEIGHT, _MARGIN = 320, 56  # pixels
+_HEIGHT = 320  # pixels
 _POINT, _RING = 3.6, 6.5  # radius of a point, and of the ring around the recommended one, pixels
 
 
@@ -25,13 +25,14 @@ def fit_figure(found: Sequence[AlongKey]) -> Figure | None:
     if not known:
         return None
     score = score_name(known[0].metric, None)
+    axes = " In brackets: dimensions that are the same axis in every restart." if any(row.axes for row in known) else ""
     groups = groupby(known, key=lambda row: (row.key, row.of, row.fitted_by))
     return Figure(
         name="fit",
         title="Fit against stability",
         caption=f"A point for each value of a setting, joined in order: to the right its {score} above chance (0 at chance, 1 at "
-        " perfect agreement) with its 95% interval, upwards the mean fit of held-out rows. Recommended is the best fit among "
-        "the values whose interval reaches the dashed line. In brackets: dimensions that are the same axis in every restart.",
+        "perfect agreement) with its 95% interval, upwards the mean fit of held-out rows. Recommended is the best fit among "
+        f"the values whose interval reaches the dashed line.{axes}",
         panels=tuple(_panel(list(rows), score) for _, rows in groups),
         legend=(
             Key("value, with its 95% interval", 0, "point"),
@@ -48,6 +49,7 @@ def _panel(rows: Sequence[AlongKey], score: str) -> Panel:
     stability = np.array([row.stability for row in rows])
     x = unit_axis(f"{score} above chance", float(ends.min()))
     y = fitted_axis(f"{fit_name(first)}, nats", fit)
+    margin = 24 + 6 * max(len(text) for _, text in y.ticks)
     low, high = ends.clip(x.low, x.high).T
     most = float(stability.max())
     best = np.array([row.recommended for row in rows])
@@ -60,13 +62,13 @@ def _panel(rows: Sequence[AlongKey], score: str) -> Panel:
     if best.any():
         marks.append(Points(stability[best], fit[best], INK, _RING, "ring"))
     marks += labels_beside(
-        Place((x, y), _HEIGHT, _MARGIN),
+        Place((x, y), _HEIGHT, margin),
         np.column_stack([stability, fit]),
         [[f"{row.value:g}" + (f" ({row.axes} {'axis' if row.axes == 1 else 'axes'})" if row.axes else "")] for row in rows],
         discs=np.column_stack([stability, fit]),
         lines=np.concatenate([np.column_stack([low, fit, high, fit]), _line(most, y.low, y.high)]),
     )
-    return Panel(f"{first.of} by {first.key}", _words(rows), x, y, marks, _HEIGHT, _MARGIN)
+    return Panel(f"{first.of} by {first.key}", _words(rows), x, y, marks, _HEIGHT, margin)
 
 
 def _ends(row: AlongKey) -> tuple[float, float]:
