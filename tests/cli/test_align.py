@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score
 
 import stabaudit
 from stabaudit.cli.main import _run
@@ -97,6 +99,7 @@ def test_groups_have_no_common_frame_and_are_aligned_within(make_run, align):
     out, _ = align(str(run), "--out", "aligned")
     assert "No common frame exists: the restarts fall into groups (run#0, run#1, run#2, run#3; run#4, run#5, run#6)" in out
     document = json.loads(Path("aligned/alignment.json").read_text())
+    assert out.count("by k-means, group") == 0
     for one in document["restarts"]:
         assert (int(one["reference"][-1]) < 4) == (int(one["restart"][-1]) < 4)
         assert min(one["agreement"]) > 0.9
@@ -123,11 +126,71 @@ def test_the_sample_that_moves_most_is_named(make_run, align):
     assert json.loads(out)["moved"][0]["sample_id"] == "cell 17"
 
 
+def blobs(count, noise):
+    """Restarts in which three clusters lie apart, each with its own order and signs; and which cluster a row is of."""
+    rng = np.random.default_rng(7)
+    of = np.arange(N) % 3
+    common = 4.0 * np.eye(D)[of] + noise * rng.normal(size=(N, D))
+    return restarts(count, common, noise=noise), of
+
+
+def test_clusters_are_as_many_as_classes_of_labels_and_the_same_in_copies(make_run, align):
+    latents, of = blobs(4, 0.05)
+    run = make_run("run", d=D, ids=np.arange(N), latents=latents, labels=np.array(["a", "b", "c"])[of])
+    document = json.loads(align(str(run), "--out", "aligned", "--format", "json")[0])
+    assert [one["restart"] for one in document["clusters"]] == [None, *(f"run#{i}" for i in range(4))]
+    for one in document["clusters"]:
+        assert (one["by"], one["clusters"], one["with_restarts"], one["with_labels"], one["repeated"]) == ("k-means", 3, 1, 1, 1)
+    assert [one["with_consensus"] for one in document["clusters"]] == [None, 1, 1, 1, 1]
+    (stable,) = document["cluster_stability"]
+    assert (stable["mean"], stable["ci_low"], stable["ci_high"], stable["pairs"], stable["restarts"]) == (1, 1, 1, 6, 4)
+    written = pd.read_parquet("aligned/consensus.parquet")
+    assert adjusted_rand_score(written["cluster"], written["label"]) == 1.0
+
+
+def test_agreement_of_clusters_is_that_of_scikit_learn(make_run, align):
+    latents = restarts(3, base(), noise=0.4)
+    run = make_run("run", d=D, ids=np.arange(N), latents=latents)
+    assert json.loads(align(str(run), "--out", "no", "--format", "json")[0])["clusters"] == []  # no labels, no number
+    assert "cluster" not in pd.read_parquet("no/consensus.parquet")
+    document = json.loads(align(str(run), "--out", "aligned", "--clusters", "4", "--format", "json")[0])
+    own = [KMeans(4, n_init=10, random_state=0).fit_predict(np.float32(z).astype(float)) for z in latents]
+    consensus = pd.read_parquet("aligned/consensus.parquet")["cluster"]
+    found = document["clusters"][1:]
+    assert [one["with_consensus"] for one in found] == pytest.approx([adjusted_rand_score(consensus, one) for one in own])
+    others = [np.mean([adjusted_rand_score(own[i], own[j]) for j in range(3) if j != i]) for i in range(3)]
+    assert [one["with_restarts"] for one in found] == pytest.approx(others)
+    assert document["cluster_stability"][0]["mean"] == pytest.approx(np.mean(others))
+    assert document["clusters"][0]["with_restarts"] == pytest.approx(np.mean([one["with_consensus"] for one in found]))
+    assert {one["with_labels"] for one in document["clusters"]} == {None}
+
+
+def test_components_of_learned_priors_are_clusters(make_run, align):
+    rng = np.random.default_rng(3)
+    of = np.arange(N) % 2
+    latents = [np.where(of, 2.0, -2.0)[:, None] * [1, sign, 1] + 0.1 * rng.normal(size=(N, D)) for sign in (1, -1, 1)]
+    folder = make_run("run", d=D, ids=np.arange(N), latents=latents)
+    _, err = align(str(folder), "--out", "aligned", "--clusters", "prior", status=2)
+    assert "clusters prior: no learned mixture prior over its 3 dimensions is stored with run#0; give a number" in err
+    assert not Path("aligned").exists()
+    with Run.prepare(folder, Run.open(folder).manifest) as run:
+        for index, sign in enumerate((1, -1, 1)):
+            columns = {f"mean{k}": np.array([-2.0, 2.0]) * (sign if k == 1 else 1) for k in range(D)}
+            run.save_prior(index, {"weight": np.full(2, 0.5)} | columns | {f"log_var{k}": np.zeros(2) for k in range(D)})
+            run.record(run.restart(index))
+    out, _ = align(str(folder), "--out", "aligned", "--clusters", "prior")
+    assert "clusters (2 components of the learned prior), adjusted Rand index" in out
+    assert "adjusted Rand index of 1.000 [1.000, 1.000]" in out
+    assert adjusted_rand_score(pd.read_parquet("aligned/consensus.parquet")["cluster"], of) == 1.0
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
         (["--to", "9"], "--to 9: expected central, sources or one of the restarts 0, 1, 2"),
         (["--to", "sources"], "run has no true sources; align to 'central' or to a restart"),
+        (["--clusters", "1"], "Invalid value for '--clusters': '1': expected a number of clusters from 2, or prior"),
+        (["--clusters", "240"], "clusters: 240 of 240 rows; expected from 2 to 239"),
         (["--out", "run"], "--out run: is there already; name a folder that is not"),
         (["--out", "no/where"], "--out no/where: no folder no; make it first"),
     ],

@@ -41,6 +41,9 @@ def folder(make_run):
         (["match"], 1),
         (["latents"], 4),  # true sources first
         (["latents", "--align", "permutation", "--dims", "3,1"], 4),
+        (["latents", "--align", "orthogonal"], 4),
+        (["consensus"], 2),
+        (["consensus", "--align", "affine", "--dims", "3,1"], 2),
         (["sources"], 4),
     ],
 )
@@ -65,6 +68,9 @@ def test_png_and_pdf(run, folder, tmp_path, name, start):
         (["curves", "--output", "no-folder/f.svg"], "no folder no-folder"),
         (["latents", "--output", "f.svg", "--dims", "0"], "expected two numbers of dimensions"),
         (["latents", "--output", "f.svg", "--dims", "0,9"], "has dimensions 0 to 3"),
+        (["consensus", "--output", "f.svg", "--dims", "0,9"], "has dimensions 0 to 3"),
+        (["consensus", "--output", "f.svg", "--align", "none"], "--align permutation, orthogonal or affine"),
+        (["fit", "--output", "f.svg"], "it needs 3 runs or more that differ in one number, such as latent_dim"),
     ],
 )
 def test_what_cannot_be_drawn_is_one_line(run, folder, monkeypatch, arguments, said):
@@ -88,6 +94,14 @@ def test_a_figure_of_nothing_is_refused(run, make_run, tmp_path):
     assert code == 2
     assert "no true sources" in err
     assert not (tmp_path / "f.svg").exists()
+
+
+def test_fit_against_stability_of_runs_of_three_sizes(run, make_run, tmp_path):
+    folders = [make_run(f"d{d}", d=d, losses=[d, d, d, d]) for d in (2, 3, 4)]
+    for given in (folders, [tmp_path]):
+        assert run("plot", "fit", *given, "-o", tmp_path / "f.svg", "--floor-draws", "2")[0] == 0
+        (panel,) = ET.parse(tmp_path / "f.svg").getroot().findall(PANEL)
+        assert panel.get("aria-label") == "vae by latent_dim"
 
 
 def test_report_and_compare_as_html(run, folder, make_run, tmp_path):

@@ -1,5 +1,7 @@
 """Fit against stability along one setting."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,8 @@ from stabaudit.comparison.settings import Settings
 from stabaudit.comparison.surveys.along_key import _recommended, along_key
 from stabaudit.comparison.surveys.survey import survey
 from stabaudit.comparison.views.run_origins import read_origins
+from stabaudit.reports.figures.elements import Labels, Line, Points, Segments
+from stabaudit.reports.figures.fit import fit_figure
 from stabaudit.reports.sections.along_key import along_key_report, recommendation
 
 N = 200
@@ -41,6 +45,47 @@ def test_runs_that_differ_in_one_number_only_are_held_against_each_other(found):
         assert row.dimensions == row.value
 
 
+def test_runs_that_differ_in_something_else_too_are_a_table_of_their_own(make_run, tmp_path):
+    rng = np.random.default_rng(1)
+    for architecture in ("mlp", "resnet"):
+        for d in (2, 3, 4):
+            latents = [rng.laplace(size=(N, d)) for _ in range(3)]
+            make_run(f"{architecture}-{d}", d=d, ids=np.arange(N), latents=latents, losses=[d, d, d], architecture=architecture)
+    rows = rows_of(survey([tmp_path], Settings(floor_draws=2, rotations=9)))
+    assert [row.of for row in rows] == ["vae architecture=mlp"] * 3 + ["vae architecture=resnet"] * 3
+    assert [row.value for row in rows] == [2, 3, 4, 2, 3, 4]
+    assert [section.title for section in along_key_report(rows).sections] == [
+        "vae architecture=mlp by latent_dim: fit against stability",
+        "vae architecture=resnet by latent_dim: fit against stability",
+    ]
+    assert [panel.title for panel in fit_figure(rows).panels] == [
+        "vae architecture=mlp by latent_dim",
+        "vae architecture=resnet by latent_dim",
+    ]
+
+
+def test_the_figure_has_a_point_for_each_value_its_interval_and_a_ring_around_the_recommended(found):
+    rows = rows_of(found)
+    figure = fit_figure(rows)
+    assert len(figure.panels) == 2
+    for panel, family in zip(figure.panels, dict.fromkeys(row.of for row in rows), strict=True):
+        own = [row for row in rows if row.of == family]
+        points, ring = [mark for mark in panel.marks if isinstance(mark, Points)]
+        assert points.x.tolist() == [row.stability for row in own]
+        assert points.y.tolist() == [row.fit for row in own]
+        bars = next(mark for mark in panel.marks if isinstance(mark, Segments))
+        assert bars.x.tolist() == pytest.approx([max(row.stability_low, panel.x.low) for row in own])
+        assert bars.x_end.tolist() == pytest.approx([row.stability_high for row in own])
+        (best,) = [row for row in own if row.recommended]
+        assert (ring.shape, ring.x.tolist(), ring.y.tolist()) == ("ring", [best.stability], [best.fit])
+        (labels,) = [mark for mark in panel.marks if isinstance(mark, Labels)]
+        assert [text.partition(" ")[0] for text in labels.texts] == ["2", "3", "5"]
+        dashed = next(mark for mark in panel.marks if isinstance(mark, Line))
+        assert set(dashed.x.tolist()) == {max(row.stability for row in own)}
+        assert recommendation(own) in panel.description
+    assert fit_figure([replace(row, fit=None) for row in rows]) is None
+
+
 def test_the_best_fit_among_the_most_stable_is_recommended(found):
     for family in ("vae", "vade"):
         rows = [row for row in rows_of(found) if row.of == family]
@@ -52,8 +97,6 @@ def test_the_best_fit_among_the_most_stable_is_recommended(found):
 
 
 def test_nothing_is_recommended_where_fit_is_measured_in_two_ways_or_unknown(found):
-    from dataclasses import replace
-
     rows = [replace(row, recommended=False) for row in rows_of(found) if row.of == "vae"]
     mixed = [replace(rows[0], fitted_by="log_likelihood"), *rows[1:]]
     unknown = [replace(row, fit=None) for row in rows]

@@ -1,0 +1,71 @@
+"""Clusterings and their agreement."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from scipy.stats import multivariate_normal
+from sklearn.metrics import adjusted_rand_score
+
+from stabaudit.metrics import clusters
+from stabaudit.metrics.clusters import adjusted_rand, k_means, most_probable_component
+from stabaudit.metrics.mixtures import GaussianMixture
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_index_is_that_of_scikit_learn_and_of_its_definition_over_pairs(seed):
+    rng = np.random.default_rng(seed)
+    a, b = rng.integers(0, 4, 30), rng.integers(0, 3, 30)
+    b[:15] = a[:15]
+    found = adjusted_rand(a, b)
+    assert found == pytest.approx(adjusted_rand_score(a, b), abs=1e-12)
+    pairs = list(combinations(range(30), 2))
+    in_a, in_b = (np.array([labels[i] == labels[j] for i, j in pairs]) for labels in (a, b))
+    expected = in_a.sum() * in_b.sum() / len(pairs)
+    assert found == pytest.approx(((in_a & in_b).sum() - expected) / ((in_a.sum() + in_b.sum()) / 2 - expected), abs=1e-12)
+    assert found == adjusted_rand(b, a)
+
+
+def test_names_of_clusters_do_not_matter_and_chance_is_0():
+    rng = np.random.default_rng(0)
+    a = rng.integers(0, 5, 400)
+    assert adjusted_rand(a, np.array(list("qrstu"))[a]) == 1.0
+    assert np.mean([adjusted_rand(a, rng.permutation(a)) for _ in range(300)]) == pytest.approx(0.0, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "value"), [([0, 0, 0], [1, 1, 1], 1.0), ([0, 1, 2], [5, 6, 7], 1.0), ([0, 0, 0], [0, 1, 2], 0.0)]
+)
+def test_clusterings_without_a_choice(a, b, value):
+    assert adjusted_rand(np.array(a), np.array(b)) == adjusted_rand_score(a, b) == value
+
+
+def blobs(n, centres):
+    rng = np.random.default_rng(1)
+    of = rng.integers(0, len(centres), n)
+    return centres[of] + 0.1 * rng.normal(size=(n, centres.shape[1])), of
+
+
+def test_k_means_finds_what_lies_apart_and_gives_the_same_again(monkeypatch):
+    z, of = blobs(600, np.array([[0.0, 0.0], [5.0, 0.0], [0.0, 5.0], [5.0, 5.0]]))
+    found = k_means(z, 4, seed=0)
+    assert adjusted_rand(found, of) == 1.0
+    np.testing.assert_array_equal(found, k_means(z, 4, seed=0))
+    monkeypatch.setattr(clusters, "FIT_ROWS", 100)  # thinned, and every row assigned
+    assert adjusted_rand(k_means(z, 4, seed=0), of) == 1.0
+
+
+def test_fewer_rows_that_differ_than_clusters_are_no_fault():
+    assert len(np.unique(k_means(np.repeat([[0.0], [1.0]], 10, axis=0), 5, seed=0))) == 2
+
+
+def test_the_most_probable_component_is_that_of_the_densities_of_scipy():
+    rng = np.random.default_rng(2)
+    roots = rng.normal(size=(3, 2, 2))
+    mixture = GaussianMixture(
+        np.array([0.6, 0.4, 0.0]), rng.normal(size=(3, 2)), roots @ roots.transpose(0, 2, 1) + 0.1 * np.eye(2)
+    )
+    z = rng.normal(size=(200, 2))
+    parts = zip(mixture.weight, mixture.mean, mixture.covariance, strict=True)
+    density = np.array([weight * multivariate_normal(mean, covariance).pdf(z) for weight, mean, covariance in parts])
+    np.testing.assert_array_equal(most_probable_component(z, mixture), density.argmax(axis=0))
