@@ -7,7 +7,7 @@ import typer
 
 from stabaudit.cli.compare import MemoryOption
 from stabaudit.cli.import_latents import IdColumnOption, IdsByPositionOption, KeyOption, ObsmOption, StrictOption
-from stabaudit.cli.output import FormatOption, OutputOption, deliver, message
+from stabaudit.cli.output import OutputOption, PageFormatOption, command_line, deliver, deliver_page, message
 
 
 def clusters_of(text: str) -> int | str:
@@ -46,7 +46,7 @@ def align(
     obsm: ObsmOption = None,
     key: KeyOption = None,
     strict: StrictOption = False,
-    form: FormatOption = "table",
+    form: PageFormatOption = "table",
     output: OutputOption = None,
 ) -> None:
     """Write every restart's latents with z3 meaning the same in each, their consensus, and name the most central restart."""
@@ -66,5 +66,11 @@ def align(
         naming=naming,
     )
     write_aligned(aligned, out)
-    deliver(alignment_report(aligned), form, output)
+    if form == "html":
+        from stabaudit.reports.page_contents import alignment_page
+        from stabaudit.store.run.find import parse_selector
+
+        deliver_page(alignment_page(aligned, parse_selector(selector)[0], command_line()), output)
+    else:
+        deliver(alignment_report(aligned), form, output)
     message(f"written to {out}; to compare them: stabaudit import {out / LATENTS} --out NEW_RUN")

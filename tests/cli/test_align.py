@@ -126,6 +126,23 @@ def test_the_sample_that_moves_most_is_named(make_run, align):
     assert json.loads(out)["moved"][0]["sample_id"] == "cell 17"
 
 
+def test_a_page_holds_the_tables_and_the_consensus(make_run, align):
+    run = make_run(
+        "run", d=D, ids=[f"cell {i}" for i in range(N)], latents=restarts(3, base(), noise=0.3), labels=np.arange(N) % 2
+    )
+    out, _ = align(str(run), "--out", "aligned", "--to", "0", "--format", "html")
+    assert out.startswith("<!doctype html>")
+    for words in (
+        '<figure id="consensus"',
+        "samples that restarts place most differently",
+        "clusters (2 by k-means)",
+        "the one to",
+    ):
+        assert words in out
+    assert "stabaudit train" in out  # how the run was made
+    assert "<b>Chance</b>" not in out
+
+
 def blobs(count, noise):
     """Restarts in which three clusters lie apart, each with its own order and signs; and which cluster a row is of."""
     rng = np.random.default_rng(7)

@@ -57,12 +57,17 @@ def read_origins(runs: Sequence[RunSummary]) -> tuple[Origin, ...]:
     Raises:
         BadRun: a manifest that cannot be read.
     """
-    return tuple(_origin(run) for run in runs if Path(run.path).is_dir())
+    return tuple(origin_of(run.name, run.path) for run in runs if Path(run.path).is_dir())
 
 
-def _origin(summary: RunSummary) -> Origin:
-    manifest = Run.open(Path(summary.path)).manifest
-    name = summary.name.partition("#")[0]
+def origin_of(run: str, path: str) -> Origin:
+    """The origin of a run folder; its name in the comparison may be another than the folder's.
+
+    Raises:
+        BadRun: a manifest that cannot be read.
+    """
+    manifest = Run.open(Path(path)).manifest
+    name = run.partition("#")[0]
     restarts = tuple(
         RestartOrigin(
             name=f"{name}#{restart.index}",
@@ -73,8 +78,8 @@ def _origin(summary: RunSummary) -> Origin:
         for restart in manifest.restarts
     )
     return Origin(
-        run=summary.name,
-        path=summary.path,
+        run=run,
+        path=path,
         created=manifest.created,
         command=manifest.command,
         fingerprint=manifest.dataset.fingerprint,

@@ -45,6 +45,7 @@ class Page:
         figures: see `stabaudit.reports.figures`.
         warnings: one line each.
         reproduce: how to get the same results again.
+        scored: whether it shows scores of pairs, whose floors and intervals it then explains.
     """
 
     title: str
@@ -53,6 +54,7 @@ class Page:
     figures: Sequence[Figure]
     warnings: Sequence[str]
     reproduce: Sequence[Section]
+    scored: bool = True
 
 
 def page_of(

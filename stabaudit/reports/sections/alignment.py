@@ -80,7 +80,9 @@ def alignment_report(aligned: AlignedRun) -> Report:
         for one in aligned.restarts
     ]
     header = ["restart", *(["group"] if len(aligned.groups) > 1 else []), "aligned to", "agreement", "least", "R²"]
-    sections = [Section(f"{aligned.run} aligned by {aligned.by}", header, rows, [*_words(aligned), LEGEND], left=len(header) - 3)]
+    sections = [
+        Section(f"{aligned.run} aligned by {aligned.by}", header, rows, [*alignment_words(aligned), LEGEND], left=len(header) - 3)
+    ]
     if any(one.displacement >= VISIBLE for one in moved):
         sections.append(_moved(moved, several=len(aligned.groups) > 1))
     agreements, stable = cluster_records(aligned)
@@ -110,7 +112,8 @@ def _moved(moved: Sequence[MovedSample], *, several: bool) -> Section:
     return Section("samples that restarts place most differently", header, rows, [MOVED], left=len(header) - 1)
 
 
-def _words(aligned: AlignedRun) -> list[str]:
+def alignment_words(aligned: AlignedRun) -> list[str]:
+    """Which restart to publish, and whether there is a common frame."""
     words = [f"{aligned.central} is the most central restart: the one to publish where one must be chosen."]
     if len(aligned.groups) > 1:
         listed = "; ".join(", ".join(group) for group in aligned.groups)
