@@ -212,7 +212,9 @@ def align(
         label = labels_of(str(selector), groups[0])
     if len(groups) != 1:
         raise UsageError("align: one run at a time")
-    solutions = compare_groups(groups, replace(DEFAULT_SETTINGS, floor_draws=1, rotations=1, memory=memory)).solutions
+    settings = replace(DEFAULT_SETTINGS, floor_draws=1, rotations=1, memory=memory)
+    without_densities = replace(groups[0], priors=())  # which take seconds, and say nothing of groups
+    solutions = compare_groups([without_densities], settings).solutions
     aligned = align_run(groups[0], solutions, to=str(to), by=by, label=label)
     mapped = isinstance(selector, Mapping) or clusters != PRIOR
     priors = {} if mapped else priors_of(str(selector), groups[0].summary.name.partition("#")[0])

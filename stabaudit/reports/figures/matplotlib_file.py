@@ -161,7 +161,7 @@ def _draw_places(axes: "Axes", mark: Points | Segments | Labels) -> None:
         case Labels(x, y, texts):
             halo = [withStroke(linewidth=2, foreground="#fff")]
             for px, py, text in zip(x.tolist(), y.tolist(), texts, strict=True):
-                axes.text(px, py, _plain(text), ha="center", va="center", fontsize=6.5, color=_INK, path_effects=halo)
+                axes.text(px, py, _plain(clean(text)), ha="center", va="center", fontsize=6.5, color=_INK, path_effects=halo)
 
 
 def _handle(key: Key) -> "Artist":

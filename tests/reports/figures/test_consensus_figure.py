@@ -10,6 +10,7 @@ from stabaudit.errors import UsageError
 from stabaudit.reports.figures.consensus import consensus_figure
 from stabaudit.reports.figures.elements import Labels, Points, Segments
 from stabaudit.reports.figures.layout import figure_svg
+from stabaudit.reports.figures.matplotlib_file import figure_bytes
 
 N, D = 120, 4
 
@@ -79,3 +80,13 @@ def test_classes_have_colours_and_rows_and_groups_their_own_panels(make_run):
     for points in only(strip, Points)[:3]:
         assert set(np.rint(points.y).tolist()) == {float(points.series)}
     ET.fromstring(figure_svg(figure))
+
+
+def test_names_of_samples_are_text_whatever_they_hold(make_run):
+    hostile = "<b>$x$\x00\x1b[31m\u202e&"
+    folder = make_run("run", d=D, ids=[f"{i}{hostile}" for i in range(N)], latents=restarts())
+    figure = consensus_figure(stabaudit.align(folder, to=0))
+    assert any("$x$" in text for text in only(figure.panels[0], Labels)[0].texts)
+    assert "\x1b" not in figure_svg(figure)
+    ET.fromstring(figure_svg(figure))
+    assert figure_bytes(figure, "png").startswith(b"\x89PNG")
