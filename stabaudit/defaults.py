@@ -11,6 +11,7 @@ DATASET = "digits"  # of the commands and the library; a plan names its own
 ARCHITECTURE = "mlp"
 LATENT_DIM = 10
 MAX_RESTARTS = 40
+MOST_RESTARTS = 8_000  # of a run; the manifest, of at most 16 MB, takes up to 2 kB of each
 RESTARTS = 10
 STEPS = 5_000
 BATCH_SIZE = 64

@@ -1,6 +1,5 @@
 """`stabaudit compare A [B …]`: are the restarts of A alike, those of B, and A's to B's?"""
 
-import re
 from typing import Annotated, Literal
 
 import typer
@@ -12,6 +11,7 @@ from stabaudit.cli.import_latents import (
     KeyOption,
     ObsmOption,
     StrictOption,
+    parse_bytes,
 )
 from stabaudit.cli.output import OutputOption, PageFormatOption, command_line, deliver, deliver_page, message
 
@@ -28,18 +28,6 @@ RotationsOption = Annotated[
 SeedOption = Annotated[int, typer.Option(min=0, help="Decides these draws.")]
 
 
-def _bytes(text: str) -> int:
-    """Bytes in "500MB" or "2 GB", in powers of ten.
-
-    >>> _bytes("1.5 GB")
-    1500000000
-    """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kMGT]?)B?", text.strip())
-    if found is None or not (count := int(float(found[1]) * 1000 ** " kMGT".index(found[2] or " "))):
-        raise typer.BadParameter(f"{text!r}: expected an amount of memory such as 500MB or 2GB")
-    return count
-
-
 def named_scores(text: str | None) -> tuple[str, ...]:
     """Names between commas; the default scores where none are given.
 
@@ -52,7 +40,7 @@ def named_scores(text: str | None) -> tuple[str, ...]:
 
 
 MemoryOption = Annotated[
-    int, typer.Option(parser=_bytes, metavar="SIZE", help="Latents that take more are streamed, in about as much memory.")
+    int, typer.Option(parser=parse_bytes, metavar="SIZE", help="Latents that take more are streamed, in about as much memory.")
 ]
 
 

@@ -1,5 +1,6 @@
 """`stabaudit import`: latents from anywhere become a run."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +27,18 @@ StrictOption = Annotated[bool, typer.Option("--strict", help="Refuse what would 
 ObsmOption = Annotated[str | None, typer.Option(help="Key of the latents in .h5ad files; the only one by default.")]
 
 
+def parse_bytes(text: str) -> int:
+    """Bytes in "500MB" or "2 GB", in powers of ten.
+
+    >>> parse_bytes("1.5 GB")
+    1500000000
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kMGT]?)B?", text.strip())
+    if found is None or not (count := int(float(found[1]) * 1000 ** " kMGT".index(found[2] or " "))):
+        raise typer.BadParameter(f"{text!r}: expected an amount of memory such as 500MB or 2GB")
+    return count
+
+
 def import_latents(
     paths: Annotated[
         list[Path],
@@ -41,10 +54,15 @@ def import_latents(
     key: KeyOption = None,
     dimensions_first: DimensionsFirstOption = False,
     strict: StrictOption = False,
+    memory: Annotated[
+        int | None,
+        typer.Option(parser=parse_bytes, metavar="SIZE", help="Refuse files that take more; by default what the machine has."),
+    ] = None,
     sources: Annotated[Path | None, typer.Option(help="File of true sources, rows named like those of the latents.")] = None,
 ) -> None:
     """Make a run of latents that another program wrote, one file for each restart."""
     from stabaudit.store.files.atomic import shown
+    from stabaudit.store.files.memory import at_most
     from stabaudit.store.imports.import_run import import_run, latents_files
     from stabaudit.store.run.external_labels import External
 
@@ -58,7 +76,8 @@ def import_latents(
         key=key,
         dimensions_first=dimensions_first,
     )
-    run = import_run(latents_files(paths), out, external, command=command_line(), sources=sources, strict=strict)
+    with at_most(memory):
+        run = import_run(latents_files(paths), out, external, command=command_line(), sources=sources, strict=strict)
     n, count = run.manifest.dataset.evaluation_rows, len(run.done)
     message(f"{count} restarts of {n} rows are imported to {shown(run.folder)}")
     if count > 1:

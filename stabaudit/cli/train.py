@@ -23,6 +23,7 @@ from stabaudit.defaults import (
     LATENT_DIM,
     LEARNING_RATE,
     MAX_RESTARTS,
+    MOST_RESTARTS,
     RESTARTS,
     SCHEDULE,
     STEPS,
@@ -91,11 +92,13 @@ def train(
         int | None,
         typer.Option("--latent-dim", "-d", help=f"Latent dimensions; {LATENT_DIM} by default, where there is a choice.", min=1),
     ] = None,
-    restarts: Annotated[int, typer.Option("--restarts", "-n", help="Trainings from different seeds.", min=1)] = RESTARTS,
+    restarts: Annotated[
+        int, typer.Option("--restarts", "-n", help="Trainings from different seeds.", min=1, max=MOST_RESTARTS)
+    ] = RESTARTS,
     until: Annotated[
         str | None, typer.Option(metavar="SCORE±HALF", help="Add restarts until the score's 95% interval is as narrow.")
     ] = None,
-    max_restarts: Annotated[int, typer.Option(help="Restarts that --until may train.", min=1)] = MAX_RESTARTS,
+    max_restarts: Annotated[int, typer.Option(help="Restarts that --until may train.", min=1, max=MOST_RESTARTS)] = MAX_RESTARTS,
     vary: Annotated[
         str | None,
         typer.Option(metavar="SOURCE,…", help="What makes restarts differ: init, order, noise, data; or all, none. See above."),

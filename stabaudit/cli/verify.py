@@ -18,14 +18,18 @@ def verify(
     from stabaudit.reports.wording import counted
     from stabaudit.store.files.atomic import shown
     from stabaudit.store.run.find import find_runs
+    from stabaudit.store.run.verify import leftovers
     from stabaudit.store.run.verify import verify as problems_of
 
     rows, words, runs, problems = [], [], [], []
     for run in find_runs(paths):
+        left = leftovers(run)
+        for line in left:
+            message(line)
         folder, total, found = shown(run.folder), len(run.manifest.restarts), problems_of(run)
         rows.append((folder, f"{len(run.done)} of {total}", counted(len(found), "problem") if found else "whole"))
         words += [str(problem) for problem in found]
-        runs.append({"run": folder, "restarts": total, "done": len(run.done), "problems": len(found)})
+        runs.append({"run": folder, "restarts": total, "done": len(run.done), "problems": len(found), "leftovers": left})
         problems += [{"run": folder, "file": p.file, "what": p.what, "remedy": p.remedy} for p in found]
     section = Section("integrity", ["run", "restarts done", "files"], rows, words, left=3)
     deliver(Report([section], {"runs": runs, "problems": problems}, main="problems"), form, output)

@@ -6,12 +6,14 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from stabaudit.external import watcher
 from stabaudit.external.command_line import arguments_of
 from stabaudit.store.files.atomic import make_folder, shown
 from stabaudit.store.files.regular import read_regular
@@ -21,10 +23,9 @@ from stabaudit.store.run.run_folder import Run
 
 PATIENCE = 5.0  # seconds that a program has to end after it was asked to
 LAST_WORDS = 200  # characters of a log that a message repeats
-SCRATCH = ".programs"  # folder of what programs are writing, within the run's
 _TAIL = 4000  # bytes of a log that are looked at for its last words
 _PROCESS = "process"  # a note in the folder of an attempt: number of the process, and when it began
-_COMPLETE = "-complete"  # ends the names of folders of programs that ended well
+_COMPLETE = "-complete"  # ended the names of folders of programs that ended well, before there was a note of it in them
 _STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -43,7 +44,7 @@ class Attempt:
 
     def __init__(self, run: Run, program: Program, index: int) -> None:
         self.index = index
-        self.folder = run.folder.resolve() / SCRATCH / f"restart-{index:03d}-{secrets.token_hex(4)}"
+        self.folder = run.folder.resolve() / layout.PROGRAMS / f"restart-{index:03d}-{secrets.token_hex(4)}"
         self.log = run.folder / layout.log(index)
         self.timed_out = False
         self._program = program
@@ -65,14 +66,15 @@ class Attempt:
         make_folder(self.log.parent)
         self.log.unlink(missing_ok=True)
         arguments = arguments_of(self._program, restart=self.index, latents=self.latents)
+        watched = [sys.executable, "-I", "-S", watcher.__file__, str(PATIENCE), str(self.folder / watcher.NOTE), *arguments]
         with self.log.open("xb") as log:
             log.write(f"$ {shlex.join(arguments)}\n".encode(errors="backslashreplace"))
             log.flush()
             with _undisturbed():
                 self._began = time.monotonic()
                 self._process = subprocess.Popen(  # noqa: S603 -- the user's own command
-                    arguments,
-                    stdin=subprocess.DEVNULL,
+                    watched,
+                    stdin=subprocess.PIPE,  # open for as long as stabaudit lives
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     env={name: str(threads) for name in _THREADS} | os.environ,
@@ -88,7 +90,12 @@ class Attempt:
     @property
     def status(self) -> int | None:
         """Exit status, negative for a signal; None while it runs."""
-        return None if self._process is None else self._process.poll()
+        if self._process is None:
+            return None
+        status = self._process.poll()
+        if status is not None and self._process.stdin is not None:
+            self._process.stdin.close()
+        return status
 
     def has_ended(self, timeout: float | None) -> bool:
         """Whether there is nothing more to wait for."""
@@ -98,11 +105,6 @@ class Attempt:
             return False
         self._ended = time.monotonic()
         return True
-
-    def keep(self) -> None:
-        """Mark its latents as those of a program that ended well, which need not run again: `kept` finds them."""
-        if not self.folder.name.endswith(_COMPLETE):
-            self.folder = self.folder.rename(self.folder.with_name(self.folder.name + _COMPLETE))
 
     def discard(self) -> None:
         """Delete what it wrote."""
@@ -119,6 +121,7 @@ class Attempt:
         if self._process is not None:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(seconds)
+            _ = self.status
 
     def last_words(self) -> str:
         """The last line of its log, on one line."""
@@ -141,8 +144,6 @@ def running() -> Iterator[list[Attempt]]:
         for attempt in attempts:
             if attempt in cut_off:
                 attempt.discard()
-            elif attempt.status == 0:
-                attempt.keep()
 
 
 def stop(attempts: Sequence[Attempt]) -> None:
@@ -165,14 +166,13 @@ def kept(run: Run, program: Program, index: int) -> list[Path]:
     The call was killed before, or they could not be used then. Folders without latents are deleted.
     """
     found = []
-    for folder in (run.folder / SCRATCH).glob(f"restart-{index:03d}-*"):
+    for folder in (run.folder / layout.PROGRAMS).glob(f"restart-{index:03d}-*"):
         latents = folder / f"latents.{program.latents_format}"
-        if _end_orphan(folder):
+        cut_off = _end_orphan(folder)
+        complete = folder.name.endswith(_COMPLETE) or (folder / watcher.NOTE).exists()
+        if not latents.exists() or (cut_off and not complete):
             shutil.rmtree(folder, ignore_errors=True)
-            continue
-        if not latents.exists():
-            shutil.rmtree(folder, ignore_errors=True)
-        elif folder.name.endswith(_COMPLETE):
+        elif complete:
             found.append(latents)
     return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
 

@@ -20,9 +20,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from stabaudit.errors import BadData, UsageError
-from stabaudit.external.process import SCRATCH, Attempt, kept, running, stop
+from stabaudit.external.process import Attempt, kept, running, stop
 from stabaudit.store.files.atomic import shown
 from stabaudit.store.imports.import_run import Rows, named_rows
+from stabaudit.store.run import layout
 from stabaudit.store.run.environment import environment
 from stabaudit.store.run.external_labels import UNKNOWN, UNNAMED, External, Program
 from stabaudit.store.run.manifest import DatasetRecord, Manifest, Restart
@@ -99,7 +100,7 @@ def run_program(
             _train(run, _take_kept(run, external, program, on_end), program, call, on_end)
         finally:
             with suppress(OSError):  # latents that could not be used are kept there
-                (folder / SCRATCH).rmdir()
+                (folder / layout.PROGRAMS).rmdir()
     return run
 
 
@@ -169,7 +170,6 @@ def _outcome(run: Run, intake: _Intake, attempt: Attempt, timeout: float | None)
     restart = run.restart(attempt.index).model_copy(update={"seconds": round(attempt.seconds, 3)})
     wrong = _what_went_wrong(attempt, timeout)
     if wrong is None:
-        attempt.keep()
         try:
             intake.take(attempt.latents, attempt.index)
         except (BadData, UsageError) as error:

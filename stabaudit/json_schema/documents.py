@@ -165,12 +165,14 @@ class Verified:
         restarts: how many it was to have.
         done: how many are trained.
         problems: how many were found.
+        leftovers: what a killed call left there, a line each, which the next one sees to; no problems.
     """
 
     run: str
     restarts: int
     done: int
     problems: int
+    leftovers: list[str]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AliasChoices, Field
 
 from stabaudit.config import Frozen, Option, Positive, PositiveFloat, Vary
-from stabaudit.defaults import BATCH_SIZE, LEARNING_RATE, RESTARTS, SCHEDULE, Schedule
+from stabaudit.defaults import BATCH_SIZE, LEARNING_RATE, MOST_RESTARTS, RESTARTS, SCHEDULE, Schedule
 from stabaudit.training.step.streams import SEEDS
 
 # Short names that users may type, by the names in here.
@@ -42,7 +42,7 @@ class Recipe(Frozen):
     architecture: Annotated[str | None, Field(validation_alias=AliasChoices("arch", "architecture"))] = None
     likelihood: str | None = None
     latent_dim: Positive | None = None
-    restarts: Positive = RESTARTS
+    restarts: Annotated[int, Field(ge=1, le=MOST_RESTARTS)] = RESTARTS
     seed: Annotated[int, Field(ge=0, lt=SEEDS)] = 0
     epochs: Positive | None = None
     steps: Positive | None = None

@@ -20,7 +20,7 @@ from stabaudit.external import programs
 from stabaudit.external.programs import Call, run_program
 from stabaudit.store.run.external_labels import External, Program
 from stabaudit.store.run.run_folder import Run
-from stabaudit.store.run.verify import verify
+from stabaudit.store.run.verify import leftovers, verify
 
 pytestmark = pytest.mark.slow
 
@@ -409,27 +409,101 @@ def test_a_stopped_command_leaves_no_process_and_goes_on(number, status):
     assert _run([*words, "--accept-change"]) == 0
 
 
+KILLED = """
+import sys
+from stabaudit.external import process
+process.PATIENCE = 0.3
+from stabaudit.cli.main import main
+main(sys.argv[1:])
+"""
+
+
+def killed(words, started):
+    """The processes that a command had started when it was killed."""
+    command = subprocess.Popen([sys.executable, "-c", KILLED, *words], stderr=subprocess.DEVNULL)
+    end = time.monotonic() + 30
+    while not (started.exists() and started.read_text().count(" ") and list(Path("run/.programs").glob("*/process"))):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    processes = list(map(int, started.read_text().split()))
+    assert all(map(alive, processes))
+    command.kill()
+    command.wait()
+    return processes
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+@pytest.mark.parametrize("seed", [0, 1])
+def test_programs_end_when_the_command_is_killed(seed):
+    """With what they have started, whether they listen to SIGTERM or not, and without a next call."""
+    Path("slow.py").write_text(SLOW)
+    words = ["train", "--command", f"{PYTHON} -S slow.py {{seed}} {{latents}}", "-n", "1", "--seed", str(seed)]
+    processes = killed([*words, "--ids-by-position", "--out", "run"], Path(f"started{seed}"))
+    end = time.monotonic() + 10
+    while any(map(alive, processes)):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 def test_programs_that_outlived_a_killed_command_are_ended_by_the_next(monkeypatch):
+    """One is waited for by its watcher; the next call does not wait."""
     monkeypatch.setattr(attempt, "PATIENCE", 0.3)
     Path("slow.py").write_text(SLOW)
     words = ["train", "--command", f"{PYTHON} -S slow.py {{seed}} {{latents}}", "-n", "1", "--seed", "1", "--ids-by-position"]
-    words += ["--out", "run"]
-    command = subprocess.Popen([sys.executable, "-m", "stabaudit", *words], stderr=subprocess.DEVNULL)
-    end = time.monotonic() + 30
-    while not (Path("started1").exists() and len(Path("started1").read_text().split()) == 2):
-        assert time.monotonic() < end
-        time.sleep(0.02)
-    time.sleep(0.2)  # the note of the process is written
-    processes = list(map(int, Path("started1").read_text().split()))
-    command.kill()
-    command.wait()
-    assert all(map(alive, processes))
+    processes = killed([*words, "--out", "run"], Path("started1"))
     run = Run.open(Path("run"))
+    assert leftovers(run)[0].startswith("run/.programs/restart-000-")
     assert run.manifest.external is not None
     assert attempt.kept(run, run.manifest.external.program, 0) == []
     assert not any(map(alive, processes))
     assert list(Path("run/.programs").iterdir()) == []
+
+
+# Ends well as soon as stabaudit is stopped: nobody is there to see it.
+UNSEEN = """
+import os, pathlib, sys, time
+pathlib.Path("started0").write_text(f"{os.getpid()} {os.getppid()}")
+while not pathlib.Path("stopped").exists():
+    time.sleep(0.01)
+pathlib.Path(sys.argv[2]).write_text("sample_id,z0\\n" + "".join(f"{i},{i * i}\\n" for i in range(8)))
+"""
+
+
+def test_latents_that_a_program_wrote_unseen_are_taken_in_by_the_next_call(train, capfd):
+    """The program is not called again: it would fail."""
+    Path("unseen.py").write_text(UNSEEN)
+    program = f"{PYTHON} -S unseen.py {{seed}} {{latents}}"
+    words = ["train", "--command", program, "-n", "1", "--latents-format", "csv", "--out", "run"]
+    command = subprocess.Popen([sys.executable, "-m", "stabaudit", *words], stderr=subprocess.DEVNULL)
+    end = time.monotonic() + 30
+    while not Path("started0").exists():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    command.send_signal(signal.SIGSTOP)
+    Path("stopped").touch()
+    while not list(Path("run/.programs").glob("*/complete")):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    command.kill()
+    command.wait()
+    assert _run(["verify", "run"]) == 0
+    err = capfd.readouterr().err
+    assert "was written by a program whose latents were not taken in" in err
+    Path("unseen.py").write_text("import sys; sys.exit(1)")
+    assert train("--accept-change", program=program, restarts=1)[0] == 0
+    np.testing.assert_array_equal(Run.open(Path("run")).latents(0).mean[:, 0], np.arange(8) ** 2)
+    assert not Path("run/.programs").exists()
+    assert _run(["verify", "run"]) == 0
+    assert capfd.readouterr().err == ""
+
+
+def test_what_the_system_cannot_call_fails_its_restart(train):
+    Path("script").write_text("no program\n")
+    Path("script").chmod(0o755)
+    status, err = train("--quiet", program="./script {seed} {latents}", restarts=1)
+    assert status == 2
+    assert "ended with exit status 126 (./script cannot be called: Exec format error)" in err[1]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

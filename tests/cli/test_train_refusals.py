@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 from stabaudit.cli.main import _run
+from stabaudit.errors import UsageError
+from stabaudit.store.imports.import_run import import_run
+from stabaudit.store.run.external_labels import External
 
 
 @pytest.fixture(autouse=True)
@@ -95,3 +98,28 @@ def test_what_does_not_go_together_is_one_line_and_nothing_is_written(arguments,
 def test_a_latent_dimension_that_is_left_out_is_one_that_the_family_can_have(family, data, d, capfd):
     assert _run(["train", family, "--data", f"../{data}.npz", "--dry-run"]) == 0
     assert f" {d} latent dimensions" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("words", ["train vae", "train --command", "train --until", "audit", "import"])
+@pytest.mark.parametrize("dry", [["--dry-run"], []])
+def test_more_restarts_than_a_run_can_hold_are_refused_at_once(words, dry, capfd, monkeypatch):
+    """Before data are read, programs called or files opened: a manifest could not list them."""
+    monkeypatch.setattr("stabaudit.training.prepare.prepare", lambda *_, **__: pytest.fail("prepared"))
+    monkeypatch.setattr("stabaudit.external.programs.run_program", lambda *_, **__: pytest.fail("called"))
+    monkeypatch.setattr("stabaudit.store.imports.import_run.named_rows", lambda *_: pytest.fail("read"))
+    Path("plan.toml").write_text('[defaults]\ndata = "digits"\nfamily = "vae"\nrestarts = 200_000\n[grid]\nlatent_dim = [2, 3]\n')
+    if words == "import":
+        with pytest.raises(UsageError, match=r"200,000 files, and a run can hold 8,000 restarts"):
+            import_run([Path("a.npy")] * 200_000, Path("run"), External(), command="")
+        return
+    arguments = {
+        "train vae": ["train", "vae", "-n", "200000"],
+        "train --command": ["train", "--command", "true {seed} {latents}", "-n", "200000", "--ids-by-position", "--out", "run"],
+        "train --until": ["train", "vae", "--until", "strong_mcc±0.01", "--max-restarts", "200000"],
+        "audit": ["audit", "plan.toml"],
+    }[words]
+    assert _run([*arguments, *dry]) == 2
+    out, err = capfd.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "8000" in err
+    assert [path.name for path in Path().iterdir()] == ["plan.toml"]

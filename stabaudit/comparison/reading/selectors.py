@@ -7,6 +7,7 @@ import re
 import shlex
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -22,6 +23,7 @@ from stabaudit.comparison.scoring.collapse import Facts, facts_of
 from stabaudit.errors import BadData, BadRun, Guessed, Noticed, UsageError, strictly
 from stabaudit.metrics.density_distance import MOST_DIMENSIONS
 from stabaudit.store.files.atomic import shown
+from stabaudit.store.files.memory import at_most
 from stabaudit.store.files.natural_order import natural
 from stabaudit.store.imports.foreign_files import AS_IS, SUFFIXES, Naming, kind
 from stabaudit.store.imports.import_run import latents_files
@@ -57,7 +59,7 @@ def read_groups(selectors: Sequence[str], memory: int = DEFAULT_MEMORY, naming: 
     streamed = sum(map(_numbers, selectors)) * _BYTES_PER_NUMBER > memory
     strict, one_model = naming.strict, naming.one_model
     naming = replace(naming, strict=False, one_model=False)
-    with strictly(strict):
+    with strictly(strict), at_most(None if streamed else memory):
         groups = [_read(selector, naming, streamed=streamed) for selector in selectors]
     if one_model and _are_of_one_model(groups):
         groups = [_as_said_one(groups)]
@@ -98,7 +100,8 @@ def _read(selector: str, naming: Naming, *, streamed: bool) -> Unjoined:
         return _read_file(path, naming, streamed=streamed)
     if restart is None and _is_folder_of_latents(path):
         return _read_folder(path, naming, streamed=streamed)
-    return _read_run(Run.open(path), restart, streamed=streamed)
+    with at_most(None):  # how much a run takes is known from its headers
+        return _read_run(Run.open(path), restart, streamed=streamed)
 
 
 def _is_folder_of_latents(path: Path) -> bool:
@@ -154,7 +157,7 @@ def _read_file(path: Path, naming: Naming, *, streamed: bool) -> Unjoined:
             f"{shown(path)}: these latents exceed --memory, and only Parquet files with sample ids can be streamed; "
             "'stabaudit import' it or raise that"
         )
-    found = Opened.latents_file(path, read_header(path)) if streamed else Opened.in_memory(read_latents(path, naming))
+    found = Opened.latents_file(path, read_header(path)) if streamed else Opened.in_memory(_latents(path, naming))
     latents, facts = _with_facts(found, {}, None)
     grid = latents.metadata.grid
     summary = RunSummary(
@@ -174,6 +177,12 @@ def _read_file(path: Path, naming: Naming, *, streamed: bool) -> Unjoined:
         grid=grid,
     )
     return Unjoined(summary, (), (latents,), None, (facts,))
+
+
+def _latents(path: Path, naming: Naming) -> Latents:
+    """Latents of a file; what Parquet takes was counted before, other files are held against --memory by their headers."""
+    with at_most(None) if kind(path) == ".parquet" else nullcontext():
+        return read_latents(path, naming)
 
 
 def _read_run(run: Run, restart: int | None, *, streamed: bool) -> Unjoined:

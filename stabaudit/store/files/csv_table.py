@@ -32,6 +32,7 @@ import pyarrow.csv as arrow_csv
 from stabaudit.errors import BadData, Guessed
 from stabaudit.store.files.atomic import reason, shown
 from stabaudit.store.files.gzip_file import inflate
+from stabaudit.store.files.memory import require_memory
 from stabaudit.store.files.regular import open_text
 
 SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
@@ -78,6 +79,8 @@ def read_csv(
     """
     where = shown(path)
     source = inflate(path) if path.name.lower().endswith(".gz") else path
+    if source is path and path.is_file():
+        require_memory(path.stat().st_size, f"{where}: its text")
     separator, names = _layout(source, where)
     headed = not all(map(_is_number, names)) or _count_columns(names)
     table = CsvTable(_parsed(source, names if headed else None, separator, where, text=text), headed, separator)

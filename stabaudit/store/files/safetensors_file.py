@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 
 from stabaudit.errors import BadData
 from stabaudit.store.files.atomic import reason, shown, write_bytes
+from stabaudit.store.files.memory import require_memory
 from stabaudit.store.files.regular import read_regular
 
 Array = NDArray[Any]
@@ -37,6 +38,7 @@ def read_weights(path: Path) -> dict[str, Array]:
         BadData: a missing or damaged file.
     """
     try:
+        require_memory(path.stat().st_size, shown(path))  # nothing in it is compressed
         arrays = safetensors.numpy.load(read_regular(path))
     except OSError as error:
         raise BadData(f"cannot read {shown(path)}: {reason(error)}") from error

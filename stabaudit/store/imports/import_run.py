@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from stabaudit.defaults import MOST_RESTARTS
 from stabaudit.errors import BadData, UsageError, strictly
 from stabaudit.store.files.atomic import missing, reason, sha256, shown
 from stabaudit.store.files.natural_order import natural
@@ -143,8 +144,12 @@ def import_run(
     Raises:
         BadData: a file that cannot be read, or that does not fit the others.
         BadRun: where the folder holds something else or cannot be written.
-        UsageError: something to guess where nothing may be.
+        UsageError: something to guess where nothing may be, or more files than a run can hold restarts.
     """
+    if len(files) > MOST_RESTARTS:
+        raise UsageError(
+            f"{len(files):,} files, and a run can hold {MOST_RESTARTS:,} restarts; import some, or into several runs"
+        )
     rows: Rows | None = None
     with strictly(strict):
         for file in files:

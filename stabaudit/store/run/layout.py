@@ -2,6 +2,7 @@
 
 MANIFEST = "run.json"
 EVALUATION = "evaluation.parquet"
+PROGRAMS = ".programs"  # folder of what programs are writing, or have written and could not be taken in
 
 
 def latents(index: int) -> str:

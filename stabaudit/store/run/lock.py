@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from stabaudit.config import Frozen
 from stabaudit.errors import BadRun
 from stabaudit.store.files.atomic import make_folder, reason, shown
-from stabaudit.store.files.regular import read_regular
+from stabaudit.store.files.regular import open_regular, read_regular
 
 LOCK = ".lock"
 SOFT_LOCK = ".lock.soft"  # whose mere existence is the lock, where the file system has no others
@@ -71,6 +71,22 @@ class WriteLock:
         if self._lock.is_locked:
             self._note.unlink(missing_ok=True)
             self._lock.release()
+
+
+def is_written(folder: Path) -> bool:
+    """Whether a process of this machine writes a run just now. Nothing is changed there."""
+    if (folder / SOFT_LOCK).exists():
+        return True
+    try:
+        import fcntl  # noqa: PLC0415 -- not on every platform
+
+        with open_regular(folder / LOCK) as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return True
+    except (OSError, ImportError):
+        return False
+    return False
 
 
 def writer_of(folder: Path) -> Writer | None:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from stabaudit.errors import StabauditError
 from stabaudit.store.files import columns
-from stabaudit.store.files.atomic import reason, sha256, shown
+from stabaudit.store.files.atomic import TEMPORARY, reason, sha256, shown
 from stabaudit.store.run import layout
+from stabaudit.store.run.lock import is_written
 from stabaudit.store.run.manifest import Manifest, Restart
 from stabaudit.store.run.run_folder import Run
 
@@ -49,6 +50,26 @@ def verify(run: Run) -> list[Problem]:
     changed = list(_changed(run))
     sound = run.digests.keys() - {problem.file for problem in changed}
     return [*changed, *_unfulfilled(run), *_unfit(run, sound), *_unlisted(run)]
+
+
+def leftovers(run: Run) -> list[str]:
+    """What a killed call left in a run folder, a line each. It does no harm, and the next call that writes the run sees to it.
+
+    Nothing is one while the run is being written.
+    """
+    if is_written(run.folder):
+        return []
+    places = (run.folder, *(run.folder / name for name in layout.FOLDERS))
+    parts = sorted(path for place in places for path in place.glob(TEMPORARY))
+    attempts = sorted((run.folder / layout.PROGRAMS).glob("*"))
+    return [
+        *(f"{shown(path)} was being written when a call was killed; the next call deletes it" for path in parts),
+        *(
+            f"{shown(path)} was written by a program whose latents were not taken in; the next call takes them in if the "
+            "program ended well and they can be used"
+            for path in attempts
+        ),
+    ]
 
 
 def command_again(manifest: Manifest, folder: Path) -> str | None:

@@ -3,15 +3,23 @@
 import io
 import resource
 import zipfile
+from contextlib import suppress
 
+import h5py
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from numpy.lib import format as npy
+from pyarrow import feather
+from safetensors.numpy import save_file
 
+from stabaudit.cli.main import _run
 from stabaudit.errors import BadData
 from stabaudit.store.files import memory, numpy_files
+from stabaudit.store.files.arrow_size import inflated_bytes
+from stabaudit.store.files.feather import read_feather
 from stabaudit.store.files.numpy_files import load_npz
 from stabaudit.store.files.parquet import read_table
 
@@ -39,7 +47,7 @@ def test_an_archive_that_unpacks_to_more(small, tmp_path, monkeypatch):
     monkeypatch.setattr(numpy_files, "read_at_most", lambda *_: pytest.fail("read"))
     np.savez_compressed(tmp_path / "bomb.npz", z=np.zeros((1000, 1000), np.float32))
     assert (tmp_path / "bomb.npz").stat().st_size < 10_000
-    with pytest.raises(BadData, match=r"bomb.npz: z.npy: shape \(1000, 1000\) of float32 takes 0.0 GB of memory"):
+    with pytest.raises(BadData, match=r"bomb.npz: z.npy: shape \(1000, 1000\) of float32 takes 4.0 MB of memory"):
         load_npz(tmp_path / "bomb.npz", {"z"})
 
 
@@ -47,7 +55,7 @@ def test_a_table_of_one_value_repeated(small, tmp_path):
     table = pa.table({f"z{i}": np.zeros(100_000, np.float32) for i in range(10)})
     pq.write_table(table, tmp_path / "bomb.parquet")
     assert (tmp_path / "bomb.parquet").stat().st_size < 20_000
-    with pytest.raises(BadData, match=r"100,000 rows takes 0\.0 GB of memory"):
+    with pytest.raises(BadData, match=r"100,000 rows takes 4\.0 MB of memory"):
         read_table(tmp_path / "bomb.parquet")
 
 
@@ -68,3 +76,90 @@ def test_entries_that_share_bytes_or_a_name(tmp_path):
         archive.filelist[1].filename = "z.npy"
     with pytest.raises(BadData, match="several arrays called 'z'"):
         load_npz(tmp_path / "twice.npz")
+
+
+@pytest.mark.parametrize("compression", ["lz4", "zstd", "uncompressed"])
+@pytest.mark.parametrize("chunk", [1000, 300])
+def test_a_feather_file_says_what_it_inflates_to(tmp_path, compression, chunk):
+    """Held against pyarrow's own count of the bytes of the buffers that it reads."""
+    table = pa.table(
+        {
+            "z0": np.random.default_rng(0).normal(size=1000).astype(np.float32),
+            "z1": pa.array([None, 1.5] * 500),
+            "label": pa.array(["a", "b"] * 500).dictionary_encode(),
+        }
+    )
+    path = tmp_path / "a.feather"
+    feather.write_feather(table, path, compression=compression, chunksize=chunk)
+    with path.open("rb") as file:
+        found = inflated_bytes(file)
+    with pa.ipc.open_file(path) as reader:
+        batches = [reader.get_batch(i) for i in range(reader.num_record_batches)]
+    dictionary = batches[0]["label"].dictionary
+    assert found == pytest.approx(sum(batch.get_total_buffer_size() for batch in batches) + dictionary.nbytes, rel=0.15)
+
+
+def test_a_feather_file_that_inflates_to_more(small, tmp_path, monkeypatch):
+    table = pa.table({f"z{i}": np.zeros(100_000, np.float32) for i in range(10)})
+    feather.write_feather(table, tmp_path / "bomb.feather", compression="zstd")
+    assert (tmp_path / "bomb.feather").stat().st_size < 100_000
+    monkeypatch.setattr(feather, "read_table", lambda *_: pytest.fail("read"))
+    with pytest.raises(BadData, match=r"bomb.feather: what it holds takes 4\.0 MB of memory, and there are 1\.0 MB"):
+        read_feather(tmp_path / "bomb.feather")
+
+
+def test_a_feather_file_whose_footer_lies_is_damaged(tmp_path):
+    """Every byte of the footer and of the messages, set to values that lead elsewhere."""
+    table = pa.table({"z0": np.arange(100.0), "z1": np.zeros(100)})
+    path = tmp_path / "a.feather"
+    feather.write_feather(table, path, compression="zstd")
+    content = path.read_bytes()
+    for place in range(0, len(content), 3):
+        for value in (0, 255, 128):
+            changed = bytearray(content)
+            changed[place] = value
+            with suppress(ValueError):
+                assert inflated_bytes(io.BytesIO(changed)) >= 0
+
+
+@pytest.mark.parametrize("ending", ["npy", "npz", "csv", "csv.gz", "feather", "safetensors", "parquet", "h5ad"])
+@pytest.mark.parametrize("command", ["import", "compare"])
+def test_files_are_held_against_memory_before_they_are_read(ending, command, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    z = np.zeros((2000, 60), np.float32) + np.arange(2000)[:, None]
+    frame = pd.DataFrame(z, columns=[f"z{k}" for k in range(60)])
+    write = {
+        "npy": lambda path: np.save(path, z),
+        "npz": lambda path: np.savez_compressed(path, z=z),
+        "csv": lambda path: frame.to_csv(path, index=False),
+        "csv.gz": lambda path: frame.to_csv(path, index=False),
+        "feather": lambda path: feather.write_feather(pa.Table.from_pandas(frame), path, compression="zstd"),
+        "safetensors": lambda path: save_file({"z": z}, path),
+        "parquet": lambda path: pq.write_table(pa.Table.from_pandas(frame), path),
+        "h5ad": lambda path: h5ad(path, z),
+    }
+    for name in "ab":
+        write[ending](f"{name}.{ending}")
+    words = {
+        "import": ["import", f"a.{ending}", f"b.{ending}", "--out", "run"],
+        "compare": ["compare", f"a.{ending}", f"b.{ending}"],
+    }
+    assert _run([*words[command], "--ids-by-position", "--memory", "100kB"]) == 2
+    out, err = capfd.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "--memory" in err
+    assert not (tmp_path / "run").exists()
+
+
+def h5ad(path, z):
+    with h5py.File(path, "w") as file:
+        file.create_dataset("obsm/X", data=z, compression="gzip")
+        file.create_group("obs").attrs["_index"] = "names"
+        file["obs/names"] = np.arange(len(z))
+
+
+def test_import_reads_what_memory_allows(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in "ab":
+        np.save(f"{name}.npy", np.random.default_rng(ord(name)).normal(size=(50, 2)))
+    assert _run(["import", "a.npy", "b.npy", "--ids-by-position", "--memory", "1MB", "--out", "run"]) == 0

@@ -30,7 +30,7 @@ def test_verify_fails_a_damaged_run_with_a_line_for_each_problem(folder, capsys)
         assert sum(f"{folder / file} {what}" in line and "delete it" in line for line in lines) == 1
     assert _run(["verify", str(folder), "--format", "json"]) == 2
     document = json.loads(capsys.readouterr().out)
-    assert document["runs"] == [{"run": str(folder), "restarts": 3, "done": 3, "problems": 2}]
+    assert document["runs"] == [{"run": str(folder), "restarts": 3, "done": 3, "problems": 2, "leftovers": []}]
     assert [problem["file"] for problem in document["problems"]] == [
         "latents/restart-001.parquet",
         "weights/restart-002.safetensors",

@@ -5,7 +5,7 @@ import pytest
 
 from stabaudit.store.run.evaluation import Evaluation
 from stabaudit.store.run.run_folder import Run
-from stabaudit.store.run.verify import verify
+from stabaudit.store.run.verify import leftovers, verify
 
 
 def flip(path, place=-20):
@@ -26,6 +26,23 @@ def test_a_whole_run_has_no_problems(complete):
     (complete / "scores" / "anything").touch()
     (complete / ".DS_Store").touch()
     assert verify(Run.open(complete)) == []
+
+
+def test_what_a_killed_call_left_is_named_but_no_problem(complete, manifest):
+    run = Run.open(complete)
+    assert leftovers(run) == []
+    parts = [complete / ".stabaudit-00.tmp", complete / "latents" / ".stabaudit-ff.tmp"]
+    for part in parts:
+        part.touch()
+    (complete / ".programs" / "restart-000-12").mkdir(parents=True)
+    told = leftovers(run)
+    assert [line.split()[0] for line in told] == [*map(str, parts), str(complete / ".programs" / "restart-000-12")]
+    assert verify(run) == []
+    before = (complete / ".lock").read_bytes()
+    with Run.prepare(complete, manifest()):  # deletes the parts
+        parts[0].touch()
+        assert leftovers(run) == []  # they are the writer's
+    assert (complete / ".lock").read_bytes() == before
 
 
 def test_a_run_in_the_making_has_no_problems(tmp_path, manifest, latents):
