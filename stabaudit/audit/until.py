@@ -45,7 +45,7 @@ def parse_until(text: str, most: int) -> Until:
     0.03
     """
     found = _UNTIL.fullmatch(text.strip())
-    if found is None or not float(found["half"]) > 0:
+    if found is None or not 0 < float(found["half"]) < math.inf:
         raise UsageError(
             f"--until {text!r}: expected a score and a half-width, such as {STRONG.name}±0.03 or {STRONG.name}+-0.03"
         )

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from stabaudit.cli.compare import FloorDrawsOption, KOption, RotationsOption, ScoresOption, SeedOption, named_scores
+from stabaudit.cli.import_latents import StrictOption
 from stabaudit.cli.output import OutputOption, PageFormatOption, command_line, deliver, deliver_page, message
 from stabaudit.cli.train import DataDirOption, DownloadOption, QuietOption, UncheckedOption, WorkersOption, parse_settings
 from stabaudit.data.published_files import DataFolder
@@ -36,6 +37,7 @@ def audit(
         typer.Option("--set", help="A key of every run, as in plans: epochs=20 or settings.dropout=0; repeat it."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be trained, and stop.")] = False,
+    strict: StrictOption = False,
     quiet: QuietOption = False,
     form: PageFormatOption = "table",
     output: OutputOption = None,
@@ -64,6 +66,7 @@ def audit(
     from stabaudit.cli.progress import watch
     from stabaudit.comparison.settings import Settings
     from stabaudit.comparison.surveys.configurations import family_tests
+    from stabaudit.errors import strictly
     from stabaudit.metrics.scores import headlines
     from stabaudit.reports.report import joined
     from stabaudit.reports.sections.survey import survey_report
@@ -82,11 +85,12 @@ def audit(
         chosen = chosen.changed(parse_settings(settings))
     folder = out or Path("audits") / chosen.name
     unprepared = {name: one for name, one in chosen.recipes.items() if names_of_code(one)} if dry_run else {}
-    jobs = prepare_plan(
-        replace(chosen, recipes={name: one for name, one in chosen.recipes.items() if name not in unprepared}),
-        folder,
-        data_folder=DataFolder.locate(data_dir, download=download, unchecked=unchecked_data),
-    )
+    with strictly(strict):
+        jobs = prepare_plan(
+            replace(chosen, recipes={name: one for name, one in chosen.recipes.items() if name not in unprepared}),
+            folder,
+            data_folder=DataFolder.locate(data_dir, download=download, unchecked=unchecked_data),
+        )
     count = workers or default_workers()
     restarts = sum(recipe.restarts for recipe in chosen.recipes.values())
     message(f"{chosen.name}: {counted(len(chosen.recipes), 'run')}, {counted(restarts, 'restart')}, in {folder}")

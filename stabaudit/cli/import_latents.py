@@ -33,7 +33,7 @@ def parse_bytes(text: str) -> int:
     >>> parse_bytes("1.5 GB")
     1500000000
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kMGT]?)B?", text.strip())
+    found = re.fullmatch(r"(\d{1,18}(?:\.\d{1,18})?) ?([kMGT]?)B?", text.strip())
     if found is None or not (count := int(float(found[1]) * 1000 ** " kMGT".index(found[2] or " "))):
         raise typer.BadParameter(f"{text!r}: expected an amount of memory such as 500MB or 2GB")
     return count

@@ -25,13 +25,18 @@ def restarts(
     output: OutputOption = None,
 ) -> None:
     """Say how narrow the interval of a score becomes with more restarts, and how many a wanted half-width needs."""
+    import math
+
     from stabaudit.api import spread as spread_of_run
+    from stabaudit.errors import UsageError
     from stabaudit.metrics.scores import headlines
     from stabaudit.reports.sections.restarts_needed import restarts_report
     from stabaudit.reports.wording import score_name
     from stabaudit.statistics.gate import parse_score
     from stabaudit.store.imports.foreign_files import Naming
 
+    if half_width is not None and not 0 < half_width < math.inf:
+        raise UsageError(f"--half-width {half_width:g}: expected a number above 0, such as 0.02")
     naming = Naming(id_column, obsm, ids_by_position, key, strict)
     wanted = score or headlines()[0].name
     run, found = spread_of_run(selector, score=wanted, memory=memory, naming=naming)

@@ -188,7 +188,7 @@ def train(
         train_program = asked_of_program.train
         _report(train_program(restarts) if enough is None else train_until(train_program, enough, restarts, message))
         return
-    from stabaudit.cli.train_family import AskedFamily, settings_of_file
+    from stabaudit.cli.train_family import AskedFamily, agreeing, settings_of_file
     from stabaudit.training.workers.pool import warm_up
 
     if not dry_run:
@@ -217,7 +217,7 @@ def train(
         "precision": precision,
         "compile": compile,
         "vary": vary,
-        "settings": parse_settings(settings or []) | settings_of_file(data, of_file),
+        "settings": agreeing(parse_settings(settings or []), settings_of_file(data, of_file)),
     }
     folder = DataFolder.locate(data_dir, download=download, unchecked=unchecked_data)
     asked = AskedFamily(recipe, out, folder, workers, quiet, accept_change, strict)

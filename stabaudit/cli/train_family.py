@@ -89,3 +89,21 @@ def settings_of_file(data: str, given: Mapping[str, object]) -> dict[str, object
     if found and loader_of(data) is not own_files.load:
         raise UsageError(f"--{next(iter(found)).replace('_', '-')} is for a file of your own in --data, not for {data!r}")
     return {f"dataset.{name}": value for name, value in found.items()}
+
+
+def agreeing(settings: Mapping[str, object], of_file: Mapping[str, object]) -> dict[str, object]:
+    """Settings of --set and those that options of their own say.
+
+    Raises:
+        UsageError: two that differ.
+
+    >>> agreeing({"dataset.scale": "none"}, {"dataset.scale": "none"})
+    {'dataset.scale': 'none'}
+    """
+    from stabaudit.errors import UsageError
+
+    for name, value in of_file.items():
+        if name in settings and str(settings[name]) != str(value):
+            option = name.removeprefix("dataset.").replace("_", "-")
+            raise UsageError(f"--{option} {value} and --set {name}={settings[name]} differ; give one of them")
+    return {**settings, **of_file}

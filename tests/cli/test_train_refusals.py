@@ -123,3 +123,21 @@ def test_more_restarts_than_a_run_can_hold_are_refused_at_once(words, dry, capfd
     assert (out, err.count("\n")) == ("", 1)
     assert "8000" in err
     assert [path.name for path in Path().iterdir()] == ["plan.toml"]
+
+
+@pytest.mark.parametrize(("option", "setting", "status"), [("none", "minmax", 2), ("none", "none", 0), ("minmax", None, 0)])
+def test_scale_said_twice_must_be_the_same(option, setting, status, capfd):
+    words = ["train", "vae", "--data", "../vectors.npz", "--arch", "mlp", "--dry-run", "--scale", option]
+    assert _run([*words, *([] if setting is None else ["--set", f"dataset.scale={setting}"])]) == status
+    if status:
+        assert capfd.readouterr().err == (
+            "stabaudit: error: --scale none and --set dataset.scale=minmax differ; give one of them\n"
+        )
+
+
+def test_strict_guesses_nothing_of_the_data_of_a_plan(capfd):
+    Path("own.csv").write_text("a;b\n" + "".join(f"{i % 7}.5;{i % 5}.25\n" for i in range(200)))
+    Path("plan.toml").write_text('[defaults]\nfamily = "vae"\n[grid]\ndata = ["own.csv"]\nlatent_dim = [1, 2]\n')
+    assert _run(["audit", "plan.toml", "--dry-run"]) == 0
+    assert _run(["audit", "plan.toml", "--dry-run", "--strict"]) == 2
+    assert "which --strict does not guess" in capfd.readouterr().err

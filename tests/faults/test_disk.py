@@ -4,7 +4,10 @@ import errno
 import io
 import os
 import re
+import resource
 import subprocess
+import sys
+import tempfile
 from itertools import count
 from pathlib import Path
 
@@ -133,3 +136,44 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_trained(t
     assert _run([*TRAIN.split(), "--out", refused]) == 2
     err = capfd.readouterr().err
     assert err == f"stabaudit: error: cannot write in {refused}: {os.strerror(number).lower()}\n"
+
+
+@pytest.mark.slow
+def test_a_full_temporary_folder_is_named_and_nothing_is_trained(small_disk, tmp_path, capfd, monkeypatch):
+    """The dataset is written there for the workers."""
+    disk, _ = small_disk
+    monkeypatch.setattr(tempfile, "tempdir", str(disk))
+    monkeypatch.setattr("stabaudit.training.workers.pool.warm_up", lambda: None)  # processes that would hold the disk
+    monkeypatch.setattr("stabaudit.training.train.run_shards", lambda *_: pytest.fail("trained"))
+    assert _run([*TRAIN.split(), "--out", str(tmp_path / "run")]) == 2
+    assert capfd.readouterr().err == (
+        f"stabaudit: error: cannot write the dataset for the workers in {disk}: no space left, or a limit on the size of files "
+        "(ulimit -f); make room there, or set TMPDIR\n"
+    )
+    assert not list(disk.glob("stabaudit-*"))
+    assert verify(Run.open(tmp_path / "run")) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kilobytes", "said"), [(64, "cannot write the dataset for the workers"), (1, "cannot write run/run.json")]
+)
+def test_a_limit_on_the_size_of_files_is_one_line(kilobytes, said, tmp_path):
+    """`ulimit -f`, in a process of its own; numpy's OSError has no number."""
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1024 * kilobytes, 1024 * kilobytes))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "stabaudit", *TRAIN.split(), "--out", "run"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        preexec_fn=limit,
+    )
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert said in done.stderr
+    assert "file too large" in done.stderr or "ulimit -f" in done.stderr
+    if (tmp_path / "run" / "run.json").exists():
+        assert verify(Run.open(tmp_path / "run")) == []

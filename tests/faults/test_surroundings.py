@@ -10,6 +10,8 @@ import threading
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from stabaudit.audit.plan import load_plan
@@ -253,3 +255,74 @@ def test_nan_in_latents_from_elsewhere_is_refused_with_its_file_and_column(tmp_p
         np.save(tmp_path / f"{name}.npy", values)
     assert _run(["compare", *(str(tmp_path / f"{name}.npy") for name in "abc")]) == 2
     assert f"{tmp_path / 'b.npy'}: z1 holds 1 NaN or infinite values" in capfd.readouterr().err
+
+
+# --------------------------------------------------------------------------------------------- variables, digits and metadata
+
+
+def test_a_backend_that_matplotlib_does_not_know_is_named_where_it_is_needed(make_run, tmp_path):
+    folder = make_run("run", restarts=3)
+    strange = os.environ | {"MPLBACKEND": "nonsense"}
+    done = stabaudit("plot", "match", str(folder), "--output", str(tmp_path / "a.svg"), env=strange)
+    assert done.returncode == 0, done.stderr
+    done = stabaudit("plot", "match", str(folder), "--output", str(tmp_path / "a.png"), env=strange, text=True)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith("stabaudit: error: matplotlib cannot be used: ")
+    assert done.stderr.endswith("; unset MPLBACKEND\n")
+    assert not (tmp_path / "a.png").exists()
+
+
+NINES = "9" * 5000  # more than Python turns into a number
+PLACES_OF_DIGITS = {
+    "restarts": ["train", "vae", "--dry-run", "-n", NINES],
+    "seed": ["train", "vae", "--dry-run", "--seed", NINES],
+    "setting": ["train", "vae", "--dry-run", "--set", f"widths={NINES}"],
+    "memory": ["compare", "a.npy", "b.npy", "--memory", f"{NINES}GB"],
+    "memory of import": ["import", "a.npy", "--memory", NINES, "--out", "new"],
+    "requirement": ["check", "run", "--require", f"strong_mcc>={NINES}"],
+    "restart": ["compare", f"run#{NINES}"],
+    "until": ["train", "vae", "--until", f"strong_mcc±{NINES}"],
+    "baseline": ["check", "run", "--baseline", "baseline.json"],
+    "plan": ["audit", "plan.toml", "--dry-run"],
+    "manifest": ["show", "damaged"],
+    "table": ["report", "--wilcoxon", "scores.csv"],
+    "latents": ["compare", "digits.csv", "digits.csv#"],
+    "width": ["plot", "match", "run", "--width", NINES, "--output", "a.svg"],
+    "half-width": ["restarts", "run", "--half-width", NINES],
+}
+
+
+@pytest.mark.parametrize("place", PLACES_OF_DIGITS)
+def test_digits_without_end_are_one_line(place, make_run, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("stabaudit.training.train.run_shards", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr("stabaudit.training.workers.pool.warm_up", lambda: None)
+    make_run("run", restarts=3)
+    shutil.copytree("run", "damaged")
+    Path("damaged/run.json").write_text(Path("run/run.json").read_text().replace('"seed": 1', f'"seed": {NINES}', 1))
+    for name in "ab":
+        np.save(f"{name}.npy", np.eye(3))
+    Path("baseline.json").write_text(f'{{"schema_version": {NINES}, "scores": []}}')
+    Path("plan.toml").write_text(f'[defaults]\ndata = "digits"\nfamily = "vae"\nrestarts = {NINES}\n[grid]\nlatent_dim = [2]\n')
+    Path("scores.csv").write_text(f"configuration,vae,vade\na,{NINES},1\nb,0.2,0.3\n")
+    Path("digits.csv").write_text(f"sample_id,z0\na,{NINES}\nb,2\n")
+    assert _run(PLACES_OF_DIGITS[place]) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert "internal error" not in err
+
+
+@pytest.mark.parametrize(
+    "noted", ["[1, 2]", '"text"', "{", "[" * 100_000, '{"index_columns": {"a": 1}}', f'{{"columns": {NINES}}}']
+)
+@pytest.mark.parametrize("words", ["train vae --dry-run -n 1 --data a.parquet", "import a.parquet --ids-by-position --out run"])
+def test_metadata_of_pandas_can_be_anything(noted, words, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    z = np.random.default_rng(0).normal(size=(2, 100))
+    table = pa.table(dict(zip("ab", z, strict=True))).replace_schema_metadata({"pandas": noted})
+    pq.write_table(table, "a.parquet")
+    status = _run(words.split())
+    err = capfd.readouterr().err
+    assert "internal error" not in err
+    assert (status, err.count("\n")) in {(0, err.count("\n")), (2, 1)}

@@ -29,9 +29,10 @@ def share(dataset: Dataset, folder: Path) -> None:
     try:
         _write(dataset, folder)
     except OSError as error:
-        raise BadRun(
-            f"cannot write the dataset for the workers in {shown(folder.parent)}: {reason(error)}; make room, or set TMPDIR"
-        ) from error
+        # numpy says how many bytes were written, and nothing of why they were no more
+        why = "no space left, or a limit on the size of files (ulimit -f)" if error.errno is None else reason(error)
+        where = shown(tempfile.gettempdir())
+        raise BadRun(f"cannot write the dataset for the workers in {where}: {why}; make room there, or set TMPDIR") from error
 
 
 def _write(dataset: Dataset, folder: Path) -> None:
