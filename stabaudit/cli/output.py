@@ -65,7 +65,13 @@ GateFormatOption = Annotated[str, _formats("gates")]
 OutputOption = Annotated[
     Path | None,
     # Eager, so that it is known when the format is chosen.
-    typer.Option("--output", "-o", help="Write the results to this file, not to stdout.", callback=require_folder, is_eager=True),
+    typer.Option(
+        "--output",
+        "-o",
+        help="Write the results to this file, not to stdout; CSV has a file for each list, x.runs.csv beside x.csv.",
+        callback=require_folder,
+        is_eager=True,
+    ),
 ]
 
 
@@ -83,6 +89,8 @@ def deliver(report: "Report", form: str, output: Path | None) -> None:
         raise UsageError("these results have no page; use --format markdown")
     if form == "github":
         _add_to_job_summary(report)
+    if form == "csv":
+        _deliver_other_lists(report, output)
     if output is not None:
         from stabaudit.store.files.atomic import write_bytes
 
@@ -91,6 +99,29 @@ def deliver(report: "Report", form: str, output: Path | None) -> None:
     terminal = sys.stdout.isatty()
     width, color = shutil.get_terminal_size().columns if terminal else None, _colored(terminal=terminal)
     typer.echo(render(report, form, width=width, color=color), nl=False, color=color)
+
+
+def _deliver_other_lists(report: "Report", output: Path | None) -> None:
+    """Write the lists that one CSV cannot hold beside it, x.runs.csv beside x.csv; on stdout say that they are left out.
+
+    Raises:
+        BadRun: where a file cannot be written.
+    """
+    from stabaudit.reports.formats.csv_format import others
+    from stabaudit.store.files.atomic import shown, write_bytes
+
+    lists = others(report)
+    if not lists:
+        return
+    if output is None:
+        message(f"CSV of {report.main}; --output FILE.csv writes {', '.join(lists)} too, each to a file of its own beside it")
+        return
+    beside = {output.with_name(f"{output.name.removesuffix('.csv')}.{name}.csv"): text for name, text in lists.items()}
+    for path, text in beside.items():
+        if path.is_dir():
+            raise UsageError(f"{shown(path)} is a folder, where the CSV of a list belongs; name another --output")
+        write_bytes(path, text.encode())
+    message(f"beside {shown(output)}: {', '.join(shown(path.name) for path in beside)}")
 
 
 def deliver_page(page: "Page", output: Path | None) -> None:

@@ -55,7 +55,7 @@ class Report:
     Args:
         sections: in the order they are shown.
         records: lists of flat records by name: "scores", "families", …
-        main: the name of the list that a CSV holds.
+        main: the name of the list that a CSV on stdout holds.
         outcomes: what was tested, if anything.
         figures: for pages.
     """

@@ -335,3 +335,22 @@ def test_published_tables_have_names(run):
     named, by_path = (run("report", "--wilcoxon", one) for one in ("willetts2021", WILLETTS))
     assert named == by_path
     assert named[0] == 0
+
+
+def test_csv_holds_every_list(run, make_run, tmp_path):
+    """As JSON does: the main one where it always was, the others beside it."""
+    words = ("compare", make_run("a"), "--floor-draws", "1")
+    code, out, err = run(*words, "--format", "csv")
+    document = json.loads(run(*words, "--format", "json")[1])
+    lists = {name: found for name, found in document.items() if isinstance(found, list) and found and name != "scores"}
+    assert code == 0
+    assert all(name in err for name in lists)
+    code, nothing, err = run(*words, "--output", tmp_path / "x.csv")
+    assert (code, nothing) == (0, "")
+    assert (tmp_path / "x.csv").read_text("utf-8") == out
+    assert {path.name for path in tmp_path.glob("x.*.csv")} == {f"x.{name}.csv" for name in lists}
+    for name, records in lists.items():
+        rows = list(csv.DictReader(io.StringIO((tmp_path / f"x.{name}.csv").read_text("utf-8"))))
+        assert len(rows) == len(records)
+        assert set(rows[0]) == set().union(*records)
+        assert f"x.{name}.csv" in err

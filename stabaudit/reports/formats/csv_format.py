@@ -19,6 +19,11 @@ def write(report: Report, **_: object) -> str:
     return as_csv([record for record in records if record.get("k") is None or _but_k(record) not in whole])
 
 
+def others(report: Report) -> dict[str, str]:
+    """The other lists of a report that hold anything, each a CSV of its own, by name."""
+    return {name: as_csv(records) for name, records in report.records.items() if name != report.main and records}
+
+
 def _but_k(record: Record) -> Record:
     return {name: value for name, value in record.items() if name != "k"}
 
@@ -27,7 +32,8 @@ def as_csv(records: Sequence[Record]) -> str:
     """One list of records; nested values are joined by blanks, and no cell can be taken for a formula."""
     text = io.StringIO()
     if records:
-        writer = csv.DictWriter(text, list(records[0]), lineterminator="\n")
+        columns = {name: None for record in records for name in record}  # in the order in which they come up
+        writer = csv.DictWriter(text, list(columns), lineterminator="\n")
         writer.writeheader()
         writer.writerows({name: _cell(value) for name, value in record.items()} for record in records)
     return text.getvalue()
