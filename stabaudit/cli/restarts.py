@@ -35,8 +35,8 @@ def restarts(
     from stabaudit.statistics.gate import parse_score
     from stabaudit.store.imports.foreign_files import Naming
 
-    if half_width is not None and not 0 < half_width < math.inf:
-        raise UsageError(f"--half-width {half_width:g}: expected a number above 0, such as 0.02")
+    if half_width == math.inf:
+        raise UsageError(f"--half-width {half_width:g}: expected a number, such as 0.02")
     naming = Naming(id_column, obsm, ids_by_position, key, strict)
     wanted = score or headlines()[0].name
     run, found = spread_of_run(selector, score=wanted, memory=memory, naming=naming)

@@ -42,7 +42,7 @@ class Recipe(Frozen):
     architecture: Annotated[str | None, Field(validation_alias=AliasChoices("arch", "architecture"))] = None
     likelihood: str | None = None
     latent_dim: Positive | None = None
-    restarts: Annotated[int, Field(ge=1, le=MOST_RESTARTS)] = RESTARTS
+    restarts: Annotated[Positive, Field(le=MOST_RESTARTS)] = RESTARTS
     seed: Annotated[int, Field(ge=0, lt=SEEDS)] = 0
     epochs: Positive | None = None
     steps: Positive | None = None
