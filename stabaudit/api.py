@@ -130,6 +130,7 @@ def compare(
     *selectors: AnyPath | Mapping[str, Sequence[Any]],
     settings: Settings = DEFAULT_SETTINGS,
     naming: Naming = AS_IS,
+    sources: AnyPath | None = None,
     **changed: Any,  # noqa: ANN401 -- fields of Settings
 ) -> Comparison:
     """Compare restarts within runs and between runs.
@@ -139,6 +140,7 @@ def compare(
             memory, each a list of arrays, tensors or data frames of shape (n, d).
         settings: how pairs are scored.
         naming: what rows and latents are called in latents files.
+        sources: a file of true sources, for files and runs that have none of their own.
         changed: fields of `Settings` that are to differ: k, correlation, floor_draws, seed,
             allow_unequal, memory, densities, scores, rotations.
 
@@ -164,7 +166,9 @@ def compare(
         if not isinstance(groups, Mapping) or not groups:
             raise UsageError("compare: give one mapping from names to lists of arrays, or paths, not both")
         return compare_groups(group_arrays(groups), settings)
-    return compare_groups(read_groups([str(selector) for selector in selectors], settings.memory, naming), settings)
+    truth = None if sources is None else Path(sources)
+    read = read_groups([str(selector) for selector in selectors], settings.memory, naming, sources=truth)
+    return compare_groups(read, settings)
 
 
 def align(
@@ -402,8 +406,8 @@ def check(
         raise UsageError("nothing to check: give --require SCORE>=NUMBER, --baseline FILE, or both")
     if margin is not None and not 0 <= margin < math.inf:
         raise UsageError(f"--margin {margin:g}: expected a loss of score, a finite number from 0 on")
-    if update_baseline and file is None:
-        raise UsageError("--update-baseline needs --baseline FILE to write to")
+    if update_baseline:
+        _require_place(file)
     settings = _changed(settings, changed)
     requirements = [parse_requirement(by_name(text), default=headlines()[0].name) for text in require]
     settings = settings.including(requirement.score.metric for requirement in requirements)
@@ -430,6 +434,14 @@ def check(
     return Checked(worst([gate.verdict for gate in gates]), tuple(gates), found.comparison, differing, written)
 
 
+def _require_place(file: Path | None) -> None:
+    """Refuse a baseline that could not be written, before runs are scored."""
+    if file is None:
+        raise UsageError("--update-baseline needs --baseline FILE to write to")
+    if not file.absolute().parent.is_dir():
+        raise UsageError(f"--baseline {file}: no folder {file.parent}; make it first")
+
+
 def compare_families(table: AnyPath, *, score: str | None = None, zeros: Zeros = "pratt") -> FamilyTests:
     """Test model families against each other over the configurations of a table of scores.
 
@@ -442,8 +454,8 @@ def compare_families(table: AnyPath, *, score: str | None = None, zeros: Zeros =
         BadData: a file that cannot be read, or values that are no scores.
         UsageError: columns that are missing, or a score that is not named.
     """
-    values, name = read_score_table(Path(table), score)
-    return statistics_of_families(values, score=name, zeros=zeros)
+    values, name, averaged = read_score_table(Path(table), score)
+    return replace(statistics_of_families(values, score=name, zeros=zeros), averaged=averaged)
 
 
 def frame(records: Sequence[object]) -> "DataFrame":

@@ -147,6 +147,10 @@ class RunConfig(Frozen):
     eager: bool = False  # steps ran operation by operation, since the loss could not be traced
     vary: Vary | None = None  # what makes restarts differ; None: initial weights, order of rows and noise, from one seed
 
+    def seed_of(self, restart: int) -> int:
+        """The seed of a restart: that of the first where nothing is varied."""
+        return self.seed if self.vary == "none" else self.seed + restart
+
 
 def _flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
     flat: dict[str, object] = {}

@@ -26,7 +26,7 @@ def table(name):
 
 @pytest.fixture(scope="module")
 def willetts():
-    scores, _ = read_score_table(FIXTURES / "willetts2021-mcc.csv")
+    scores, _, _ = read_score_table(FIXTURES / "willetts2021-mcc.csv")
     return scores
 
 

@@ -108,8 +108,10 @@ class Plan:
             flat = _dotted({key: value for key, value in given.items() if key != "settings"})
             flat |= {f"{_SETTINGS}{name}": value for name, value in recipe.settings.items()}
             for key in values:
-                before = flat.get(_named(key), flat.get(_BUDGETS.get(key, "")))
-                line = f"{key} = {values[key]}" + ("" if before is None else f", {before} in the plan")
+                instead = _named(key) if _named(key) in flat else _BUDGETS.get(key, "")
+                before = flat.get(instead)
+                planned = before if instead == _named(key) else f"{instead} = {before}"
+                line = f"{key} = {values[key]}" + ("" if before is None else f", {planned} in the plan")
                 if str(before) != str(values[key]) and line not in said:
                     said.append(line)
             recipes[label] = checked(Recipe, _undotted(_updated(flat, values)), f"plan {self.name}, {label}")

@@ -1,5 +1,6 @@
 """`stabaudit compare A [B …]`: are the restarts of A alike, those of B, and A's to B's?"""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -64,6 +65,9 @@ def compare(
     dimensions_first: DimensionsFirstOption = False,
     strict: StrictOption = False,
     allow_unequal: Annotated[bool, typer.Option("--allow-unequal", help="Match the smaller number of dimensions.")] = False,
+    sources: Annotated[
+        Path | None, typer.Option(help="File of true sources, rows named like those of the latents, for what has none.")
+    ] = None,
     curve: Annotated[bool, typer.Option("--curve", help="Print the cumulative MCC curves too.")] = False,
     form: PageFormatOption = "table",
     output: OutputOption = None,
@@ -86,7 +90,7 @@ def compare(
         scores=named_scores(scores),
     )
     naming = Naming(id_column, obsm, ids_by_position, key, strict, dimensions_first, one_model=not strict)
-    comparison = compare_runs(*selectors, settings=settings, naming=naming)
+    comparison = compare_runs(*selectors, settings=settings, naming=naming, sources=sources)
     for warning in comparison.warnings:
         message(warning)
     if form == "html":

@@ -78,7 +78,9 @@ def import_latents(
     )
     with at_most(memory):
         run = import_run(latents_files(paths), out, external, command=command_line(), sources=sources, strict=strict)
+    from stabaudit.reports.wording import counted
+
     n, count = run.manifest.dataset.evaluation_rows, len(run.done)
-    message(f"{count} restarts of {n} rows are imported to {shown(run.folder)}")
+    message(f"{counted(count, 'restart')} of {n:,} rows {'is' if count == 1 else 'are'} imported to {shown(run.folder)}")
     if count > 1:
         message(f"next: stabaudit compare {shown(run.folder)}")

@@ -34,6 +34,8 @@ def _formats(kind: Kind) -> Any:  # noqa: ANN401 -- an option of typer's
         if path is None or (source is not None and source.name == "COMMANDLINE"):
             return form
         named = format_of(path)
+        if named is None and path.suffix:
+            raise UsageError(f"--output {path}: no format has this ending; use --format {'|'.join(known)}")
         if named is not None and named not in known:
             raise UsageError(f"--output {path}: these results cannot be written as {named}; use --format {'|'.join(known)}")
         return named or form

@@ -1,5 +1,6 @@
 """`stabaudit report`: all runs below some paths, or a table of scores; with `--wilcoxon`, families against each other."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -92,5 +93,5 @@ def _of_table(path: Path, score: str | None, zeros: Zeros) -> "Report":
     from stabaudit.reports.sections.families import families_report
     from stabaudit.statistics.families import compare_families
 
-    table, name = read_score_table(path, score)  # not by the library, which loads what runs need too
-    return families_report(compare_families(table, score=name, zeros=zeros))
+    table, name, averaged = read_score_table(path, score)  # not by the library, which loads what runs need too
+    return families_report(replace(compare_families(table, score=name, zeros=zeros), averaged=averaged))

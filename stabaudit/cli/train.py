@@ -80,7 +80,7 @@ def train(
         str | None,
         typer.Argument(metavar="FAMILY", help="Model family; see 'stabaudit list families'. Left out where --command trains."),
     ] = None,
-    data: Annotated[str, typer.Option(help="Dataset by name, or a .npz, .npy, .parquet, .csv or .tsv file.")] = DATASET,
+    data: Annotated[str, typer.Option(help="Dataset by name, or a .npz, .npy, .parquet, .feather, .csv or .tsv file.")] = DATASET,
     arch: Annotated[
         str | None,
         typer.Option(help=f"Encoder and decoder networks; {ARCHITECTURE} by default, where the family has none of its own."),
@@ -98,7 +98,9 @@ def train(
     until: Annotated[
         str | None, typer.Option(metavar="SCORE±HALF", help="Add restarts until the score's 95% interval is as narrow.")
     ] = None,
-    max_restarts: Annotated[int, typer.Option(help="Restarts that --until may train.", min=1, max=MOST_RESTARTS)] = MAX_RESTARTS,
+    max_restarts: Annotated[
+        int, typer.Option(help="Restarts that --until may train; it first looks at eight.", min=1, max=MOST_RESTARTS)
+    ] = MAX_RESTARTS,
     vary: Annotated[
         str | None,
         typer.Option(metavar="SOURCE,…", help="What makes restarts differ: init, order, noise, data; or all, none. See above."),

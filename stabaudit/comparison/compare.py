@@ -105,7 +105,7 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
             *outlier_warnings(groups, settings),
             *(warning for a, b in between for warning in _seed_warnings(a, b)),
             *_floor_warnings(pairs, streamed=streamed),
-            *_doubles(labels, same),
+            *_doubles(labels, [seed for group in groups for seed in group.seeds], same),
             *(warning for name, labels, known in facts if known for warning in collapse_warnings(name, labels, known)),
             *densities.warnings,
         ),
@@ -242,5 +242,9 @@ def _floor_warnings(pairs: Pairs, *, streamed: bool) -> list[str]:
     return found
 
 
-def _doubles(labels: Sequence[str], same: Sequence[Pair]) -> list[str]:
-    return [f"{labels[a]} and {labels[b]} hold the same latents; were they trained from the same seed?" for a, b in same]
+def _doubles(labels: Sequence[str], seeds: Sequence[int | None], same: Sequence[Pair]) -> list[str]:
+    return [
+        f"{labels[a]} and {labels[b]} hold the same latents; were they trained from the same seed?"
+        for a, b in same
+        if seeds[a] is None or seeds[a] != seeds[b]
+    ]

@@ -73,11 +73,12 @@ def load(
     """
     where = str(path)
     arrays = _read(path, Columns(tuple(u_columns), label_column, id_column))
+    names = arrays.pop("x_columns", None)
     if "x" in arrays:
         arrays = laid_out(arrays, where, channels_last=channels_last, scale=scale)
     rows, training = assemble(arrays, where)
     _say_what_u_is(arrays, rows, where)
-    _say_what_outweighs(rows, where)
+    _say_what_outweighs(rows, where, names)
     first, second = _parts(len(rows), training, holdout, split_seed, where)
     done = chosen_scale(rows.x, scale, where)
     if done != "none":
@@ -108,7 +109,7 @@ def _say_what_u_is(arrays: Mapping[str, Array], rows: Split, where: str) -> None
         warnings.warn(Guessed(where, said, "write it as text, or as floats where it is a number"), stacklevel=3)
 
 
-def _say_what_outweighs(rows: Split, where: str) -> None:
+def _say_what_outweighs(rows: Split, where: str, names: Array | None) -> None:
     """Which one row decides mean and deviation of a column."""
     if len(rows) < LEAST_TO_OUTWEIGH or rows.x.ndim != 2:
         return
@@ -116,7 +117,8 @@ def _say_what_outweighs(rows: Split, where: str) -> None:
     if found:
         column, row, share = found[0]
         more = f"; {len(found) - 1} more columns are like that" if len(found) > 1 else ""
-        value = f"{rows.x[row, column]:g} in row {rows.sample_id[row]}, column {column} of x"
+        called = f"{column} of x" if names is None else f"'{names[column]}'"
+        value = f"{rows.x[row, column]:g} in row {rows.sample_id[row]}, column {called}"
         said = (
             f"{value}, is {share:.0%} of the column's variance{more}; restarts may diverge: leave the row out if it is an error"
         )

@@ -29,7 +29,7 @@ def verdict(comparison: Comparison, run: str) -> list[str]:
     said = []
     if own:
         said.append(f"{dimensions_sentence(own)}.")
-    if own and all(one.verdict == "inactive" for one in own):
+    if own and never_active(own):
         return [_capital(text) for text in said]
     if AFFINE_R2.name in found:
         said.append(f"{space_sentence(found[AFFINE_R2.name])}.")
@@ -37,6 +37,11 @@ def verdict(comparison: Comparison, run: str) -> list[str]:
     if groups:
         said += solution_sentences(groups, shared=_is_shared(own, found.get(AFFINE_R2.name)))
     return [_capital(text) for text in said]
+
+
+def never_active(own: Sequence[AnatomyRecord]) -> bool:
+    """Whether no restart has an active dimension among those that are followed."""
+    return all(one.verdict == "inactive" and not one.active_restarts for one in own)
 
 
 def _capital(text: str) -> str:
@@ -56,8 +61,11 @@ def dimensions_sentence(own: Sequence[AnatomyRecord]) -> str:
     """How many dimensions are the same axes, and what the others are; without a full stop."""
     d, kinds = len(own), Counter(kind(one) for one in own)
     axes = kinds["axis"]
-    if kinds["inactive"] == d:
+    if never_active(own):
         return f"all {counted(d, 'dimension')} are inactive and carry no information about x"
+    seldom = sum(one.verdict == "inactive" and one.active_restarts > 0 for one in own)
+    if kinds["inactive"] == d:
+        return f"no dimension is active in half of the restarts; {seldom} of {d} {_is(seldom)} active in fewer"
     if axes == d:
         only = "the only dimension is the same in every restart"
         return only if d == 1 else f"all {d} dimensions are the same axes in every restart"
@@ -71,6 +79,12 @@ def dimensions_sentence(own: Sequence[AnatomyRecord]) -> str:
         said.append(f"{turned} span {spaces if len(together) == 1 else f'{len(together)} subspaces that turn'}")
     if alone:
         said.append(f"{alone} {_is(alone)} shared, but not as one axis")
+    return "; ".join([*said, *_others(own, kinds, seldom)])
+
+
+def _others(own: Sequence[AnatomyRecord], kinds: Counter[str], seldom: int) -> list[str]:
+    """What is said of dimensions that are neither axes nor in a subspace."""
+    said = []
     if count := kinds["partly active"]:
         said.append(f"{count} {_is(count)} active in some restarts only")
     if count := kinds["not settled"]:
@@ -81,9 +95,11 @@ def dimensions_sentence(own: Sequence[AnatomyRecord]) -> str:
         )
     if count := kinds["not shared"]:
         said.append(f"{count} {_is(count)} not shared")
-    if count := kinds["inactive"]:
+    if seldom:
+        said.append(f"{seldom} {_is(seldom)} inactive in most restarts")
+    if count := kinds["inactive"] - seldom:
         said.append(f"{count} {_is(count)} inactive")
-    return "; ".join(said)
+    return said
 
 
 def kind(one: AnatomyRecord) -> str:

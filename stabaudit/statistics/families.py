@@ -100,12 +100,14 @@ class FamilyTests:
         friedman: None with two families, or where fewer than two configurations are shared by all.
         comparisons: every two families that share a configuration.
         unmatched: configurations that some families lack, and which lack it.
+        averaged: what each value is the mean of, in words; empty where it is a value itself.
     """
 
     score: str
     friedman: Friedman | None
     comparisons: tuple[FamilyComparison, ...]
     unmatched: tuple[tuple[Configuration, tuple[str, ...]], ...]
+    averaged: str = ""
 
 
 def compare_families(table: ScoreTable, *, score: str, zeros: Zeros = "pratt") -> FamilyTests:

@@ -17,12 +17,39 @@ TOPICS = {
 }
 
 
+_WORDS = {
+    word: topic
+    for topic, words in {
+        "floors": ["floor", "chance", "rotation", "adj.", "adjusted", "axis score", "axis alignment"],
+        "verdicts": [
+            "verdict",
+            "axis",
+            "axes",
+            "subspace",
+            "not shared",
+            "inactive",
+            "partly active",
+            "may be an axis",
+            "purity",
+        ],
+        "intervals": ["interval", "jackknife", "sd", "se", "restarts"],
+        "gates": ["gate", "check", "require", "baseline", "margin", "inconclusive"],
+        "scores": ["score", "mcc", "strong mcc", "weak mcc", "affine r2", "affine r²", "cka", "decorrelated", "out-of-sample"],
+        "run-folder": ["run", "run.json"],
+        "families": ["family", "model"],
+        "exit-codes": ["exit", "status", "exit status", "exit codes"],
+    }.items()
+    for word in words
+}
+
+
 def text_of(topic: str) -> str:
     """The text of a topic, without the line end.
 
     Raises:
         UsageError: an unknown topic, with the nearest known ones.
     """
+    topic = _WORDS.get(topic.replace("_", " ").lower(), topic)
     if topic not in TOPICS:
         raise unknown("topic", topic, TOPICS)
     return files(__package__).joinpath(f"{topic}.txt").read_text("utf-8").rstrip()

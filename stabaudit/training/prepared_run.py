@@ -64,7 +64,7 @@ class Prepared(Frozen, arbitrary_types_allowed=True):
             "likelihood": f"{config.likelihood.name} {_written(config.likelihood)}",
             "dataset": f"{config.dataset.name} {_written(config.dataset)}",
             "rows": f"{len(self.dataset.train)} to train on, {len(self.dataset.evaluation)} to evaluate on",
-            "restarts": f"{config.restarts}, seeds {config.seed} to {config.seed + config.restarts - 1}",
+            "restarts": f"{config.restarts}, seeds {config.seed_of(0)} to {config.seed_of(config.restarts - 1)}",
             "weights": f"{self.parameters:,} per restart, {config.latent_dim} latent dimensions{at}, means of {self.posterior}",
             "steps": f"{steps:,} of {training.batch_size} rows, {per_epoch:,} an epoch",
             "shards": f"{self.shards(workers)} on {workers} workers, {config.device}, {computed}",
@@ -105,7 +105,7 @@ class Prepared(Frozen, arbitrary_types_allowed=True):
             source=self.source,
             weights=self.weights,
             shards=self.shards(workers),
-            restarts=[Restart(index=i, seed=config.seed + i) for i in range(config.restarts)],
+            restarts=[Restart(index=i, seed=config.seed_of(i)) for i in range(config.restarts)],
         )
 
 

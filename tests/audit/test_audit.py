@@ -150,7 +150,7 @@ def test_a_part_that_is_not_there_is_refused(chosen, message):
 def test_what_is_changed_is_a_deviation():
     changed = parse_plan("mine", GRIDS).only({"family": ["vae"]}).changed({"epochs": "20", "restarts": 3, "settings.widths": [9]})
     assert {(r.epochs, r.steps, r.restarts, *r.settings["widths"]) for r in changed.recipes.values()} == {(20, None, 3, 9)}
-    assert changed.deviations == ("fewer steps", "epochs = 20, 50 in the plan", "restarts = 3", "settings.widths = [9]")
+    assert changed.deviations == ("fewer steps", "epochs = 20, steps = 50 in the plan", "restarts = 3", "settings.widths = [9]")
 
 
 def test_the_quick_form_says_that_it_is_one():

@@ -29,8 +29,16 @@ def test_the_heads_of_tables_are_all_there(capsys):
 
 
 def test_an_unknown_topic_names_the_nearest(capsys):
-    assert _run(["explain", "score"]) == 2
-    assert capsys.readouterr().err == "stabaudit: error: unknown topic 'score'; did you mean 'scores'?\n"
+    assert _run(["explain", "flors"]) == 2
+    assert capsys.readouterr().err == "stabaudit: error: unknown topic 'flors'; did you mean 'floors'?\n"
+
+
+@pytest.mark.parametrize(
+    ("word", "topic"), [("axis", "verdicts"), ("strong_mcc", "scores"), ("chance", "floors"), ("exit", "exit-codes")]
+)
+def test_words_lead_to_their_topic(word, topic, capsys):
+    assert _run(["explain", word]) == 0
+    assert capsys.readouterr().out.rstrip() == text_of(topic)
 
 
 @pytest.mark.parametrize("topic", TOPICS)

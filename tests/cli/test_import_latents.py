@@ -282,7 +282,7 @@ def test_other_latents_are_not_taken_for_those_that_were_imported(run_command):
     assert Run.open(Path("run")).done == [0, 1, 2]
     Path("made/0.npy").rename("made/9.npy")
     assert "files.0.npy is '" in run_command(*words)[2]
-    assert "family is None there, 'pca' here" in run_command(*words[:2], "--family", "pca", *words[2:])[2]
+    assert "family is not set there, 'pca' here" in run_command(*words[:2], "--family", "pca", *words[2:])[2]
 
 
 def test_seeds_of_imported_restarts_are_but_numbers(run_command):
@@ -356,3 +356,16 @@ def test_commands_say_once_how_files_were_taken(run_command):
     said = [line for line in err.splitlines() if "first line" in line]
     assert said == ["stabaudit: seed0.csv: its first line, 1 to 2, counts the columns and is taken for their names"]
     assert "3 restarts of 50 rows" in err
+
+
+def test_files_are_compared_with_true_sources_as_they_are(run_command):
+    truth = latents(99)
+    for seed in range(3):
+        saved(f"made/{seed}.npy", truth + 0.1 * np.random.default_rng(seed).normal(size=truth.shape))
+    saved("truth.npy", truth)
+    words = ("--ids-by-position", "--sources", "truth.npy", "--floor-draws", "2", "--rotations", "9")
+    status, out, _ = run_command("compare", "made", *words, "--format", "json")
+    assert status == 0
+    scores = {s["metric"]: s["mean"] for s in json.loads(out)["scores"] if s["sample"] == "out"}
+    assert scores["source_strong_mcc"] > 0.95
+    assert run_command("compare", "made", "--ids-by-position", "--sources", "nowhere.npy")[0] == 2

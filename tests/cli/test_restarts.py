@@ -45,7 +45,7 @@ def test_the_table_says_what_a_half_width_needs(run, capsys):
 
 def test_compare_says_what_the_present_spread_asks_for(run, capsys):
     assert _run(["compare", str(run), "--floor-draws", "2", "--rotations", "19"]) == 0
-    assert re.search(r"The interval is ±0\.\d+ wide: ±0\.\d+ on strong MCC needs about \d+ restarts\.", capsys.readouterr().out)
+    assert re.search(r"The interval reaches ±0\.\d+; ±0\.\d+ on strong MCC needs about \d+ restarts\.", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize(

@@ -392,7 +392,7 @@ def test_which_column_is_the_score(tmp_path):
     (tmp_path / "t.csv").write_text("architecture,dataset,latent_dim,family,strong,weak\nmlp,mnist,50,vae,0.5,0.9\n")
     with pytest.raises(UsageError, match="--score strong or weak"):
         read_score_table(tmp_path / "t.csv")
-    table, name = read_score_table(tmp_path / "t.csv", "weak")
+    table, name, _ = read_score_table(tmp_path / "t.csv", "weak")
     assert name == "weak"
     assert [dict(values) for values in table.values()] == [{"vae": 0.9}]
 

@@ -40,13 +40,16 @@ DEFAULT_MEMORY = 10**9  # bytes: ten restarts of 50 dimensions up to 250,000 row
 _BYTES_PER_NUMBER = 8  # of latents in memory: float32, as read and as joined
 
 
-def read_groups(selectors: Sequence[str], memory: int = DEFAULT_MEMORY, naming: Naming = AS_IS) -> tuple[Group, ...]:
+def read_groups(
+    selectors: Sequence[str], memory: int = DEFAULT_MEMORY, naming: Naming = AS_IS, *, sources: Path | None = None
+) -> tuple[Group, ...]:
     """Read what the selectors name and join all rows, or prepare to stream them.
 
     Args:
         selectors: run folders, restarts `run#3`, or latents files; each once.
         memory: bytes that latents may take; those that take more are streamed.
         naming: what rows and latents are called in latents files.
+        sources: a file of true sources, rows named like those of the latents, for what has none of its own.
 
     Raises:
         BadRun: a folder that is no run, or a restart it does not hold.
@@ -66,11 +69,20 @@ def read_groups(selectors: Sequence[str], memory: int = DEFAULT_MEMORY, naming: 
         selectors = [groups[0].summary.path]
     if sum(len(read.latents) for read in groups) < 2:
         raise BadData(f"{selectors[0]}: one restart, nothing to compare it with; give a second run or latents file")
+    if sources is not None:
+        if streamed:
+            raise UsageError(f"--sources {shown(sources)}: the latents exceed --memory, and sources of a file are not streamed")
+        truth = Opened.in_memory(read_latents(sources, naming))
+        groups = [read if read.sources is not None else _with_sources(read, truth) for read in groups]
     names = [read.summary.name for read in groups]
     if len(set(names)) < len(names):  # two folders of one name: call them by their paths
         names = list(selectors)
     named = [read.named(name) for read, name in zip(groups, names, strict=True)]
     return join(named, by_position=naming.ids_by_position)
+
+
+def _with_sources(read: Unjoined, truth: Opened) -> Unjoined:
+    return replace(read, sources=truth, summary=replace(read.summary, sources=truth.dimensions))
 
 
 def _numbers(selector: str) -> int:

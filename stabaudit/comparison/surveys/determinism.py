@@ -47,6 +47,8 @@ def determinism(run: Run) -> Determinism:
     """
     manifest = run.manifest
     if not _of_one_seed(manifest):
+        if not manifest.made_from_seeds:
+            raise UsageError(f"{manifest.name} was imported: nobody knows the seeds of its restarts; train with --vary none")
         raise UsageError(f"{manifest.name}: its restarts were trained from different seeds; train with --vary none")
     if len(run.done) < 2:
         raise UsageError(f"{manifest.name}: fewer than two restarts are done, nothing to hold against each other")

@@ -4,7 +4,7 @@ import math
 import warnings
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from stabaudit.errors import BadData, Guessed, Noticed, UsageError
 from stabaudit.registry import unknown
@@ -21,15 +21,26 @@ TABLES = (".parquet", ".feather", *SUFFIXES)
 SEEDS = ("seed", "restart")  # columns that tell several values of one family and configuration apart; their mean is taken
 
 
-def read_score_table(path: Path, score: str | None = None) -> tuple[ScoreTable, str]:
+class ReadScores(NamedTuple):
+    """A table of scores as it was read.
+
+    Args:
+        values: by configuration and family.
+        name: of the score.
+        averaged: what each value is the mean of, in words; empty where it stands in the table.
+    """
+
+    values: ScoreTable
+    name: str
+    averaged: str = ""
+
+
+def read_score_table(path: Path, score: str | None = None) -> ReadScores:
     """Read a table with the columns architecture, dataset, latent_dim, family and a score.
 
     Args:
         path: CSV, Parquet or Feather; a row for each family, or a column for each.
         score: the column that holds the score; None takes `mcc`, or the only column left.
-
-    Returns:
-        The values, and the name of the score.
 
     Raises:
         BadData: a file that cannot be read, a missing column, a value that is no finite number, or a configuration and family
@@ -64,13 +75,15 @@ def read_score_table(path: Path, score: str | None = None) -> tuple[ScoreTable, 
                 "give one value for each, or a column 'seed'"
             )
         values.append(_number(row[name], f"{where}: row {number}: {name}"))
+    averaged = ""
     if seeded is not None:
         counts = sorted({len(values) for families in found.values() for values in families.values()})
         many = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-        warnings.warn(Noticed(where, f"each value is the mean over {many} rows of column '{seeded}'"), stacklevel=2)
+        averaged = f"each value is the mean over {many} rows of column '{seeded}'"
+        warnings.warn(Noticed(where, averaged), stacklevel=2)
     _name_similar({family for families in found.values() for family in families}, where)
     means = {c: {family: math.fsum(v) / len(v) for family, v in families.items()} for c, families in found.items()}
-    return means, name
+    return ReadScores(means, name, averaged)
 
 
 def _name_similar(families: set[str], where: str) -> None:

@@ -59,8 +59,10 @@ def write_aligned(aligned: AlignedRun, folder: Path) -> None:
             write_table(place / name, _table(aligned, more))
         write_bytes(place / ALIGNMENT, (json.dumps(_document(aligned), indent=2) + "\n").encode())
         place.rename(folder)
-    except OSError as error:
-        raise BadRun(f"cannot write {shown(folder)}: {reason(error)}") from error
+    except (OSError, BadRun) as error:
+        cause = error if isinstance(error, OSError) else error.__cause__
+        why = reason(cause) if isinstance(cause, OSError) else str(error)
+        raise BadRun(f"cannot write {shown(folder)}: {why}") from error
     finally:
         shutil.rmtree(place, ignore_errors=True)
 

@@ -30,7 +30,7 @@ class Columns:
 
 
 def read_table(path: Path, columns: Columns) -> dict[str, Array]:
-    """Read x and whatever `columns` names: arrays "x", "u", "labels", "sample_id".
+    """Read x and whatever `columns` names: arrays "x", "u", "labels", "sample_id"; "x_columns" names the columns of x.
 
     A single column of u keeps its type, so that integers and text are recognised as categories; several become numbers.
 
@@ -56,7 +56,7 @@ def read_table(path: Path, columns: Columns) -> dict[str, Array]:
     features = [name for name in names if name not in columns.named() | index]
     if not features:
         raise BadData(f"{path}: no columns are left for x")
-    arrays = {"x": _numbers(table, features, path)}
+    arrays = {"x": _numbers(table, features, path), "x_columns": np.array(features)}
     if columns.u:
         arrays["u"] = _values(table, columns.u[0], path) if len(columns.u) == 1 else _numbers(table, list(columns.u), path)
     if columns.label:

@@ -45,7 +45,13 @@ FORMATS = {
     for one in (
         Format("table", "for a terminal", f"{_HERE}.terminal:write", _EVERYWHERE, (".txt",)),
         Format("json", "all records, strict", f"{_HERE}.json_format:write", _EVERYWHERE, (".json",)),
-        Format("csv", "one list of records", f"{_HERE}.csv_format:write", _EVERYWHERE, (".csv",)),
+        Format(
+            "csv",
+            "the main list of records, the others beside it",
+            f"{_HERE}.csv_format:write",
+            _EVERYWHERE,
+            (".csv",),
+        ),
         Format("markdown", "for a pull request", f"{_HERE}.markdown:write", _EVERYWHERE, (".md", ".markdown")),
         Format("github", "annotations of GitHub Actions", f"{_HERE}.github:write", ("page", "gates")),
         Format("junit", "for build servers", f"{_HERE}.junit:write", ("gates",), (".xml",)),

@@ -16,7 +16,7 @@ from stabaudit.reports.sections.collapse import collapse_section, collapse_summa
 from stabaudit.reports.sections.densities import density_section
 from stabaudit.reports.sections.grid_positions import position_section
 from stabaudit.reports.sections.restarts_needed import needed_sentence
-from stabaudit.reports.verdict import axes_in_short, strong_sentence, verdict
+from stabaudit.reports.verdict import axes_in_short, never_active, strong_sentence, verdict
 from stabaudit.reports.wording import (
     counted,
     mean_with_interval,
@@ -31,6 +31,7 @@ from stabaudit.statistics.jackknife import LEVEL
 from stabaudit.statistics.restarts_needed import FEWEST
 
 MANY_RUNS = 6  # more than this and one sentence counts what each would say
+_NARROW = 0.02  # half of an interval, below which nobody asks for more restarts
 _HUNDREDTH = 0.01  # half-widths below it get a third decimal
 _CURVE_POINTS = 10  # rows of a printed curve; JSON has them all
 
@@ -202,7 +203,7 @@ def _pair_section(comparison: Comparison, scores: Sequence[Score]) -> Section:
     found = {score.metric: score for score in outside.values()}
     words = verdict(comparison, scores[0].run_a) if scores[0].relation == "within" else []
     own = [one for one in comparison.anatomy if scores[0].relation == "within" and one.run == scores[0].run_a]
-    collapsed = bool(own) and all(one.verdict == "inactive" for one in own)
+    collapsed = bool(own) and never_active(own)
     strong = None if collapsed else found.get(STRONG.name)
     if strong is not None and strong.rotation_floor is not None:
         words.append(strong_sentence(strong, comparison.rotations))
@@ -218,9 +219,11 @@ def _more_restarts(comparison: Comparison, strong: Score) -> list[str]:
     if step is None:
         return []
     present, wanted, needed = step
+    if present <= _NARROW:
+        return []
     half = number(present, 2 if present >= _HUNDREDTH else 3)
     return [
-        f"The interval is ±{half} wide: {needed_sentence(score_name(strong.metric, strong.k), wanted, needed, strong.restarts)}"
+        f"The interval reaches ±{half}; {needed_sentence(score_name(strong.metric, strong.k), wanted, needed, strong.restarts)}"
     ]
 
 

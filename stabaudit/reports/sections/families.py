@@ -28,6 +28,8 @@ def families_report(tests: FamilyTests) -> Report:
     words = [_explain(c) for c in tests.comparisons]
     if not tests.comparisons:
         words.append("No two families share a configuration: nothing to compare.")
+    if tests.averaged:
+        words.insert(0, f"{tests.averaged[:1].upper()}{tests.averaged[1:]}.")
     if tests.friedman:
         words.insert(0, _explain_friedman(tests.friedman))
     sections = [Section(f"{tests.score} of families over configurations: exact Wilcoxon signed-rank", header, rows, words)]

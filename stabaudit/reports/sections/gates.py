@@ -110,6 +110,8 @@ def _reason(gate: Gate) -> str:
             "inconclusive": f"the smallest p that this many configurations allow is {gate.smallest:.4g}; add configurations",
         }
         return reasons[gate.verdict]
+    if gate.kind == "requirement" and gate.ci_low is None and gate.verdict != "inconclusive":
+        return "it keeps the bound" if gate.verdict == "pass" else "it does not keep the bound"
     low = gate.change_low if gate.kind == "regression" else gate.ci_low
     more, some = "train more restarts", "train three restarts or more"
     if gate.kind == "families":

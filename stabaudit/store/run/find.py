@@ -10,6 +10,7 @@ from stabaudit.store.files.atomic import missing, reason, shown
 from stabaudit.store.files.natural_order import natural
 from stabaudit.store.files.regular import require_regular
 from stabaudit.store.run.layout import MANIFEST
+from stabaudit.store.run.manifest import what_instead
 from stabaudit.store.run.run_folder import Run
 
 
@@ -60,7 +61,7 @@ def find_runs(paths: Iterable[Path]) -> list[Run]:
     for path in paths:
         found = _run_folders(path)
         if not found:
-            raise BadRun(f"{shown(path)}: no run folders here or below; 'stabaudit train' makes them")
+            raise BadRun(f"{shown(path)}: no run folders here or below; {what_instead(path)}")
         for folder in found:
             folders.setdefault(folder.resolve(), folder)
     return [Run.open(folder) for folder in folders.values()]

@@ -15,6 +15,7 @@ from stabaudit.config import Frozen, NonNegative, Positive, RunConfig
 from stabaudit.errors import BadRun
 from stabaudit.store.files.atomic import missing, reason, shown, write_bytes
 from stabaudit.store.files.regular import read_regular
+from stabaudit.store.imports.foreign_files import SUFFIXES
 from stabaudit.store.run.external_labels import External
 from stabaudit.store.run.layout import MANIFEST
 
@@ -145,7 +146,8 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         text = read_regular(path, MANIFEST_BYTES)
     except FileNotFoundError as error:
-        where = f"{shown(folder)} is not a run folder: it has no {MANIFEST}" if folder.is_dir() else missing(folder)
+        no_run = f"{shown(folder)} is not a run folder: it has no {MANIFEST}"
+        where = f"{no_run}; {what_instead(folder)}" if folder.is_dir() else missing(folder)
         raise BadRun(where) from error
     except OSError as error:
         raise BadRun(f"cannot read {shown(path)}: {reason(error)}") from error
@@ -165,6 +167,20 @@ def read_manifest(folder: Path) -> Manifest:
     if seal != hashlib.sha256(content).hexdigest() and (seal is not None or version > 1):
         raise _damaged(path, "it does not match its own SHA-256")
     return manifest.model_copy(update={"schema_version": SCHEMA_VERSION})
+
+
+def what_instead(folder: Path) -> str:
+    """What to do with a folder that is no run: import its latents, name what is in it, or train."""
+    try:
+        entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
+    except OSError:
+        entries = []
+    if any(entry.name.lower().endswith(SUFFIXES) for entry in entries):
+        return f"it holds latents: 'stabaudit import {shown(folder)} --out RUN' makes a run of them"
+    below = sorted(entry.name for entry in entries if entry.is_dir())
+    if below:
+        return f"name what is in it, such as {shown(folder / below[0])}"
+    return "it is empty; 'stabaudit train' makes runs" if not entries else "'stabaudit train' and 'import' make runs"
 
 
 def _damaged(path: Path, what: str) -> BadRun:

@@ -95,7 +95,7 @@ def reconcile(recorded: Manifest, wanted: Manifest, folder: Path, *, accept_chan
         differences.pop("restarts", None)
         differences = {key: values for key, values in differences.items() if key not in _more_files(recorded, wanted)}
     if differences:
-        listed = "; ".join(f"{key} is {there!r} there, {here!r} here" for key, (there, here) in differences.items())
+        listed = "; ".join(f"{key} is {_shown(there)} there, {_shown(here)} here" for key, (there, here) in differences.items())
         raise BadRun(f"{shown(folder)} holds another run: {listed}. Name another folder, or ask for what it holds")
     if changed := changes_of_source(recorded, wanted):
         if not accept_change:
@@ -117,6 +117,10 @@ def reconcile(recorded: Manifest, wanted: Manifest, folder: Path, *, accept_chan
             "restarts": recorded.restarts + wanted.restarts[known:],
         }
     )
+
+
+def _shown(value: object) -> str:
+    return "not set" if value is None else repr(value)
 
 
 def changes_of_source(recorded: Manifest, wanted: Manifest) -> list[str]:

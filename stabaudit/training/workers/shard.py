@@ -79,7 +79,7 @@ def train_shard(shard: Shard, report: Callable[[Progress], None]) -> list[Restar
     run = Run.delegate(shard.folder)
     train, evaluation = _arrays(shard.arrays)
     rows = rows_of(train)
-    seeds = [streams_of(shard.config.seed + index, shard.config.seed, shard.config.vary) for index in shard.restarts]
+    seeds = [streams_of(shard.config.seed_of(index), shard.config.seed, shard.config.vary) for index in shard.restarts]
     build = builder(
         shard.config,
         tuple(train.x.shape[1:]),

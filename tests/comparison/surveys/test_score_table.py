@@ -24,7 +24,7 @@ def rows(value):
 
 
 def compared(path):
-    table, name = read_score_table(path)
+    table, name, _ = read_score_table(path)
     (comparison,) = compare_families(table, score=name).comparisons
     return comparison
 
@@ -55,8 +55,8 @@ def test_several_seeds_are_averaged_and_said(tmp_path):
     table = [row | {"seed": seed, "mcc": row["mcc"] + seed} for row in rows(lambda _, gain: gain) for seed in range(3)]
     pd.DataFrame(table).to_csv(path, index=False)
     with pytest.warns(Noticed, match="mean over 3 rows of column 'seed'"):
-        found, name = read_score_table(path)
-    assert name == "mcc"
+        found, name, averaged = read_score_table(path)
+    assert (name, averaged) == ("mcc", "each value is the mean over 3 rows of column 'seed'")
     assert next(iter(found.values()))["a"] == pytest.approx(GAIN[0] + 1)
 
 
@@ -82,5 +82,5 @@ def test_decimals_in_parquet_are_numbers(tmp_path):
     path = tmp_path / "a.parquet"
     table = rows(lambda _, gain: Decimal(f"{gain:.4f}"))
     pq.write_table(pa.Table.from_pylist(table), path)
-    found, _ = read_score_table(path)
+    found, _, _ = read_score_table(path)
     assert next(iter(found.values()))["a"] == pytest.approx(GAIN[0], abs=1e-4)
