@@ -61,25 +61,26 @@ def train_until(train: Callable[[int], Run], until: Until, first: int, say: Call
     """Add restarts until the half-width is reached or there are as many as there may be.
 
     Args:
-        train: trains a run with so many restarts in all, and leaves alone those that are done.
+        train: trains a run with so many restarts in all, or as many as it was to have before; leaves alone those that are done.
         until: when there are enough.
         first: restarts to begin with.
         say: is told what each look finds.
     """
-    count = min(max(first, FIRST), until.most)
+    count, before = min(max(first, FIRST), until.most), 0
     while True:
         run = train(count)
-        done = len(run.done)
+        count, done = len(run.manifest.restarts), len(run.done)
         half_width, wanted = _look(run, until) if done >= FEWEST else (math.inf, FIRST)
-        if wanted <= done or (half_width <= until.half_width and count == until.most):
+        if wanted <= done or (half_width <= until.half_width and count >= until.most):
             say(f"{until.key}: ±{until.half_width:g} is reached with {done} restarts (±{half_width:.2g})")
             return run
-        if count == until.most:
+        if count >= until.most or done <= before:
             left = f"±{until.half_width:g} is not reached with {done} restarts (±{half_width:.2g})"
-            say(f"{until.key}: {left}; raise --max-restarts")
+            say(f"{until.key}: {left}; {'raise --max-restarts' if count >= until.most else 'restarts fail or diverge'}")
             return run
-        count, before = min(until.most, count + wanted - done), count
-        say(f"{until.key}: ±{half_width:.2g} with {done} restarts; {count - before} more are trained")
+        added = min(until.most - count, wanted - done)
+        say(f"{until.key}: ±{half_width:.2g} with {done} restarts; {added} more are trained")
+        count, before = count + added, done
 
 
 def _look(run: Run, until: Until) -> tuple[float, int]:

@@ -22,4 +22,7 @@ def explain(
         wide = max(map(len, HEADS))
         page_text("Column heads of tables\n\n" + "\n".join(f"{head:<{wide}}  {said}" for head, said in HEADS.items()))
     else:
-        page_text(text_of(topic))
+        from stabaudit.metrics.scores import registered
+
+        names = {name.lower() for one in registered() for name in (one.name, one.label)}
+        page_text(text_of("scores" if topic.lower() in names else topic))

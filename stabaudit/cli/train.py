@@ -188,7 +188,7 @@ def train(
             asked_of_program.describe(restarts)
             return
         train_program = asked_of_program.train
-        _report(train_program(restarts) if enough is None else train_until(train_program, enough, restarts, message))
+        _report(train_program(restarts) if enough is None else train_until(asked_of_program.grow, enough, restarts, message))
         return
     from stabaudit.cli.train_family import AskedFamily, agreeing, settings_of_file
     from stabaudit.training.workers.pool import warm_up
@@ -226,7 +226,7 @@ def train(
     if dry_run:
         asked.describe(restarts)
     else:
-        _report(asked.train(restarts) if enough is None else train_until(asked.train, enough, restarts, message))
+        _report(asked.train(restarts) if enough is None else train_until(asked.grow, enough, restarts, message))
 
 
 def _require_one(context: typer.Context, family: str | None, command: str | None) -> None:

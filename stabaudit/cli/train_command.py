@@ -42,6 +42,12 @@ class AskedProgram:
         for restart in range(restarts):
             typer.echo(shlex.join(arguments_of(program, restart=restart, latents=latents)))
 
+    def grow(self, restarts: int) -> "Run":
+        """Have the program train what is missing of so many restarts, or of those that the run was to have before, if more."""
+        from stabaudit.store.run.find import recorded_restarts
+
+        return self.train(max(restarts, recorded_restarts(self._require())))
+
     def train(self, restarts: int) -> "Run":
         """Have the program train what is missing of so many restarts.
 

@@ -33,20 +33,30 @@ class AskedFamily:
     strict: bool
     noted: set[str] = field(default_factory=set)
 
-    def job(self, restarts: int) -> "Job":
+    def job(self, restarts: int, *, growing: bool = False) -> "Job":
         """The checked run; says what the user should know of it, once.
+
+        Args:
+            restarts: in all.
+            growing: a run that has more already is meant as it is.
 
         Raises:
             StabauditError: whatever is wrong with the recipe or its data.
         """
         from stabaudit.config import checked
         from stabaudit.errors import strictly
+        from stabaudit.store.run.find import recorded_restarts
         from stabaudit.training.prepare import job_of
         from stabaudit.training.recipe import Recipe
 
-        recipe = checked(Recipe, self.recipe | {"restarts": restarts}, "train")
-        with strictly(self.strict):
-            job = job_of(recipe, self.out, data_folder=self.data_folder, accept_change=self.accept_change)
+        def with_restarts(count: int) -> "Job":
+            recipe = checked(Recipe, self.recipe | {"restarts": count}, "train")
+            with strictly(self.strict):
+                return job_of(recipe, self.out, data_folder=self.data_folder, accept_change=self.accept_change)
+
+        job = with_restarts(restarts)
+        if growing and (known := recorded_restarts(job.folder)) > restarts:
+            job = with_restarts(known)
         for note in job.prepared.notes:
             if note not in self.noted:
                 message(note)
@@ -58,12 +68,16 @@ class AskedFamily:
         job = self.job(restarts)
         typer.echo(job.prepared.describe(job.folder, self._processes))
 
-    def train(self, restarts: int) -> "Run":
+    def grow(self, restarts: int) -> "Run":
+        """Train what is missing of so many restarts, or of those that the run was to have before, if they are more."""
+        return self.train(restarts, growing=True)
+
+    def train(self, restarts: int, *, growing: bool = False) -> "Run":
         """Train what is missing of so many restarts."""
         from stabaudit.cli.progress import watch
         from stabaudit.training.train import train as train_runs
 
-        job = self.job(restarts)
+        job = self.job(restarts, growing=growing)
         with watch([job], quiet=self.quiet) as (on_event, on_tick):
             (run,) = train_runs([job], self._processes, on_event, on_tick)
         return run

@@ -86,7 +86,9 @@ def load(
         rows = replace(rows, x=Scaling.fit(raw[first], done).apply(raw))  # before anything is rounded to float32
     train = take(rows, first) if len(first) < len(rows) else rows
     evaluation = train if second is first else take(rows, second)
-    return Dataset(where, train, evaluation, _likelihood(rows, likelihood, where), scale=done)
+    # Evaluation rows may lie beyond the training rows' range.
+    wanted = "gaussian" if done == "minmax" and likelihood == "auto" else likelihood
+    return Dataset(where, train, evaluation, _likelihood(rows, wanted, where), scale=done)
 
 
 def _parts(count: int, training: int, holdout: float, seed: int, where: str) -> tuple[Rows, Rows]:

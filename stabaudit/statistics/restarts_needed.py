@@ -58,7 +58,12 @@ class Spread:
         Args:
             restarts: in all; below the present number as if the run had been that small, then the spread is taken for known.
             probability: that the interval is no wider.
+
+        Raises:
+            UsageError: fewer than three restarts, which have no interval.
         """
+        if restarts < FEWEST:
+            raise UsageError(f"{restarts} restarts have no interval; expected {FEWEST} or more")
         if restarts == self.restarts:
             return self._present()
         variance = 4 * self.of_restarts / restarts + 4 * self.of_pairs / (restarts * (restarts - 2))

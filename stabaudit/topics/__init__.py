@@ -34,7 +34,7 @@ _WORDS = {
         ],
         "intervals": ["interval", "jackknife", "sd", "se", "restarts"],
         "gates": ["gate", "check", "require", "baseline", "margin", "inconclusive"],
-        "scores": ["score", "mcc", "strong mcc", "weak mcc", "affine r2", "affine r²", "cka", "decorrelated", "out-of-sample"],
+        "scores": ["score", "mcc", "out-of-sample"],
         "run-folder": ["run", "run.json"],
         "families": ["family", "model"],
         "exit-codes": ["exit", "status", "exit status", "exit codes"],

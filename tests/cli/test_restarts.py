@@ -101,5 +101,17 @@ def test_restarts_are_added_until_the_half_width_is_reached(capfd):
     count = len(Run.open(Path("made")).done)
     assert 8 <= count <= 30
     assert f"strong_mcc.out: ±0.1 is reached with {count} restarts" in err
+    assert _run([*words, "-n", "3", "--until", "strong_mcc±0.1", "--max-restarts", "30"]) == 0  # once more: nothing to do
+    assert f"is reached with {count} restarts" in capfd.readouterr().err
     assert _run([*words, "--until", "strong_mcc±0.0001", "--max-restarts", str(count)]) == 0
     assert f"±0.0001 is not reached with {count} restarts" in capfd.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_program_that_always_fails_is_not_called_for_ever(capfd):
+    Path("fit.py").write_text("raise SystemExit(1)\n")
+    fit = f"{sys.executable} fit.py {{seed}} {{latents}}"
+    words = ["train", "--command", fit, "--ids-by-position", "--out", "made", "--quiet", "-n", "3"]
+    assert _run([*words, "--until", "strong_mcc±0.1", "--max-restarts", "24"]) == 2
+    assert "restarts fail or diverge" in capfd.readouterr().err
+    assert len(Run.open(Path("made")).manifest.restarts) == 8

@@ -124,7 +124,7 @@ def test_the_same_command_does_nothing_more_and_more_restarts_extend_the_run(tra
     [
         ({"program": f"{PYTHON} -S fit.py {{seed}} {{latents}} --more"}, "program.command is '"),
         ({"more": ["--seed", "1"]}, "program.seed is 0 there, 1 here"),
-        ({"more": ["--dataset", "digits"]}, "dataset is None there, 'digits' here"),
+        ({"more": ["--dataset", "digits"]}, "dataset is not set there, 'digits' here"),
         ({"restarts": 2}, "restarts is 3 there, 2 here"),
     ],
 )

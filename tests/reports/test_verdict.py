@@ -126,9 +126,16 @@ def test_sentences_on_solutions_are_right_in_every_world(said):
             assert one >= RUNS - 1, name
 
 
-def record(verdict="axis", *, block=None, may_be_axis=None, dimension=0):
+def record(verdict="axis", *, block=None, may_be_axis=None, dimension=0, active_restarts=4):
     unknown = dict.fromkeys(field.name for field in fields(AnatomyRecord))
-    known = {"run": "run", "dimension": dimension, "verdict": verdict, "restarts": 4, "active_restarts": 4, "block": block}
+    known = {
+        "run": "run",
+        "dimension": dimension,
+        "verdict": verdict,
+        "restarts": 4,
+        "active_restarts": active_restarts,
+        "block": block,
+    }
     known["shared_information_low"] = 0.2
     return AnatomyRecord(**unknown | known | {"may_be_axis": verdict == "axis" if may_be_axis is None else may_be_axis})
 
@@ -138,9 +145,13 @@ def record(verdict="axis", *, block=None, may_be_axis=None, dimension=0):
     [
         ([record()], "the only dimension is the same in every restart"),
         ([record()] * 3, "all 3 dimensions are the same axes in every restart"),
-        ([record("inactive")] * 3, "all 3 dimensions are inactive and carry no information about x"),
+        ([record("inactive", active_restarts=0)] * 3, "all 3 dimensions are inactive and carry no information about x"),
         (
-            [record(), *[record("subspace", block=1)] * 2, record("inactive")],
+            [record("inactive", active_restarts=1), *[record("inactive", active_restarts=0)] * 2],
+            "no dimension is active in half of the restarts; 1 of 3 is active in fewer",
+        ),
+        (
+            [record(), *[record("subspace", block=1)] * 2, record("inactive", active_restarts=0)],
             "1 of 4 dimensions is the same axis in every restart; 2 span a plane that turns; 1 is inactive",
         ),
         (

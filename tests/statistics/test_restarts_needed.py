@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from scipy.stats import f as f_distribution
+from scipy.stats import t as t_distribution
 
 from stabaudit.errors import UsageError
 from stabaudit.statistics.jackknife import within
@@ -88,3 +90,14 @@ def test_looks_are_few_and_the_last_is_strict():
     assert next_count(spread, present / STRICTNESS + 1e-9) == 10
     assert next_count(spread, present / STRICTNESS - 1e-9) == 15
     assert next_count(spread, present / 4) > 60
+
+
+def test_the_kept_half_width_takes_the_quantile_of_fishers_distribution():
+    """With 5 restarts extended to 15: by hand, with scipy's distribution of 10 and 4 degrees of freedom."""
+    spread = spread_of(scores_of(np.random.default_rng(7), 5), scale="identity")
+    n0, n = 5, 15
+    expected = 4 * spread.of_restarts / n + 4 * spread.of_pairs / (n * (n - 2))
+    growth = ((n0 - 1) + (n - n0) * f_distribution(n - n0, n0 - 1).ppf(0.9)) / (n - 1)
+    assert spread.half_width(n, 0.9) == pytest.approx(t_distribution(n - 1).ppf(0.975) * np.sqrt(expected * growth))
+    with pytest.raises(UsageError, match="2 restarts have no interval"):
+        spread.half_width(2)

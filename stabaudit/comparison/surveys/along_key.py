@@ -15,6 +15,7 @@ from stabaudit.metrics.collapse import LOG_LIKELIHOOD
 from stabaudit.metrics.scores import headlines
 
 OBJECTIVE = "objective"  # what training made small, with its sign turned
+_COMPARABLE = ("latent_dim", "architecture.")  # settings that do not change what the objective means
 FEWEST = 3  # values of a setting, of which one is recommended
 
 
@@ -74,7 +75,7 @@ def along_key(comparison: Comparison, configs: Mapping[str, RunConfig], origins:
 def _numbers(config: RunConfig) -> dict[str, float]:
     """Settings of a configuration that are numbers and decide what is modelled, by dotted name."""
     numbers: dict[str, float] = {"latent_dim": config.latent_dim}
-    for part in ("family", "architecture", "likelihood", "dataset"):
+    for part in ("family", "architecture", "likelihood"):  # fits to other data cannot be compared
         for name, value in getattr(config, part).options.items():
             if isinstance(value, (int, float)) and not isinstance(value, bool):
                 numbers[f"{part}.{name}"] = float(value)
@@ -139,6 +140,10 @@ def _recommended(rows: Sequence[AlongKey]) -> list[AlongKey]:
     """The same, one of them recommended where fit and intervals are known of all."""
     if len(rows) < FEWEST or len({row.fitted_by for row in rows}) > 1:
         return list(rows)
+    if any(row.fit is None or row.stability_high is None for row in rows):
+        return list(rows)
+    if rows[0].fitted_by == OBJECTIVE and not rows[0].key.startswith(_COMPARABLE):
+        return list(rows)  # an objective that the setting itself changes
     most = max(row.stability for row in rows)
     stable = [row for row in rows if row.fit is not None and row.stability_high is not None and row.stability_high >= most]
     if not stable:

@@ -3,12 +3,17 @@
 import hashlib
 import os
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stabaudit.errors import UsageError
+from stabaudit.store.run.latents import Latents
 from stabaudit.store.run.manifest import Manifest
 from stabaudit.store.run.run_folder import Run
+
+Array = NDArray[Any]
 
 _CLOCK = "seconds"  # the column of a history that measures time
 
@@ -53,15 +58,15 @@ def determinism(run: Run) -> Determinism:
     if len(run.done) < 2:
         raise UsageError(f"{manifest.name}: fewer than two restarts are done, nothing to hold against each other")
     latents = {index: run.latents(index) for index in run.done}
-    ordered = {index: found.mean[np.argsort(found.sample_id, kind="stable")] for index, found in latents.items()}
+    ordered = {index: _all_numbers(found)[np.argsort(found.sample_id, kind="stable")] for index, found in latents.items()}
     by_bits: dict[str, list[int]] = {}
     for index, mean in ordered.items():
         by_bits.setdefault(hashlib.sha256(mean.tobytes()).hexdigest(), []).append(index)
     groups = sorted(by_bits.values(), key=lambda group: (-len(group), group))
-    first = ordered[groups[0][0]].astype(np.float64)
-    spread = np.where((sd := first.std(axis=0)) > 0, sd, 1.0)
-    others = [ordered[group[0]] for group in groups[1:]]
-    largest = max((float((np.abs(other - first) / spread).max()) for other in others), default=0.0)
+    d = latents[groups[0][0]].mean.shape[1]
+    means = np.stack([ordered[group[0]][:, :d].astype(np.float64) for group in groups])
+    spread = np.where((sd := means[0].std(axis=0)) > 0, sd, 1.0)
+    largest = float((np.ptp(means, axis=0) / spread).max())
     epoch, columns = _parted(run)
     return Determinism(
         run=manifest.name,
@@ -73,6 +78,11 @@ def determinism(run: Run) -> Determinism:
         largest_difference=largest,
         causes=tuple(_causes(manifest)) if len(groups) > 1 else (),
     )
+
+
+def _all_numbers(latents: Latents) -> Array:
+    """Means and, where they are known, log-variances side by side."""
+    return latents.mean if latents.log_var is None else np.hstack([latents.mean, latents.log_var])
 
 
 def _of_one_seed(manifest: Manifest) -> bool:
@@ -103,7 +113,7 @@ def _causes(manifest: Manifest) -> list[str]:
         found.append(f"{environment.threads_per_worker} threads a worker: sums of many threads are added in any order")
     if config is not None:
         if config.device == "cuda":
-            found.append("CUDA: some kernels add in any order (torch.use_deterministic_algorithms refuses them)")
+            found.append("CUDA: some kernels add in any order")
         if config.eager:
             found.append("the loss cannot be traced: it may draw from numpy's or Python's generators, which nobody seeds")
         if ":" in config.family.name or ":" in config.architecture.name:
@@ -114,7 +124,7 @@ def _causes(manifest: Manifest) -> list[str]:
         if "{seed}" not in program.command:
             found.append("the command has no {seed}: the program seeds itself")
         if os.environ.get("PYTHONHASHSEED", "random") == "random":
-            found.append("PYTHONHASHSEED is not set: sets and hashes of text have another order in every process")
+            found.append("PYTHONHASHSEED is not set here and now: sets and hashes of text have another order in every process")
         found.append(
             "the program's own generators (torch, numpy, random, each worker of a loader) and the order in which it reads files"
         )

@@ -46,7 +46,9 @@ def sources_of_variance(comparison: Comparison, configs: Mapping[str, RunConfig]
     """A record for each run whose like differ in what was varied; none where no two runs do."""
     alike: dict[str, list[str]] = {}
     for run, config in configs.items():
-        alike.setdefault(config.model_copy(update={"vary": None, "exact": False}).model_dump_json(), []).append(run)
+        alike.setdefault(config.model_copy(update={"vary": None, "exact": False, "restarts": 1}).model_dump_json(), []).append(
+            run
+        )
     found = []
     for runs in (runs for runs in alike.values() if len({configs[run].vary for run in runs}) > 1):
         for one in headlines():

@@ -188,4 +188,5 @@ def _consensus(number: int, aligned: Array) -> Consensus:
     scale = mean.std(axis=0)
     relative = np.divide(spread, scale, out=np.zeros_like(spread), where=scale > 0)
     varies = max(1, int((scale > 0).sum()))
-    return Consensus(number, mean, spread, np.sqrt((relative**2).sum(axis=1) / varies))
+    unbiased = (len(aligned) - 1) / len(aligned)  # spread has N − 1 in its denominator, a root mean square N
+    return Consensus(number, mean, spread, np.sqrt(unbiased * (relative**2).sum(axis=1) / varies))

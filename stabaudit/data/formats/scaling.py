@@ -10,7 +10,7 @@ What is done without being asked for is said with the warning `Guessed`.
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +18,7 @@ import numpy as np
 
 from stabaudit.data.dataset import Array, FloatArray
 from stabaudit.errors import BadData, Guessed
+from stabaudit.store.files.columns import kind_of
 
 Scale = Literal["standardise", "minmax", "none"]
 CHANNELS = (1, 3, 4)  # of grey, RGB and RGBA images
@@ -87,15 +88,23 @@ def laid_out(arrays: Mapping[str, Array], where: str, *, channels_last: bool, sc
             said = f"images of {'×'.join(map(str, x.shape[1:]))} are taken as height × width × channels"
             warnings.warn(Guessed(where, said, "write --channels-last, or save them as channels × height × width"), stacklevel=4)
         found |= {name: np.moveaxis(arrays[name], -1, 1) for name in names if arrays[name].ndim == x.ndim}
-    if x.dtype != np.uint8 or scale is not None or x.max(initial=0) <= 1:
+    if len({arrays[name].dtype == np.uint8 for name in names}) > 1:
+        raise BadData(f"{where}: one of x and evaluation_x holds bytes and the other {_kinds(arrays, names)}; write both alike")
+    if x.dtype != np.uint8:
         return found
     grey = x.ndim == 3
+    if scale is not None or max(arrays[name].max(initial=0) for name in names) <= 1:
+        return found | {name: found[name][:, None] for name in names if grey and found[name].ndim == x.ndim}
     said = "its bytes are divided by 255" + (f", its rows of {x.shape[1]}×{x.shape[2]} are images of one channel" if grey else "")
     warnings.warn(Guessed(where, said, "write --scale none, minmax or standardise"), stacklevel=4)
     for name in names:
         values = found[name] / np.float32(BYTE)
         found[name] = values[:, None] if grey and values.ndim == x.ndim else values
     return found
+
+
+def _kinds(arrays: Mapping[str, Array], names: Sequence[str]) -> str:
+    return next(kind_of(arrays[name]) for name in names if arrays[name].dtype != np.uint8)
 
 
 def chosen_scale(x: Array, wanted: Scale | None, where: str) -> Scale:

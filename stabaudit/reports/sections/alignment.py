@@ -12,7 +12,7 @@ MOST_MOVED = 10
 VISIBLE = 0.005  # smaller displacements round to 0.00
 LEGEND = (
     "agreement: mean correlation with the reference over dimensions, on held-out rows; least: that of the dimension that agrees "
-    "least; R²: of the reference from the aligned latents, dimensions of equal weight."
+    "least; R²: of the reference from the aligned latents, dimensions of equal weight. What does not vary agrees with nothing."
 )
 MOVED = (
     "displacement: how far restarts put a sample from the consensus, in standard deviations of a dimension over samples. "

@@ -9,8 +9,8 @@ from stabaudit.statistics.restarts_needed import SURELY, Spread
 
 COUNTS = (3, 5, 8, 10, 15, 20, 30, 40, 60, 100, 200, 500, 1000)
 LEGEND = (
-    "half-width: half of the 95% interval, as expected, and as kept in 90% of runs that are extended from this one; "
-    "both take the spread of the present restarts for typical."
+    "half-width: half of the 95% interval, in half of the runs that are extended from this one, and kept in 90% of them; with "
+    "few restarts the latter can lie above the present one, as the spread itself is uncertain."
 )
 
 

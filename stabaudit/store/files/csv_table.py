@@ -142,17 +142,21 @@ def _parsed(source: Source, names: list[str] | None, separator: str, where: str,
         other = _rows(source, names, separator, where, decimal=",")
         if _texts(other) < _texts(table):
             table = other
-    return _without_percents(table, where, text=text)
+    return _without_percents(table, where, separator, text=text)
 
 
-def _without_percents(table: pa.Table, where: str, *, text: bool) -> pa.Table:
+def _without_percents(table: pa.Table, where: str, separator: str, *, text: bool) -> pa.Table:
     """Columns of percentages ("62.5%") as fractions."""
     found = []
     for place, (name, kind) in enumerate(zip(table.column_names, table.schema.types, strict=True)):
         column = table.column(place)
         if not pa.types.is_string(kind) or not len(column) or not pc.all(pc.match_substring_regex(column, _PERCENT)).as_py():
             continue
-        numbers = pc.replace_substring(pc.replace_substring_regex(column, r"\s*%\s*$", ""), ",", ".")
+        numbers = pc.replace_substring_regex(column, r"\s*%\s*$", "")
+        if pc.any(pc.match_substring(numbers, ",")).as_py():
+            if separator != ";":
+                continue  # of thousands or of decimals: nobody knows
+            numbers = pc.replace_substring(numbers, ",", ".")
         fractions = pc.divide(pc.utf8_trim_whitespace(numbers).cast(pa.float64()), 100.0)
         table = table.set_column(place, name, fractions.cast(pa.string()) if text else fractions)
         found.append(f"'{name}'")

@@ -53,13 +53,13 @@ def fall(loss: NDArray[np.float64]) -> float:
         loss: shape (rows,); histories of fewer than 20 rows say nothing.
 
     >>> round(fall(np.linspace(200.0, 100.0, 100)), 2), fall(np.full(100, 7.0))
-    (0.1, 0.0)
+    (0.09, 0.0)
     """
     if len(loss) < FEWEST_ROWS or not np.isfinite(loss).all():
         return 0.0
     tenth = len(loss) // 10
     before, last = float(loss[-2 * tenth : -tenth].mean()), float(loss[-tenth:].mean())
-    return (before - last) / max(abs(last), 1.0)
+    return (before - last) / max(abs(before), 1.0)
 
 
 def _fall_of(run: Run, index: int) -> float:

@@ -83,3 +83,12 @@ def _run_folders(path: Path) -> list[Path]:
             below.clear()  # a run holds no other runs
         below.sort(key=natural)
     return found
+
+
+def recorded_restarts(folder: Path) -> int:
+    """How many restarts a run was to have; 0 where there is no run yet.
+
+    Raises:
+        BadRun: a damaged manifest.
+    """
+    return len(Run.open(folder).manifest.restarts) if (folder / MANIFEST).is_file() else 0

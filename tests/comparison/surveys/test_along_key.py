@@ -110,3 +110,16 @@ def test_the_table_marks_it(found):
     assert len(sections) == 2
     for section in sections:
         assert [row[-1] for row in section.rows].count("recommended") == 1
+
+
+def test_of_two_that_are_as_stable_the_better_fit_is_recommended(found):
+    from dataclasses import replace
+
+    base = next(row for row in rows_of(found) if row.of == "vae")
+    rows = [
+        replace(base, value=value, fit=fit, stability=stability, stability_high=high, recommended=False)
+        for value, fit, stability, high in ((2, -3.0, 0.80, 0.9), (3, -1.0, 0.78, 0.80), (5, -0.5, 0.5, 0.79))
+    ]
+    assert [row.recommended for row in _recommended(rows)] == [False, True, False]  # an interval that reaches the mean counts
+    changing = [replace(row, key="family.beta") for row in rows]  # an objective that the setting changes says nothing
+    assert not any(row.recommended for row in _recommended(changing))

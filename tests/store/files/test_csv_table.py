@@ -34,7 +34,7 @@ def as_latents(path):
 
 
 def as_scores(path):
-    table, _ = read_score_table(path)
+    table, _, _ = read_score_table(path)
     return np.array([[float(cell.dataset), values["vae"]] for cell, values in table.items()], dtype=np.float32)
 
 

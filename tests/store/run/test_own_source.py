@@ -124,16 +124,16 @@ class Mine(VAE):
 @pytest.mark.slow
 def test_a_model_that_has_changed_is_refused(capfd):
     np.savez("small.npz", x=np.random.default_rng(0).normal(size=(160, 5)))
-    written("mine.py", MINE.format(extra=1))
-    words = ["train", "mine:Mine", "--data", "small.npz", "--scale", "none", "-d", "2", "-n", "2", "--steps", "4"]
+    written("changing_model.py", MINE.format(extra=1))
+    words = ["train", "changing_model:Mine", "--data", "small.npz", "--scale", "none", "-d", "2", "-n", "2", "--steps", "4"]
     words += ["--batch-size", "32", "--set", "widths=8", "--out", "run", "--quiet", "--workers", "1"]
     assert _run(words) == 0
     shapes = Run.open(Path("run")).manifest.weights.values()
     assert [8, 5] in shapes  # from the data to the first layer
-    written("mine.py", MINE.format(extra=2))
+    written("changing_model.py", MINE.format(extra=2))
     capfd.readouterr()
     assert _run(words) == 2
     refused = capfd.readouterr().err
-    assert re.fullmatch(r"stabaudit: error: run was trained before mine\.py was changed\. Name another .*\n", refused)
+    assert re.fullmatch(r"stabaudit: error: run was trained before changing_model\.py was changed\. Name another .*\n", refused)
     assert _run([*words, "--accept-change"]) == 0
     assert Run.open(Path("run")).manifest.changes[0].restarts == [0, 1]

@@ -7,7 +7,7 @@ import torch
 from stabaudit.config import Choice, RunConfig, Training, canonical_vary
 from stabaudit.training.build import builder
 from stabaudit.training.step.restarts import Restarts, Rows
-from stabaudit.training.step.streams import Streams, streams_of
+from stabaudit.training.step.streams import DATA_STREAM, EVALUATION_STREAM, Streams, streams_of
 
 RNG = np.random.default_rng(0)
 ROWS = Rows(torch.from_numpy(RNG.normal(size=(96, 5)).astype(np.float32)), torch.zeros(96, 0))
@@ -96,3 +96,17 @@ def test_a_training_goes_on_from_its_state_with_every_source():
 def test_what_cannot_be_varied(text):
     with pytest.raises(ValueError, match=r"expected|twice"):
         canonical_vary(text)
+
+
+def test_streams_share_no_numbers():
+    one = streams_of(4, 3, "all")
+    drawn = [
+        torch.Generator().manual_seed(one.init).initial_seed(),
+        one.generator("cpu").initial_seed(),
+        one.order_generator("cpu").initial_seed(),
+        DATA_STREAM + one.data,
+        EVALUATION_STREAM + one.evaluation,
+    ]
+    assert len(set(drawn)) == len(drawn)
+    assert streams_of(4, 3, "order").evaluation == 3  # the noise is held at the first seed
+    assert streams_of(4, 3, "noise").evaluation == 4
