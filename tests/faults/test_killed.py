@@ -12,7 +12,7 @@ from stabaudit.training.prepare import prepare
 from stabaudit.training.recipe import Recipe
 from stabaudit.training.workers.pool import warm_up
 
-KILLED_WRITES, KILLED_TRAININGS = 70, 14
+KILLED_WRITES, KILLED_TRAININGS = 70, 10
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "killpg"), reason="no process groups here")]
 
