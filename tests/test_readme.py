@@ -89,7 +89,7 @@ def test_the_job_for_build_servers_passes_a_run_like_the_baseline_and_fails_a_wo
             check=False,
         )
 
-    small = ["--latent-dim", "3", "--steps", "60", "--quiet"]
+    small = ["--latent-dim", "3", "--steps", "150", "--quiet"]
     assert stabaudit(*train, *small).returncode == 0
     update = [*check[:4], "--margin", "0.1", "--update-baseline"]  # check runs/mine --baseline stability.json
     assert stabaudit(*update).returncode == 0
