@@ -1,6 +1,12 @@
 """Run folders with latents whose relation is known."""
 
 import os
+import signal
+
+# Where tests run in the background these are ignored, and so they would be in every command that a test starts.
+for _number, _handler in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL)):
+    if getattr(signal, _number, None) is not None and signal.getsignal(getattr(signal, _number)) is signal.SIG_IGN:
+        signal.signal(getattr(signal, _number), _handler)
 
 # Before numpy or torch is loaded: tests run side by side, and small products on two threads each would be many times slower.
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
