@@ -1,4 +1,4 @@
-"""What a training or a gate is where nothing else is asked for; commands, library and plans read it here.
+"""What a training, a comparison or a gate is where nothing else is asked for; commands, library and plans read it here.
 
 Apart from `config`, which needs pydantic, so that `stabaudit --help` stays quick.
 """
@@ -18,4 +18,5 @@ BATCH_SIZE = 64
 LEARNING_RATE = 1e-3
 SCHEDULE: Schedule = "plateau"
 
+MEMORY = 10**9  # bytes that latents may take: ten restarts of 50 dimensions up to 250,000 rows
 MARGIN = 0.02  # loss of a score that a baseline allows

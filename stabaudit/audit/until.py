@@ -3,15 +3,13 @@
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from stabaudit.comparison.compare import compare
 from stabaudit.comparison.reading.selectors import read_run
-from stabaudit.comparison.scoring.spread import spread_of_score
-from stabaudit.comparison.settings import Settings
+from stabaudit.comparison.scoring.spread import require_of_pairs, settings_for_spread, spread_of_score
 from stabaudit.errors import UsageError
 from stabaudit.metrics.mcc_strong import SCORE as STRONG
-from stabaudit.metrics.scores import measure
 from stabaudit.statistics.gate import ScoreKey, parse_score
 from stabaudit.statistics.restarts_needed import FEWEST
 from stabaudit.statistics.stopping import FIRST, next_count
@@ -34,6 +32,20 @@ class Until:
     half_width: float
     most: int
 
+    def first(self, restarts: int | None) -> int:
+        """How many restarts to begin with, where so many or None were asked for; no look is taken at fewer than eight.
+
+        Raises:
+            UsageError: more than there may be.
+        """
+        if (restarts or 0) > self.most:
+            raise UsageError(f"--restarts {restarts} are more than --max-restarts {self.most}; raise that")
+        return max(restarts or 0, FIRST)
+
+    def __str__(self) -> str:
+        """As it is typed."""
+        return f"{self.key}±{self.half_width:g}"
+
 
 def parse_until(text: str, most: int) -> Until:
     """Read "strong_mcc±0.03", "weak_mcc@20 +- 0.01".
@@ -50,23 +62,22 @@ def parse_until(text: str, most: int) -> Until:
             f"--until {text!r}: expected a score and a half-width, such as {STRONG.name}±0.03 or {STRONG.name}+-0.03"
         )
     key = parse_score(found["score"])
-    if measure(key.metric).unit != "pair" or key.sample != "out" or key.reading != "mean":
-        raise UsageError(f"--until {text!r}: expected an out-of-sample score of pairs, such as {STRONG.name}")
+    require_of_pairs(key)
     if most < FIRST:
         raise UsageError(f"--max-restarts {most}: expected at least {FIRST}, after which the spread is first looked at")
     return Until(key, float(found["half"]), most)
 
 
-def train_until(train: Callable[[int], Run], until: Until, first: int, say: Callable[[str], None]) -> Run:
+def train_until(train: Callable[[int], Run], until: Until, count: int, say: Callable[[str], None]) -> Run:
     """Add restarts until the half-width is reached or there are as many as there may be.
 
     Args:
         train: trains a run with so many restarts in all, or as many as it was to have before; leaves alone those that are done.
         until: when there are enough.
-        first: restarts to begin with.
+        count: of restarts to begin with, as `Until.first` gives it.
         say: is told what each look finds.
     """
-    count, before = min(max(first, FIRST), until.most), 0
+    before = 0
     while True:
         run = train(count)
         count, done = len(run.manifest.restarts), len(run.done)
@@ -85,9 +96,6 @@ def train_until(train: Callable[[int], Run], until: Until, first: int, say: Call
 
 def _look(run: Run, until: Until) -> tuple[float, int]:
     """The half-width that the run has, and how many restarts it should have."""
-    settings = Settings(scores=(until.key.metric,), floor_draws=1, rotations=1)
-    if isinstance(until.key.k, int):
-        settings = replace(settings, k=until.key.k)
-    name = run.manifest.name
-    spread = spread_of_score(compare([read_run(run, name=name)], settings), name, until.key)
+    found = compare([read_run(run, name=run.name)], settings_for_spread(until.key))
+    spread = spread_of_score(found, run.name, until.key)
     return spread.half_width(spread.restarts), next_count(spread, until.half_width)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from stabaudit.cli.compare import FloorDrawsOption, KOption, RotationsOption, ScoresOption, SeedOption, named_scores
-from stabaudit.cli.import_latents import StrictOption
+from stabaudit.cli.latents_options import StrictOption
 from stabaudit.cli.output import OutputOption, PageFormatOption, command_line, deliver, deliver_page, message
 from stabaudit.cli.train import DataDirOption, DownloadOption, QuietOption, UncheckedOption, WorkersOption, parse_settings
 from stabaudit.data.published_files import DataFolder

@@ -9,14 +9,14 @@ from stabaudit.cli.compare import (
     CorrelationOption,
     FloorDrawsOption,
     KOption,
-    MemoryOption,
     RotationsOption,
     ScoresOption,
     SeedOption,
     named_scores,
 )
+from stabaudit.cli.latents_options import MemoryOption
 from stabaudit.cli.output import GateFormatOption, OutputOption, deliver, message
-from stabaudit.defaults import MARGIN
+from stabaudit.defaults import MARGIN, MEMORY
 
 EXIT_CODES = {"pass": 0, "fail": 1, "inconclusive": 3}
 
@@ -45,7 +45,7 @@ def check(
     floor_draws: FloorDrawsOption = 20,
     rotations: RotationsOption = 199,
     seed: SeedOption = 0,
-    memory: MemoryOption = "1GB",  # type: ignore[assignment]  # parsed like what a user types
+    memory: MemoryOption = MEMORY,
     form: GateFormatOption = "table",
     output: OutputOption = None,
 ) -> None:

@@ -1,20 +1,17 @@
 """`stabaudit compare A [B …]`: are the restarts of A alike, those of B, and A's to B's?"""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from stabaudit.cli.import_latents import (
-    DimensionsFirstOption,
-    IdColumnOption,
-    IdsByPositionOption,
-    KeyOption,
-    ObsmOption,
-    StrictOption,
-    parse_bytes,
-)
+from stabaudit.cli.latents_options import MemoryOption, with_naming
 from stabaudit.cli.output import OutputOption, PageFormatOption, command_line, deliver, deliver_page, message
+from stabaudit.defaults import MEMORY
+
+if TYPE_CHECKING:
+    from stabaudit.store.imports.foreign_files import Naming
+
 
 KOption = Annotated[int, typer.Option("--k", min=1, help="Canonical pairs that counted scores average, beside all of them.")]
 ScoresOption = Annotated[
@@ -40,11 +37,7 @@ def named_scores(text: str | None) -> tuple[str, ...]:
     return default_scores() if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-MemoryOption = Annotated[
-    int, typer.Option(parser=parse_bytes, metavar="SIZE", help="Latents that take more are streamed, in about as much memory.")
-]
-
-
+@with_naming
 def compare(
     selectors: Annotated[list[str], typer.Argument(metavar="A [B …]", help="Run folders, one restart (run#3) or latents files.")],
     scores: ScoresOption = None,
@@ -53,17 +46,13 @@ def compare(
     floor_draws: FloorDrawsOption = 20,
     rotations: RotationsOption = 199,
     seed: SeedOption = 0,
-    memory: MemoryOption = "1GB",  # type: ignore[assignment]  # parsed like what a user types
+    memory: MemoryOption = MEMORY,
     densities: Annotated[
         bool,
         typer.Option("--densities", help="Affine density distances however long they take; fit mixtures where none is learned."),
     ] = False,
-    id_column: IdColumnOption = None,
-    ids_by_position: IdsByPositionOption = False,
-    obsm: ObsmOption = None,
-    key: KeyOption = None,
-    dimensions_first: DimensionsFirstOption = False,
-    strict: StrictOption = False,
+    *,
+    naming: "Naming",
     allow_unequal: Annotated[bool, typer.Option("--allow-unequal", help="Match the smaller number of dimensions.")] = False,
     sources: Annotated[
         Path | None, typer.Option(help="File of true sources, rows named like those of the latents, for what has none.")
@@ -73,10 +62,11 @@ def compare(
     output: OutputOption = None,
 ) -> None:
     """Compare restarts within runs and between runs."""
+    from dataclasses import replace
+
     from stabaudit.api import compare as compare_runs
     from stabaudit.comparison.settings import Settings
     from stabaudit.reports.sections.comparison import comparison_report
-    from stabaudit.store.imports.foreign_files import Naming
 
     settings = Settings(
         k=k,
@@ -89,7 +79,7 @@ def compare(
         densities=densities,
         scores=named_scores(scores),
     )
-    naming = Naming(id_column, obsm, ids_by_position, key, strict, dimensions_first, one_model=not strict)
+    naming = replace(naming, one_model=not naming.strict)
     comparison = compare_runs(*selectors, settings=settings, naming=naming, sources=sources)
     for warning in comparison.warnings:
         message(warning)

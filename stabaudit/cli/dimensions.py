@@ -1,24 +1,26 @@
 """`stabaudit dimensions RUN …`: which dimensions of a run are the same axes in every restart."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stabaudit.cli.compare import CorrelationOption, MemoryOption, SeedOption
-from stabaudit.cli.import_latents import IdColumnOption, IdsByPositionOption, KeyOption, ObsmOption, StrictOption
+from stabaudit.cli.compare import CorrelationOption, SeedOption
+from stabaudit.cli.latents_options import MemoryOption, with_naming
 from stabaudit.cli.output import FormatOption, OutputOption, deliver, message
+from stabaudit.defaults import MEMORY
+
+if TYPE_CHECKING:
+    from stabaudit.store.imports.foreign_files import Naming
 
 
+@with_naming
 def dimensions(
     selectors: Annotated[list[str], typer.Argument(metavar="RUN …", help="Run folders with two restarts or more.")],
     correlation: CorrelationOption = "pearson",
     seed: SeedOption = 0,
-    memory: MemoryOption = "1GB",  # type: ignore[assignment]  # parsed like what a user types
-    id_column: IdColumnOption = None,
-    ids_by_position: IdsByPositionOption = False,
-    obsm: ObsmOption = None,
-    key: KeyOption = None,
-    strict: StrictOption = False,
+    memory: MemoryOption = MEMORY,
+    *,
+    naming: "Naming",
     form: FormatOption = "table",
     output: OutputOption = None,
 ) -> None:
@@ -26,10 +28,9 @@ def dimensions(
     from stabaudit.api import dimensions as dimensions_of
     from stabaudit.comparison.settings import Settings
     from stabaudit.reports.sections.dimensions import dimensions_report
-    from stabaudit.store.imports.foreign_files import Naming
 
     settings = Settings(correlation=correlation, rotations=1, seed=seed, memory=memory)
-    found = dimensions_of(*selectors, settings=settings, naming=Naming(id_column, obsm, ids_by_position, key, strict))
+    found = dimensions_of(*selectors, settings=settings, naming=naming)
     for warning in found.warnings:
         message(warning)
     deliver(dimensions_report(found), form, output)

@@ -1,6 +1,7 @@
 """What `--help` prints beside an option: the panel that it stands in, and a word for its type where that says something."""
 
 import copy
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -74,6 +75,10 @@ def _changed(command: Command, change: Callable[[str, object, OptionInfo | Argum
             own: Any = copy.copy(info)
             change(name, kind, own)
             command.__annotations__[name] = Annotated[kind, own, *rest]
+    if "__signature__" in vars(command):  # of a decorator that adds parameters; it is looked at first
+        signature = inspect.signature(command)
+        parameters = [one.replace(annotation=command.__annotations__[name]) for name, one in signature.parameters.items()]
+        vars(command)["__signature__"] = signature.replace(parameters=parameters)
     return command
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stabaudit.cli.typed import was_typed
 from stabaudit.errors import BadRun, UsageError
 from stabaudit.reports.formats.table_of_formats import Kind, format_of, formats_for
 
@@ -29,9 +30,8 @@ def _formats(kind: Kind) -> Any:  # noqa: ANN401 -- an option of typer's
 
     def chosen(context: typer.Context, form: str) -> str:
         """The format that was typed, else that of the file's name."""
-        source = context.get_parameter_source("form")
         path = context.params.get("output")
-        if path is None or (source is not None and source.name == "COMMANDLINE"):
+        if path is None or was_typed(context, "form"):
             return form
         named = format_of(path)
         if named is None and path.suffix:

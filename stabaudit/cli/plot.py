@@ -5,15 +5,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from stabaudit.cli.compare import FloorDrawsOption, KOption, MemoryOption, RotationsOption, SeedOption
+from stabaudit.cli.compare import FloorDrawsOption, KOption, RotationsOption, SeedOption
 from stabaudit.cli.figure_file import inches_of, require_kind, write_figure
+from stabaudit.cli.latents_options import MemoryOption, with_naming
 from stabaudit.cli.output import message
+from stabaudit.defaults import MEMORY
 from stabaudit.errors import UsageError
 
 if TYPE_CHECKING:
     from stabaudit.comparison.records import Comparison
     from stabaudit.comparison.settings import Settings
     from stabaudit.reports.figures.elements import Figure
+    from stabaudit.store.imports.foreign_files import Naming
 
 OfComparison = Literal["curves", "dimensions", "strip", "heatmap", "box", "elbo", "match"]
 What = Literal["curves", "dimensions", "strip", "heatmap", "box", "elbo", "match", "fit", "latents", "consensus", "sources"]
@@ -23,6 +26,7 @@ def _figure_file(path: Path) -> Path:
     return require_kind(path, "--output")
 
 
+@with_naming
 def plot(
     what: Annotated[
         What,
@@ -59,14 +63,20 @@ def plot(
     ] = None,
     width: Annotated[
         float | None,
-        typer.Option(parser=inches_of, metavar="SIZE", help="Width on paper, as 3.25in, 89mm or 17cm; letters keep their size."),
+        typer.Option(
+            parser=inches_of,
+            metavar="SIZE",
+            help="Width on paper, as 3.25in, 89mm or 17cm; in PNG and PDF letters keep their size.",
+        ),
     ] = None,
     allow_unequal: Annotated[bool, typer.Option("--allow-unequal", help="Match the smaller number of dimensions.")] = False,
     k: KOption = 20,
     floor_draws: FloorDrawsOption = 20,
     rotations: RotationsOption = 199,
     seed: SeedOption = 0,
-    memory: MemoryOption = "1GB",  # type: ignore[assignment]  # parsed like what a user types
+    memory: MemoryOption = MEMORY,
+    *,
+    naming: "Naming",
 ) -> None:
     """Draw one figure of runs into a file."""
     from stabaudit.comparison.reading.selectors import read_groups
@@ -77,16 +87,16 @@ def plot(
         from stabaudit.reports.figures.latents import latents_figure
 
         chosen = _two(dims or "0,1")
-        figure = latents_figure([read_planes(selector, align or "affine", chosen) for selector in selectors])
+        figure = latents_figure([read_planes(selector, align or "affine", chosen, naming) for selector in selectors])
     elif what == "consensus":
-        figure = _consensus(selectors, align or "permutation", None if dims is None else _two(dims), memory)
+        figure = _consensus(selectors, align or "permutation", None if dims is None else _two(dims), memory, naming)
     elif what == "fit":
         figure = _fit(selectors, Settings(floor_draws=floor_draws, rotations=1, seed=seed, memory=memory))
     elif what == "sources":
         from stabaudit.comparison.views.recovered_sources import signals
         from stabaudit.reports.figures.sources import sources_figure
 
-        figure = sources_figure(signals(read_groups(selectors, memory)))
+        figure = sources_figure(signals(read_groups(selectors, memory, naming)))
     else:
         from stabaudit.comparison.compare import compare
         from stabaudit.metrics.scores import headlines
@@ -98,7 +108,7 @@ def plot(
         settings = Settings(
             k=k, floor_draws=floor_draws, rotations=rotations, seed=seed, memory=memory, allow_unequal=allow_unequal
         ).including([named])
-        comparison = compare(read_groups(selectors, memory), settings)
+        comparison = compare(read_groups(selectors, memory, naming), settings)
         for warning in comparison.warnings:
             message(warning)
         figure = _of_comparison(what, comparison, named, band)
@@ -148,7 +158,11 @@ def _of_comparison(
 
 
 def _consensus(
-    selectors: list[str], by: Literal["none", "permutation", "orthogonal", "affine"], dims: tuple[int, int] | None, memory: int
+    selectors: list[str],
+    by: Literal["none", "permutation", "orthogonal", "affine"],
+    dims: tuple[int, int] | None,
+    memory: int,
+    naming: "Naming",
 ) -> "Figure":
     """The consensus of a run.
 
@@ -164,7 +178,7 @@ def _consensus(
         raise UsageError(
             "plot consensus: restarts have a mean in the terms of one only; --align permutation, orthogonal or affine"
         )
-    figure = consensus_figure(align(selectors[0], by=by, memory=memory), dims)
+    figure = consensus_figure(align(selectors[0], by=by, memory=memory, naming=naming), dims)
     if figure is None:
         raise UsageError("plot consensus: nothing to show; it needs two restarts that agree")
     return figure

@@ -10,14 +10,14 @@ from stabaudit.cli.compare import (
     CorrelationOption,
     FloorDrawsOption,
     KOption,
-    MemoryOption,
     RotationsOption,
     ScoresOption,
     SeedOption,
     named_scores,
 )
-from stabaudit.cli.import_latents import StrictOption
+from stabaudit.cli.latents_options import MemoryOption, StrictOption
 from stabaudit.cli.output import OutputOption, PageFormatOption, command_line, deliver, deliver_page, message
+from stabaudit.defaults import MEMORY
 from stabaudit.errors import UsageError, strictly
 from stabaudit.published import score_table
 
@@ -44,7 +44,7 @@ def report(
     floor_draws: FloorDrawsOption = 20,
     rotations: RotationsOption = 199,
     seed: SeedOption = 0,
-    memory: MemoryOption = "1GB",  # type: ignore[assignment]  # parsed like what a user types
+    memory: MemoryOption = MEMORY,
     strict: StrictOption = False,
     form: PageFormatOption = "table",
     output: OutputOption = None,

@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from stabaudit.cli.help_text import in_panels
-from stabaudit.cli.import_latents import (
-    ArchitectureLabel,
-    DatasetLabel,
-    FamilyLabel,
-    IdColumnOption,
-    IdsByPositionOption,
-    StrictOption,
-)
+from stabaudit.cli.import_latents import ArchitectureLabel, DatasetLabel, FamilyLabel
+from stabaudit.cli.latents_options import IdColumnOption, IdsByPositionOption, StrictOption
 from stabaudit.cli.output import message
+from stabaudit.cli.train_command import AskedProgram
+from stabaudit.cli.train_family import AskedFamily, agreeing, settings_of_file
+from stabaudit.cli.train_refusals import OF_PROGRAMS, one_seed, require_one, require_until
+from stabaudit.cli.typed import was_typed
 from stabaudit.data.published_files import DataFolder
 from stabaudit.defaults import (
     ARCHITECTURE,
@@ -31,17 +29,6 @@ from stabaudit.defaults import (
 
 if TYPE_CHECKING:
     from stabaudit.store.run.run_folder import Run
-
-# Options that say how stabaudit trains, and those that say how a program is called.
-_OWN = (
-    *("data", "data_dir", "download", "unchecked_data", "arch", "likelihood", "latent_dim", "settings"),
-    *("label_column", "u_columns", "scale", "channels_last", "strict"),
-    *("device", "exact", "precision", "compile", "epochs", "steps", "batch_size", "lr", "schedule"),
-)
-_OF_PROGRAMS = (
-    *("shell", "timeout", "latents_format", "ids_by_position"),
-    *("family_label", "architecture", "dataset"),
-)
 
 _PANELS = {
     "What is trained": ("arch", "likelihood", "latent_dim", "settings"),
@@ -63,7 +50,7 @@ _PANELS = {
     ),
     "On which machine": ("workers", "device", "exact", "precision", "compile"),
     "Where it goes, and what is said": ("out", "accept_change", "dry_run", "quiet"),
-    "A program that trains instead of FAMILY": ("command", *_OF_PROGRAMS),
+    "A program that trains instead of FAMILY": ("command", *OF_PROGRAMS),
 }
 
 WorkersOption = Annotated[int | None, typer.Option(help="Worker processes; one per core by default.", min=1)]
@@ -169,10 +156,12 @@ def train(
     """
     from stabaudit.audit.until import parse_until, train_until
 
-    _require_one(context, family, command)
+    require_one(context, family, command)
+    require_until(context, until)
     enough = None if until is None else parse_until(until, max_restarts)
+    count = restarts if enough is None else enough.first(restarts if was_typed(context, "restarts") else None)
+    asked: AskedFamily | AskedProgram
     if command is not None:
-        from stabaudit.cli.train_command import AskedProgram
         from stabaudit.store.run.external_labels import External, Program
 
         external = External(
@@ -181,110 +170,48 @@ def train(
             dataset=dataset,
             id_column=id_column,
             ids_by_position=ids_by_position,
-            program=Program(command=command, shell=shell, seed=seed, latents_format=latents_format, one_seed=_one_seed(vary)),
+            program=Program(command=command, shell=shell, seed=seed, latents_format=latents_format, one_seed=one_seed(vary)),
         )
-        asked_of_program = AskedProgram(external, out, workers, timeout, quiet, accept_change)
-        if dry_run:
-            asked_of_program.describe(restarts)
-            return
-        train_program = asked_of_program.train
-        _report(train_program(restarts) if enough is None else train_until(asked_of_program.grow, enough, restarts, message))
-        return
-    from stabaudit.cli.train_family import AskedFamily, agreeing, settings_of_file
-    from stabaudit.training.workers.pool import warm_up
-
-    if not dry_run:
-        warm_up()
-    of_file = {
-        "id_column": id_column,
-        "label_column": label_column,
-        "u_columns": u_columns,
-        "scale": scale,
-        "channels_last": channels_last or None,
-    }
-    recipe: dict[str, object] = {
-        "family": family,
-        "data": data,
-        "arch": arch,
-        "likelihood": likelihood,
-        "latent_dim": latent_dim,
-        "seed": seed,
-        "epochs": epochs,
-        "steps": steps,
-        "batch_size": batch_size,
-        "lr": lr,
-        "schedule": schedule,
-        "device": device,
-        "exact": exact,
-        "precision": precision,
-        "compile": compile,
-        "vary": vary,
-        "settings": agreeing(parse_settings(settings or []), settings_of_file(data, of_file)),
-    }
-    folder = DataFolder.locate(data_dir, download=download, unchecked=unchecked_data)
-    asked = AskedFamily(recipe, out, folder, workers, quiet, accept_change, strict)
-    if dry_run:
-        asked.describe(restarts)
+        asked = AskedProgram(external, out, workers, timeout, quiet, accept_change)
     else:
-        _report(asked.train(restarts) if enough is None else train_until(asked.grow, enough, restarts, message))
+        from stabaudit.training.workers.pool import warm_up
 
-
-def _require_one(context: typer.Context, family: str | None, command: str | None) -> None:
-    """Refuse both or neither of FAMILY and --command, and options of the one with the other.
-
-    Raises:
-        UsageError: naming them.
-    """
-    from stabaudit.errors import UsageError
-
-    if command is None:
-        _name_the_right_place(context, family)
-    if family is None and command is None:
-        raise UsageError("give a model family ('stabaudit list families') or a --command")
-    if family is not None and command is not None:
-        raise UsageError(f"--command trains instead of a family: leave out {family!r}, or say --family {family} to call it that")
-    foreign, of = (_OF_PROGRAMS, "--command") if command is None else (_OWN, "a model family")
-    given = [parameter for parameter in context.command.params if parameter.name in foreign]
-    for parameter in given:
-        source = context.get_parameter_source(parameter.name or "")
-        if source is not None and source.name == "COMMANDLINE":
-            raise UsageError(f"{parameter.opts[0]} goes with {of}; leave it out")
-
-
-def _one_seed(vary: str | None) -> bool:
-    """Whether every restart of a program has the first one's seed.
-
-    Raises:
-        UsageError: sources that cannot be told apart from outside.
-    """
-    from stabaudit.errors import UsageError
-
-    if vary not in {None, "none"}:
-        raise UsageError("--vary: a program gets one seed, so only 'none' can be said of it: every restart has the same")
-    return vary == "none"
-
-
-def _holds_all(run: "Run") -> bool:
-    """Whether restarts were trained with nothing varied."""
-    return run.manifest.config is not None and run.manifest.config.vary == "none"
-
-
-def _name_the_right_place(context: typer.Context, family: str | None) -> None:
-    """Refuse what names results of a program where a family or data to train on are meant, with what to type.
-
-    Raises:
-        UsageError: the argument or option that is meant.
-    """
-    from stabaudit.errors import UsageError
-
-    label, dataset, architecture = (context.params.get(name) for name in ("family_label", "dataset", "architecture"))
-    if label is not None:
-        if family is None:
-            raise UsageError(f"--family says what a --command trains; a family is named without it: stabaudit train {label}")
-        raise UsageError(f"--family goes with --command; leave it out, as {family!r} is the family")
-    for option, value, meant in (("--dataset", dataset, "--data"), ("--architecture", architecture, "--arch")):
-        if value is not None:
-            raise UsageError(f"{option} goes with --command, for what reports call its results; here it is {meant} {value}")
+        if not dry_run:
+            warm_up()
+        of_file = {
+            "id_column": id_column,
+            "label_column": label_column,
+            "u_columns": u_columns,
+            "scale": scale,
+            "channels_last": channels_last or None,
+        }
+        recipe: dict[str, object] = {
+            "family": family,
+            "data": data,
+            "arch": arch,
+            "likelihood": likelihood,
+            "latent_dim": latent_dim,
+            "seed": seed,
+            "epochs": epochs,
+            "steps": steps,
+            "batch_size": batch_size,
+            "lr": lr,
+            "schedule": schedule,
+            "device": device,
+            "exact": exact,
+            "precision": precision,
+            "compile": compile,
+            "vary": vary,
+            "settings": agreeing(parse_settings(settings or []), settings_of_file(data, of_file)),
+        }
+        folder = DataFolder.locate(data_dir, download=download, unchecked=unchecked_data)
+        asked = AskedFamily(recipe, out, folder, workers, quiet, accept_change, strict)
+    if dry_run:
+        asked.describe(count)
+        if enough is not None:
+            message(f"more are trained until {enough} is reached, {enough.most} at most")
+        return
+    _report(asked.train(count) if enough is None else train_until(asked.grow, enough, count, message))
 
 
 def _report(run: "Run") -> None:
@@ -299,7 +226,7 @@ def _report(run: "Run") -> None:
     if (said := unfinished_training(run)) is not None:
         message(said)
     if done > 1:
-        of_one_seed = len({restart.seed for restart in run.manifest.restarts}) == 1 or _holds_all(run)
+        of_one_seed = len({restart.seed for restart in run.manifest.restarts}) == 1
         message(f"next: stabaudit {'determinism' if of_one_seed else 'compare'} {run.folder}")
     if done == 0 or any(restart.state == "failed" for restart in run.manifest.restarts):
         raise typer.Exit(2)  # one that diverged is a result; one that failed is not

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import get_args
 
-from stabaudit.comparison.reading.selectors import DEFAULT_MEMORY
+from stabaudit.defaults import MEMORY
 from stabaudit.errors import UsageError
 from stabaudit.metrics.pair_scores import DEFAULT_K
 from stabaudit.metrics.ranks import Correlation
@@ -35,7 +35,7 @@ class Settings:
     rotations: int = 199
     seed: int = 0
     allow_unequal: bool = False
-    memory: int = DEFAULT_MEMORY
+    memory: int = MEMORY
     densities: bool = False
     scores: tuple[str, ...] = field(default_factory=default_scores)
 

@@ -49,10 +49,10 @@ def warn_of_few_rows(fit: int, score: int, d: int) -> list[str]:
     Raises:
         BadData: n ≤ d rows in *fit*, or fewer than two in *score*.
     """
+    transposed = "; looks transposed: --dimensions-first" if fit + score < d else ""
     if score < 2:
-        raise BadData(f"{score} of {fit + score} rows are left to score on; at least 2 are needed")
+        raise BadData(f"{score} of {fit + score} rows are left to score on; at least 2 are needed{transposed}")
     if fit <= d:
-        transposed = "; looks transposed: --dimensions-first" if fit + score < d else ""
         raise BadData(
             f"{fit} rows to fit on for {d} dimensions: more rows than dimensions are needed, better {2 * d} and more{transposed}"
         )

@@ -80,10 +80,10 @@ class Spread:
             probability: that it is kept.
 
         Raises:
-            UsageError: a half-width that is not positive.
+            UsageError: a half-width that is not positive, or infinite.
         """
-        if not half_width > 0:
-            raise UsageError(f"half-width {half_width:g}: expected more than 0")
+        if not 0 < half_width < math.inf:
+            raise UsageError(f"half-width {half_width:g}: expected a number above 0, such as 0.02")
         if self._present() <= half_width:
             return self.restarts
         low = high = self.restarts

@@ -206,7 +206,7 @@ def test_components_of_learned_priors_are_clusters(make_run, align):
     [
         (["--to", "9"], "--to 9: expected central, sources or one of the restarts 0, 1, 2"),
         (["--to", "sources"], "run has no true sources; align to 'central' or to a restart"),
-        (["--clusters", "1"], "Invalid value for '--clusters': '1': expected a number of clusters from 2, or prior"),
+        (["--clusters", "1"], "--clusters '1': expected a number of clusters from 2, or prior"),
         (["--clusters", "240"], "clusters: 240 of 240 rows; expected from 2 to 239"),
         (["--out", "run"], "--out run: is there already; name a folder that is not"),
         (["--out", "no/where"], "--out no/where: no folder no; make it first"),

@@ -53,7 +53,8 @@ def test_compare_says_what_the_present_spread_asks_for(run, capsys):
     [
         (["--score", "kl"], "'kl'"),
         (["--score", "strong_mcc.in"], "expected an out-of-sample score of pairs"),
-        (["--half-width", "0"], "half-width 0: expected more than 0"),
+        (["--half-width", "0"], "half-width 0: expected a number above 0"),
+        (["--half-width", "inf"], "half-width inf: expected a number above 0"),
     ],
 )
 def test_what_cannot_be_answered(run, capsys, more, message):
@@ -73,6 +74,28 @@ def test_until_is_read(text):
 def test_until_that_cannot_be_read(text):
     with pytest.raises(UsageError):
         parse_until(text, 40)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--max-restarts", "20"], "--max-restarts goes with --until"),
+        (["--until", "strong_mcc±0.1", "-n", "50"], "--restarts 50 are more than --max-restarts 40; raise that"),
+        (["--until", "strong_mcc.in±0.1"], "expected an out-of-sample score of pairs"),
+    ],
+)
+def test_how_many_restarts_there_are_to_be_is_said_in_one_way(more, said, capsys):
+    assert _run(["train", "vae", "--dry-run", *more]) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("more", "first"), [([], 8), (["-n", "3"], 8), (["-n", "12"], 12)])
+def test_a_dry_run_says_what_is_trained_first_and_until_when(more, first, capsys):
+    words = ["train", "--command", "fit {seed} {latents}", "--out", "made", "--shell", "--ids-by-position"]
+    assert _run([*words, "--dry-run", "--until", "strong_mcc±0.1", *more]) == 0
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == first
+    assert "more are trained until strong_mcc.out±0.1 is reached, 40 at most" in err
 
 
 FIT = """

@@ -65,9 +65,9 @@ def test_more_restarts_are_asked_for_by_narrower_intervals_and_none_by_what_is_r
         assert spread.half_width(count, 0.9) <= half < spread.half_width(count - 1, 0.9)
 
 
-@pytest.mark.parametrize("half", [0.0, -0.1, float("nan")])
-def test_a_half_width_that_is_not_positive_is_refused(half):
-    with pytest.raises(UsageError, match="expected more than 0"):
+@pytest.mark.parametrize("half", [0.0, -0.1, float("nan"), float("inf")])
+def test_a_half_width_that_is_no_positive_number_is_refused(half):
+    with pytest.raises(UsageError, match="expected a number above 0"):
         spread_of(scores_of(np.random.default_rng(3), 5)).needed(half)
 
 

@@ -20,6 +20,7 @@ from stabaudit.comparison.reading.learned_priors import read_priors
 from stabaudit.comparison.reading.streaming import Opened
 from stabaudit.comparison.records import RunSummary
 from stabaudit.comparison.scoring.collapse import Facts, facts_of
+from stabaudit.defaults import MEMORY
 from stabaudit.errors import BadData, BadRun, Guessed, Noticed, UsageError, strictly
 from stabaudit.metrics.density_distance import MOST_DIMENSIONS
 from stabaudit.store.files.atomic import shown
@@ -36,12 +37,11 @@ from stabaudit.store.run.run_folder import Run
 
 Array = NDArray[Any]
 
-DEFAULT_MEMORY = 10**9  # bytes: ten restarts of 50 dimensions up to 250,000 rows
 _BYTES_PER_NUMBER = 8  # of latents in memory: float32, as read and as joined
 
 
 def read_groups(
-    selectors: Sequence[str], memory: int = DEFAULT_MEMORY, naming: Naming = AS_IS, *, sources: Path | None = None
+    selectors: Sequence[str], memory: int = MEMORY, naming: Naming = AS_IS, *, sources: Path | None = None
 ) -> tuple[Group, ...]:
     """Read what the selectors name and join all rows, or prepare to stream them.
 
@@ -72,7 +72,8 @@ def read_groups(
     if sources is not None:
         if streamed:
             raise UsageError(f"--sources {shown(sources)}: the latents exceed --memory, and sources of a file are not streamed")
-        truth = Opened.in_memory(read_latents(sources, naming))
+        with strictly(strict):
+            truth = Opened.in_memory(read_latents(sources, naming))
         groups = [read if read.sources is not None else _with_sources(read, truth) for read in groups]
     names = [read.summary.name for read in groups]
     if len(set(names)) < len(names):  # two folders of one name: call them by their paths
@@ -258,7 +259,7 @@ def _sources(run: Run, *, streamed: bool) -> Opened | None:
     return Opened.in_memory(Latents(sample_id=evaluation.sample_id, mean=evaluation.sources))
 
 
-def read_run(run: Run, *, name: str, memory: int = DEFAULT_MEMORY) -> Group:
+def read_run(run: Run, *, name: str, memory: int = MEMORY) -> Group:
     """All restarts of one run that are done, under the name given; streamed where they would take more than `memory` bytes.
 
     Raises:

@@ -2,13 +2,37 @@
 
 from stabaudit.comparison.gating.find_score import find_score
 from stabaudit.comparison.records import Comparison
+from stabaudit.comparison.settings import Settings
+from stabaudit.defaults import MEMORY
 from stabaudit.errors import UsageError
 from stabaudit.metrics.mcc_strong import SCORE as STRONG
+from stabaudit.metrics.pair_scores import DEFAULT_K
 from stabaudit.metrics.scores import measure
 from stabaudit.statistics.gate import ScoreKey
 from stabaudit.statistics.restarts_needed import FEWEST, Spread, spread_of
 
 STEPS = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)  # half-widths that are asked for
+
+
+def require_of_pairs(key: ScoreKey) -> None:
+    """Refuse what has no spread over pairs.
+
+    Raises:
+        UsageError: anything but an out-of-sample score of pairs.
+    """
+    if key.sample != "out" or key.reading != "mean" or measure(key.metric).unit != "pair":
+        raise UsageError(f"{key}: expected an out-of-sample score of pairs, such as {STRONG.name}")
+
+
+def settings_for_spread(key: ScoreKey, memory: int = MEMORY) -> Settings:
+    """Settings that score pairs by one score and spend nothing on its floors, which no spread asks for.
+
+    Args:
+        key: the score.
+        memory: bytes that latents may take.
+    """
+    k = key.k if isinstance(key.k, int) else DEFAULT_K
+    return Settings(k=k, scores=(key.metric,), floor_draws=1, rotations=1, memory=memory)
 
 
 def spread_of_score(comparison: Comparison, run: str, key: ScoreKey) -> Spread:
@@ -22,8 +46,7 @@ def spread_of_score(comparison: Comparison, run: str, key: ScoreKey) -> Spread:
     Raises:
         UsageError: another kind of score, one that was not computed, or fewer than three restarts.
     """
-    if key.sample != "out" or key.reading != "mean" or measure(key.metric).unit != "pair":
-        raise UsageError(f"{key}: expected an out-of-sample score of pairs, such as {STRONG.name}")
+    require_of_pairs(key)
     score = find_score(comparison.scores, run, key)
     table = next(
         (one for one in comparison.pairs if one.run_a == one.run_b == run and (one.metric, one.k) == (score.metric, score.k)),

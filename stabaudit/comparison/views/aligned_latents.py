@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stabaudit.comparison.reading.join_rows import rows_of
-from stabaudit.errors import BadRun, UsageError
+from stabaudit.errors import BadRun, UsageError, strictly
 from stabaudit.metrics.alignment import By
 from stabaudit.metrics.alignment import align as align_to
 from stabaudit.metrics.split import split_halves
 from stabaudit.store.files.atomic import shown
+from stabaudit.store.imports.foreign_files import AS_IS, Naming
 from stabaudit.store.run.find import parse_selector
 from stabaudit.store.run.latents import Latents, read_latents
 from stabaudit.store.run.run_folder import Run
@@ -62,7 +63,7 @@ class Planes:
     label: Array | None
 
 
-def read_planes(selector: str, align: Align = "affine", dimensions: tuple[int, int] = (0, 1)) -> Planes:
+def read_planes(selector: str, align: Align = "affine", dimensions: tuple[int, int] = (0, 1), naming: Naming = AS_IS) -> Planes:
     """Read a run, one restart of it or a file of latents, and align its restarts.
 
     Raises:
@@ -72,7 +73,8 @@ def read_planes(selector: str, align: Align = "affine", dimensions: tuple[int, i
     """
     path, restart = parse_selector(selector)
     if path.is_file():
-        latents = read_latents(path)
+        with strictly(naming.strict):
+            latents = read_latents(path, naming)
         return _planes(path.stem, {path.stem: latents}, None, align, dimensions)
     run = Run.open(path)
     chosen = run.done if restart is None else [restart]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from stabaudit.reports.report import Report, Section
 from stabaudit.reports.wording import counted, mean_with_interval, number
-from stabaudit.statistics.restarts_needed import SURELY, Spread
+from stabaudit.statistics.restarts_needed import MOST, SURELY, Spread
 
 COUNTS = (3, 5, 8, 10, 15, 20, 30, 40, 60, 100, 200, 500, 1000)
 LEGEND = (
@@ -79,7 +79,7 @@ def _remark(row: RestartsRow) -> str:
 def needed_sentence(score: str, wanted: float, needed: int | None, present: int) -> str:
     """What a half-width asks for: "±0.02 on strong MCC needs about 23 restarts"."""
     if needed is None:
-        return f"±{wanted:g} on {score} needs more than 100,000 restarts."
+        return f"±{wanted:g} on {score} needs more than {MOST:,} restarts."
     if needed <= present:
         return f"±{wanted:g} on {score} is reached."
     return f"±{wanted:g} on {score} needs about {needed:,} restarts."

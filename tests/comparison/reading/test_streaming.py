@@ -25,7 +25,6 @@ STREAMED = Settings(floor_draws=3, memory=2 * 10**6)
 @pytest.fixture(autouse=True)
 def _everything_is_large(monkeypatch):
     monkeypatch.setattr(groups, "_BYTES_PER_NUMBER", 10**4)  # so that the files of a test exceed what streaming needs
-    monkeypatch.setattr(groups, "DEFAULT_MEMORY", 10**12)
     monkeypatch.setattr(streaming, "_BLOCK_ROWS", 257)
 
 
