@@ -12,7 +12,7 @@ def main() -> None:
 
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # and not ignored, as in the background
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from stabaudit.cli.main import main as run  # noqa: PLC0415
+    from stabaudit.cli.main import main as run  # noqa: PLC0415 -- Ctrl-C is settled first
 
     run()
 

@@ -111,26 +111,24 @@ def parse_vary(text: str) -> tuple[frozenset[str], float | None]:
     return frozenset(sources), share
 
 
-def _canonical(text: str) -> str:
-    sources, share = parse_vary(text)
-    named = [f"{name}={share:g}" if name == "data" and share is not None else name for name in VARIED if name in sources]
-    return ",".join(named) if len(named) < len(VARIED) or share is not None else "all"
-
-
 def canonical_vary(text: str) -> str:
     """A text that says the same in one way: sources in a fixed order, "all", "none".
 
     >>> canonical_vary("order, init"), canonical_vary("data,noise,order,init"), canonical_vary("none")
     ('init,order', 'all', 'none')
     """
-    return _canonical(text) or "none"
+    sources, share = parse_vary(text)
+    if len(sources) == len(VARIED) and share is None:
+        return "all"
+    named = [f"{name}={share:g}" if name == "data" and share is not None else name for name in VARIED if name in sources]
+    return ",".join(named) or "none"
 
 
 Vary = Annotated[str, AfterValidator(canonical_vary)]
 
 
 class RunConfig(Frozen):
-    """Everything that decides the latents of a run. Restart i is trained from seed `seed + i`."""
+    """Everything that decides the latents of a run. Restart i is trained from the seed that `seed_of` says."""
 
     family: Choice
     dataset: Choice

@@ -11,6 +11,7 @@ import pytest
 
 import stabaudit
 from stabaudit.comparison.records import Comparison
+from stabaudit.errors import UsageError
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
@@ -158,3 +159,11 @@ def test_a_class_is_taken_where_workers_can_import_it():
         stabaudit.train(Inner)
     with pytest.raises(stabaudit.StabauditError, match=r"unknown .*'latent_dimm'; did you mean 'latent_dim'"):
         stabaudit.train(VAE, latent_dimm=3)
+
+
+def test_sources_of_arrays_in_memory_are_refused(tmp_path):
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "truth.npy", rng.normal(size=(200, 2)))
+    latents = [rng.normal(size=(200, 2)) for _ in range(2)]
+    with pytest.raises(UsageError, match="sources are a file beside latents in files; arrays have none"):
+        stabaudit.compare({"a": latents}, sources=tmp_path / "truth.npy")

@@ -389,6 +389,11 @@ class Comparison:
     group_scores: tuple[GroupScore, ...] = ()
     rotations: int = 0
 
+    def out_of_sample(self, run: str) -> dict[str, Score]:
+        """A run's own scores out-of-sample by name; of several k the first, which was asked for."""
+        own = [score for score in self.scores if score.run_a == score.run_b == run and score.sample == "out"]
+        return {score.metric: score for score in reversed(own)}
+
 
 def limits(estimate: Estimate) -> tuple[float | None, float | None]:
     """Both ends of an estimate's interval, None where it has none."""

@@ -10,7 +10,7 @@ from stabaudit.comparison.records import AnatomyRecord, Comparison, Score, Solut
 from stabaudit.metrics.affine import SCORE as AFFINE_R2
 from stabaudit.metrics.mcc_strong import SCORE as STRONG
 from stabaudit.metrics.scores import measure
-from stabaudit.reports.wording import NONE, counted, interval, mean_with_interval, number, out_of_sample, p_is
+from stabaudit.reports.wording import NONE, counted, interval, mean_with_interval, number, p_is
 from stabaudit.statistics.gate import judge_absence
 
 SAME_SPACE = 0.9  # of the variance, from which on two spaces are called the same up to a linear map
@@ -25,7 +25,7 @@ _NAMED = 8  # restarts of a group that are named; of more the first
 def verdict(comparison: Comparison, run: str) -> list[str]:
     """Sentences on a run: its dimensions and its space, then its solutions; none where it has one restart."""
     own = [one for one in comparison.anatomy if one.run == run]
-    found = out_of_sample(comparison, run)
+    found = comparison.out_of_sample(run)
     said = []
     if own:
         said.append(f"{dimensions_sentence(own)}.")

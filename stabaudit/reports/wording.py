@@ -1,6 +1,6 @@
 """Numbers and names as people read them. A mean never stands without its interval, nor a score without its floor."""
 
-from stabaudit.comparison.records import Comparison, Score
+from stabaudit.comparison.records import Comparison
 from stabaudit.metrics.scores import measure
 
 NONE = "–"  # where there is no such number
@@ -75,9 +75,3 @@ def counted(count: int, what: str) -> str:
     ('1 pair', '1,200 rows')
     """
     return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
-def out_of_sample(comparison: Comparison, run: str) -> dict[str, Score]:
-    """A run's own scores out-of-sample by name; of several k the first, which was asked for."""
-    own = [score for score in comparison.scores if score.run_a == score.run_b == run and score.sample == "out"]
-    return {score.metric: score for score in reversed(own)}

@@ -1,6 +1,7 @@
 """Options that say how files of latents are meant: every command that reads such files has them, and they do the same."""
 
 import inspect
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -47,8 +48,7 @@ def test_a_table_that_looks_transposed_is_refused_with_what_to_type(words, capsy
 def test_strict_holds_for_true_sources_too(capsys):
     rows = np.random.default_rng(1).laplace(size=(N, D))
     lines = ["cell_id,a,b,c", *(f"{i},{a},{b},{c}" for i, (a, b, c) in enumerate(rows.tolist()))]
-    with open("truth.csv", "w", encoding="utf-8") as file:
-        file.write("\n".join(lines))
+    Path("truth.csv").write_text("\n".join(lines), encoding="utf-8")
     for i in range(4):
         np.savez(f"named{i}.npz", z=np.load(f"latents/{i}.npy").T, sample_id=np.arange(N))
     words = ["compare", *(f"named{i}.npz" for i in range(4)), "--sources", "truth.csv", "--floor-draws", "1", "--rotations", "1"]
@@ -65,7 +65,7 @@ def test_the_options_stand_where_the_parameter_stood():
 
     found = []
     parameters = inspect.signature(command).parameters
-    assert list(parameters)[0] == "first"
+    assert next(iter(parameters)) == "first"
     assert list(parameters)[-1] == "last"
     assert "naming" not in parameters
     given = {name: one.default for name, one in parameters.items() if one.default is not one.empty}

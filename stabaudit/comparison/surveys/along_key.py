@@ -111,7 +111,7 @@ def _row(  # noqa: PLR0917 -- where to look, then what for
     comparison: Comparison, origins: Sequence[Origin], run: str, key: str, of: str, value: float
 ) -> AlongKey | None:
     metric = headlines()[0].name
-    score = next((s for s in comparison.scores if s.run_a == s.run_b == run and (s.metric, s.sample) == (metric, "out")), None)
+    score = comparison.out_of_sample(run).get(metric)
     if score is None or score.adjusted is None:
         return None
     low, high = score.interval("adjusted") or (None, None)
@@ -140,13 +140,11 @@ def _recommended(rows: Sequence[AlongKey]) -> list[AlongKey]:
     """The same, one of them recommended where fit and intervals are known of all."""
     if len(rows) < FEWEST or len({row.fitted_by for row in rows}) > 1:
         return list(rows)
-    if any(row.fit is None or row.stability_high is None for row in rows):
-        return list(rows)
     if rows[0].fitted_by == OBJECTIVE and not rows[0].key.startswith(_COMPARABLE):
         return list(rows)  # an objective that the setting itself changes
-    most = max(row.stability for row in rows)
-    stable = [row for row in rows if row.fit is not None and row.stability_high is not None and row.stability_high >= most]
-    if not stable:
+    known = [(row, row.fit, row.stability_high) for row in rows if row.fit is not None and row.stability_high is not None]
+    if len(known) < len(rows):
         return list(rows)
-    best = max(stable, key=lambda row: row.fit if row.fit is not None else float("-inf"))
+    most = max(row.stability for row in rows)
+    best, _ = max(((row, fit) for row, fit, high in known if high >= most), key=lambda one: one[1])
     return [replace(row, recommended=row is best) for row in rows]

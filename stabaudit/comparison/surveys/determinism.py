@@ -53,10 +53,10 @@ def determinism(run: Run) -> Determinism:
     manifest = run.manifest
     if not _of_one_seed(manifest):
         if not manifest.made_from_seeds:
-            raise UsageError(f"{manifest.name} was imported: nobody knows the seeds of its restarts; train with --vary none")
-        raise UsageError(f"{manifest.name}: its restarts were trained from different seeds; train with --vary none")
+            raise UsageError(f"{run.name} was imported: nobody knows the seeds of its restarts; train with --vary none")
+        raise UsageError(f"{run.name}: its restarts were trained from different seeds; train with --vary none")
     if len(run.done) < 2:
-        raise UsageError(f"{manifest.name}: fewer than two restarts are done, nothing to hold against each other")
+        raise UsageError(f"{run.name}: fewer than two restarts are done, nothing to hold against each other")
     latents = {index: run.latents(index) for index in run.done}
     ordered = {index: _all_numbers(found)[np.argsort(found.sample_id, kind="stable")] for index, found in latents.items()}
     by_bits: dict[str, list[int]] = {}
@@ -69,7 +69,7 @@ def determinism(run: Run) -> Determinism:
     largest = float((np.ptp(means, axis=0) / spread).max())
     epoch, columns = _parted(run)
     return Determinism(
-        run=manifest.name,
+        run=run.name,
         restarts=len(run.done),
         same=len(groups[0]),
         groups=tuple(", ".join(map(str, group)) for group in groups),

@@ -7,7 +7,7 @@ Runs are held against each other that differ in what was varied and in nothing e
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from stabaudit.comparison.records import Comparison, Score
+from stabaudit.comparison.records import Comparison
 from stabaudit.config import RunConfig
 from stabaudit.metrics.scores import headlines
 
@@ -46,13 +46,12 @@ def sources_of_variance(comparison: Comparison, configs: Mapping[str, RunConfig]
     """A record for each run whose like differ in what was varied; none where no two runs do."""
     alike: dict[str, list[str]] = {}
     for run, config in configs.items():
-        alike.setdefault(config.model_copy(update={"vary": None, "exact": False, "restarts": 1}).model_dump_json(), []).append(
-            run
-        )
+        rest = config.model_copy(update={"vary": None, "exact": False, "restarts": 1}).model_dump_json()
+        alike.setdefault(rest, []).append(run)
     found = []
     for runs in (runs for runs in alike.values() if len({configs[run].vary for run in runs}) > 1):
         for one in headlines():
-            scores = {run: score for run in runs if (score := _own(comparison, run, one.name)) is not None}
+            scores = {run: score for run in runs if (score := comparison.out_of_sample(run).get(one.name)) is not None}
             everything = next((1 - score.mean for run, score in scores.items() if configs[run].vary == ALL), None)
             found += [
                 SourceOfVariance(
@@ -70,8 +69,3 @@ def sources_of_variance(comparison: Comparison, configs: Mapping[str, RunConfig]
                 for run, score in scores.items()
             ]
     return found
-
-
-def _own(comparison: Comparison, run: str, metric: str) -> Score | None:
-    own = (score for score in comparison.scores if score.run_a == score.run_b == run and score.sample == "out")
-    return next((score for score in own if score.metric == metric), None)

@@ -21,7 +21,6 @@ from stabaudit.reports.wording import (
     counted,
     mean_with_interval,
     number,
-    out_of_sample,
     p_value,
     score_name,
     shared_k,
@@ -89,7 +88,7 @@ def summary_report(comparison: Comparison) -> Report:
     shown = summarised(comparison)
     rows, words = [], []
     for run in comparison.runs:
-        found = out_of_sample(comparison, run.name)
+        found = comparison.out_of_sample(run.name)
         rows.append(
             [
                 run.name,

@@ -8,7 +8,7 @@ from stabaudit.reports.sections.comparison import MANY_RUNS
 from stabaudit.reports.sections.families import ALPHA
 from stabaudit.reports.sections.families import verdict as family_verdict
 from stabaudit.reports.verdict import verdict
-from stabaudit.reports.wording import counted, number, out_of_sample, p_is
+from stabaudit.reports.wording import counted, number, p_is
 from stabaudit.statistics.families import FamilyTests
 
 
@@ -32,7 +32,7 @@ def lead(comparison: Comparison, tests: FamilyTests | None = None) -> list[str]:
 def _family(comparison: Comparison, family: str, runs: Sequence[RunSummary]) -> str:
     own = [run for run in runs if (run.family or "without a family") == family]
     headline = headlines()[0]
-    means = [found[headline.name].mean for run in own if headline.name in (found := out_of_sample(comparison, run.name))]
+    means = [found[headline.name].mean for run in own if headline.name in (found := comparison.out_of_sample(run.name))]
     names = {run.name for run in own}
     dimensions = [one for one in comparison.anatomy if one.run in names]
     axes = sum(one.verdict == "axis" for one in dimensions)

@@ -6,7 +6,7 @@ from stabaudit.comparison.records import Comparison, RunSummary, Score
 from stabaudit.metrics.scores import Measure, measure
 from stabaudit.reports.report import Section
 from stabaudit.reports.verdict import axes_in_short
-from stabaudit.reports.wording import NONE, mean_with_interval, number, out_of_sample, score_name, shared_k
+from stabaudit.reports.wording import NONE, mean_with_interval, number, score_name, shared_k
 
 _FLOORS = {"independence": ("independence_floor", "chance"), "rotation": ("rotation_floor", "rotation")}
 _HEADER_OF_RUNS = ("axes", "family", "architecture", "dataset", "d", "restarts", "rows")
@@ -36,7 +36,7 @@ def _shown(comparison: Comparison) -> list[Measure]:
 
 
 def _row(comparison: Comparison, run: RunSummary, shown: Sequence[Measure]) -> list[str]:
-    found = out_of_sample(comparison, run.name)
+    found = comparison.out_of_sample(run.name)
     size = str(run.latent_dim) if run.grid is None else f"{run.latent_dim} at {run.grid[0]}×{run.grid[1]}"
     return [
         run.name,
