@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stabaudit.audit.plan import load_plan
+from stabaudit.audit.plan_file import load_plan
 from stabaudit.comparison.surveys.score_table import read_score_table
 from stabaudit.metrics.mcc_strong import strong_mcc
 from stabaudit.metrics.mcc_weak import weak_mcc

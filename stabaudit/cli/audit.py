@@ -52,7 +52,7 @@ def audit(
 
     if not dry_run:
         warm_up()
-    from stabaudit.audit.plan import load_plan
+    from stabaudit.audit.plan_file import load_plan
     from stabaudit.audit.reports import reports_beside
     from stabaudit.audit.run import (
         check_score,

@@ -17,8 +17,8 @@ def load_dataset(name: str, options: Mapping[str, object], folder: DataFolder | 
     """Load a dataset.
 
     Args:
-        name: a registered dataset, `package.module:attribute`, or the path of a `.npz`, `.npy`, `.parquet`, `.csv` or `.tsv`
-            file. A registered name wins over a path.
+        name: a registered dataset, `package.module:attribute`, or the path of a file (`data.own_files` says of which
+            kinds). A registered name wins over a path.
         options: the dataset's options, as text or typed; defaults are filled in.
         folder: where published files lie; by default as `DataFolder.locate` says.
 

@@ -89,6 +89,12 @@ HEADS = {
     "flat": "profiles without a minimum",
 }
 
+# Words of statistics and short forms: tables with these heads explain them below.
+_FOOTED = frozenset(
+    {"chance", "rotation", "adj.", "axis", "floors", "floor", "N", "axes", "p (Welch)", "p (permuted)", "Holm p"}
+    | {"n", "T", "effect r", "shift"}
+)
+
 
 def meaning(head: str) -> str | None:
     """What a head means; None for one that says it itself, or a user's own.
@@ -108,15 +114,18 @@ def footer(sections: Iterable[Section]) -> str:
     found: dict[str, str] = {}
     for section in sections:
         found |= _abbreviated(section.header if section.rows else ())
-    return "; ".join(f"{head}: {said}" for head, said in found.items())
+    return explained(found)
+
+
+def explained(heads: Iterable[str]) -> str:
+    """What some heads mean, in one line.
+
+    >>> explained(["n", "T"])
+    'n: configurations that both have; T: the smaller rank sum of either sign'
+    """
+    return "; ".join(f"{head}: {HEADS[head]}" for head in heads)
 
 
 def _abbreviated(header: Sequence[str]) -> dict[str, str]:
     bare = [head.removesuffix(_BRACKETS) for head in header]
     return {head: HEADS[head] for head in bare if head in _FOOTED}
-
-
-_FOOTED = frozenset(
-    {"chance", "rotation", "adj.", "axis", "floors", "floor", "N", "axes", "p (Welch)", "p (permuted)", "Holm p"}
-    | {"n", "T", "effect r", "shift"}
-)

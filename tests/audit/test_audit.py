@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from stabaudit.audit.plan import Plan, built_in, load_plan, parse_plan
+from stabaudit.audit.plan import Plan
+from stabaudit.audit.plan_file import built_in, load_plan, parse_plan
 from stabaudit.audit.run import check_score, prepare_plan
 from stabaudit.comparison.surveys.references import Reference
 from stabaudit.errors import BadData, UsageError

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stabaudit.audit.plan import load_plan
+from stabaudit.audit.plan_file import load_plan
 from stabaudit.audit.reports import reports_beside
 from stabaudit.comparison.settings import Settings
 from stabaudit.comparison.surveys.survey import survey

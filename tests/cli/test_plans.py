@@ -5,7 +5,7 @@ import struct
 import numpy as np
 import pytest
 
-from stabaudit.audit.plan import built_in, load_plan
+from stabaudit.audit.plan_file import built_in, load_plan
 from stabaudit.cli.main import _run
 
 pytestmark = pytest.mark.slow

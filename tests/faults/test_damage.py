@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from stabaudit.audit.plan import load_plan
+from stabaudit.audit.plan_file import load_plan
 from stabaudit.comparison.gating.baseline import read_baseline
 from stabaudit.data.formats.mat5 import read_mat
 from stabaudit.data.idx import read_idx

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from stabaudit.audit.plan import load_plan
+from stabaudit.audit.plan_file import load_plan
 from stabaudit.audit.run import prepare_plan
 from stabaudit.cli.main import _run
 from stabaudit.errors import StabauditError

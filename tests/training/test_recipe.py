@@ -3,7 +3,7 @@
 import pytest
 
 from stabaudit import defaults
-from stabaudit.audit.plan import parse_plan
+from stabaudit.audit.plan_file import parse_plan
 from stabaudit.config import Training, checked
 from stabaudit.errors import UsageError
 from stabaudit.training.recipe import SHORT, Recipe

@@ -82,7 +82,7 @@ def _arrow(path: Path) -> tuple[pa.Table, set[str]]:
         pandas = table.schema.pandas_metadata
     except (pa.ArrowException, OSError, ValueError, RecursionError) as error:  # ValueError: damaged names or metadata
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise BadData(f"{path} cannot be read as parquet: {reason}") from error
+        raise BadData(f"{path} cannot be read as {kind(path).removeprefix('.')}: {reason}") from error
     noted = pandas.get("index_columns") if isinstance(pandas, dict) else None
     return table, {name for name in noted if isinstance(name, str)} if isinstance(noted, list) else set()
 

@@ -19,6 +19,7 @@ INK = -1  # the colour of text, for what belongs to no series
 FAINT = -2  # that of grid lines
 PAPER = -3  # that of the page
 RAMP_SERIES = 100  # series from here on are steps of the ramp: ordered classes
+_COLUMNS, _LEAST_INCHES = 3, 2.4  # panels side by side at most; the width on paper below which a panel cannot be read
 
 
 @dataclass(frozen=True)
@@ -188,9 +189,6 @@ class Figure:
     panels: tuple[Panel, ...]
     legend: tuple[Key, ...] = ()
     ramp: tuple[str, str, str] | None = None
-
-
-_COLUMNS, _LEAST_INCHES = 3, 2.4  # panels side by side at most; the width on paper below which a panel cannot be read
 
 
 def columns_of(figure: Figure, inches: float | None) -> int:

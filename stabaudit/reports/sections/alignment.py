@@ -4,16 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stabaudit.comparison.views.aligned_run import AlignedRun
+from stabaudit.reports.column_heads import explained
 from stabaudit.reports.report import Report, Section
 from stabaudit.reports.sections.clusters import cluster_records, cluster_sections
 from stabaudit.reports.wording import NONE, number
 
 MOST_MOVED = 10
 VISIBLE = 0.005  # smaller displacements round to 0.00
-LEGEND = (
-    "agreement: mean correlation with the reference over dimensions, on held-out rows; least: that of the dimension that agrees "
-    "least; R²: of the reference from the aligned latents, dimensions of equal weight. What does not vary agrees with nothing."
-)
+LEGEND = f"{explained(['agreement', 'least', 'R²'])}. What does not vary agrees with nothing."
 MOVED = (
     "displacement: how far restarts put a sample from the consensus, in standard deviations of a dimension over samples. "
     "Of a dimension that is no axis it says how far the space turns there ('stabaudit dimensions')."

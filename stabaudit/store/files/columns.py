@@ -17,6 +17,8 @@ Array = NDArray[Any]
 Grid = tuple[int, int, int]  # (h, w, d): d numbers at each of h×w positions
 
 _NOT_DIMENSIONS = {"sample_id", "label", "split"}
+_SHARE = 0.5  # of a column's sum of squares: such a row outweighs all others together
+_BLUR = 1e-4  # of a column's standard deviation; rounding errors of this size change a correlation by 1e-8
 
 
 def names_of(prefix: str, count: int, grid: Grid | None = None) -> list[str]:
@@ -158,9 +160,6 @@ def narrowed(values: Array) -> Array:
         return values.astype(dtype)
 
 
-_BLUR = 1e-4  # of a column's standard deviation; rounding errors of this size change a correlation by 1e-8
-
-
 def _needs_double(column: Array) -> bool:
     """Whether float32 rounds a column by more than 1e-4 of its standard deviation, or cannot hold it."""
     if column.dtype in {np.dtype(np.float32), np.dtype(np.float16)} or not len(column):
@@ -234,9 +233,6 @@ def labels(table: pa.Table, where: str) -> Array | None:
 def _array(column: pa.ChunkedArray) -> Array:
     # Arrow's own to_numpy would import pandas, which takes longer than to compare ten restarts.
     return np.from_dlpack(column.combine_chunks())
-
-
-_SHARE = 0.5  # of a column's sum of squares: such a row outweighs all others together
 
 
 def outliers(z: Array) -> list[tuple[int, int, float]]:

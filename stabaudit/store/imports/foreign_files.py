@@ -106,7 +106,7 @@ _USUAL_KEYS = ("z", "latents", "latent", "embedding", "embeddings", "X")
 def read_arrays(path: Path, naming: Naming = AS_IS) -> tuple[Array, Array | None]:
     """An array of shape (n, d), and the names of its rows, shape (n,), where the file holds them beside it.
 
-    Only these two are read; whatever else the file holds stays there.
+    Of an `.npz` file only these two are inflated.
 
     Args:
         path: a `.npy`, `.npz` or `.safetensors` file.
@@ -122,7 +122,8 @@ def read_arrays(path: Path, naming: Naming = AS_IS) -> tuple[Array, Array | None
             raise BadData(f"{where} holds one array without names, none called {naming.id_column!r}; save it in an .npz file")
         return _table(load_npy(path), naming, where), None
     of_numpy = path.suffix.lower() == ".npz"
-    held = members(path) if of_numpy else {*read_weights(path)}
+    weights = {} if of_numpy else read_weights(path)
+    held = members(path) if of_numpy else {*weights}
     if held >= _SPARSE:
         raise BadData(
             f"{where} is a sparse matrix of scipy; latents are dense: numpy.savez(PATH, z=matrix.toarray(), sample_id=ids)"
@@ -132,7 +133,7 @@ def read_arrays(path: Path, naming: Naming = AS_IS) -> tuple[Array, Array | None
         raise BadData(f"{where} holds arrays {', '.join(sorted(held))}, none called {named!r} that could name the rows")
     key = _key(held - {named}, naming, where)
     wanted = {key, named} if named in held else {key}
-    arrays = load_npz(path, wanted) if of_numpy else read_weights(path)
+    arrays = load_npz(path, wanted) if of_numpy else weights
     values, ids = _table(arrays[key], naming, where), arrays.get(named)
     return values, None if ids is None or naming.ids_by_position else _ids(ids, values.shape, named, where)
 

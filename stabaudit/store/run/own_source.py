@@ -1,7 +1,7 @@
 """The source of what users bring: the module of `module:Class`, or the script of a program, and what these import beside them.
 
 It decides the latents as much as a configuration does, so its digests are part of a run's identity. Files are found by reading
-import statements; nothing is imported or run.
+import statements; nothing is run, and of what `module:Class` names only the packages above the module are imported.
 """
 
 import ast
@@ -19,7 +19,8 @@ def source_of_modules(names: Iterable[str]) -> dict[str, str]:
     """The source files behind names, with what they import beside them.
 
     Args:
-        names: `package.module:attribute`; others are built in and left out. Their modules are imported.
+        names: `package.module:attribute`; others are built in and left out. The packages above
+            their modules are imported.
 
     Returns:
         Path below the folder that holds the module or its topmost package → SHA-256.

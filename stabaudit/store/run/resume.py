@@ -13,6 +13,8 @@ from stabaudit.store.run.lock import LOCK, NOTE, SOFT_LOCK
 from stabaudit.store.run.manifest import Change, Manifest, Restart, read_manifest
 
 _UNREADABLE = {"Cc", "Cs", "Zl", "Zp"}  # Unicode categories that break lines or cannot be printed: no folder is made with them
+# Options that came later, as runs from before were trained.
+_BEFORE: dict[str, Option] = {"scale": "none", "channels_last": False}
 
 
 def agree(folder: Path, wanted: Manifest, *, accept_change: bool = False) -> Manifest:
@@ -172,12 +174,6 @@ def _differences(recorded: Manifest, wanted: Manifest) -> dict[str, tuple[object
     if wanted.dataset.fingerprint not in {UNKNOWN, recorded.dataset.fingerprint}:
         differences["dataset fingerprint"] = (recorded.dataset.fingerprint, wanted.dataset.fingerprint)
     return differences
-
-
-_BEFORE: dict[str, Option] = {
-    "scale": "none",
-    "channels_last": False,
-}  # options that came later, as runs from before were trained
 
 
 def _since_then(config: RunConfig) -> RunConfig:

@@ -21,11 +21,10 @@ from stabaudit.training.step.eager import EagerStep, seeded_by, why_not
 from stabaudit.training.step.matmul import Products
 from stabaudit.training.step.noise import Ahead, Fresh, Recorder, Request
 from stabaudit.training.step.optimiser import Adam, Plateau, cosine
+from stabaudit.training.step.parameter_layout import ParameterLayout
 from stabaudit.training.step.streams import EVALUATION_STREAM, Streams
 from stabaudit.training.step.trace import Inputs, Step, Tensors, compile_step, trace
 
-ALIGNMENT = 16  # float32 numbers in a cache line: no two weights share one
-IMAGE_WEIGHT = 4  # dimensions of a convolution's weight: out, in, height, width
 EVALUATION_ROWS = 1000  # rows encoded at once
 PLAIN = Products()  # float32 by torch's own choice
 
@@ -55,33 +54,6 @@ class Epoch:
     step: int
     terms: dict[str, NDArray[np.float64]]
     learning_rates: list[float]
-
-
-class _Layout:
-    """Where the parameters of R restarts lie in one flat buffer: all restarts of one parameter beside each other.
-
-    Weights of convolutions of a lone restart lie channels last, which is what makes their layers run so.
-    """
-
-    def __init__(self, tensors: Mapping[str, Tensor], restarts: int) -> None:
-        self.restarts = restarts
-        self.shapes = {name: tensor.shape for name, tensor in tensors.items()}
-        self.offsets: dict[str, int] = {}
-        self.size = 0
-        for name, shape in self.shapes.items():
-            self.offsets[name] = self.size
-            self.size += -(-restarts * shape.numel() // ALIGNMENT) * ALIGNMENT
-
-    def views(self, flat: Tensor) -> Tensors:
-        """Views of a buffer of shape (size,): a tensor of shape (R, *shape) per name."""
-        return {name: self._view(flat[start:], self.shapes[name]) for name, start in self.offsets.items()}
-
-    def _view(self, flat: Tensor, shape: torch.Size) -> Tensor:
-        block = flat[: self.restarts * shape.numel()]
-        if self.restarts == 1 and len(shape) == IMAGE_WEIGHT:
-            out, into, height, width = shape
-            return block.view(1, out, height, width, into).permute(0, 1, 4, 2, 3)
-        return block.view(self.restarts, *shape)
 
 
 class Restarts:
@@ -121,7 +93,7 @@ class Restarts:
         self.step = 0
         families = [_started(build, one.init, _only(rows, one.rows(len(rows)))).to(device) for one in streams]
         self.family = families[0].train()
-        layout = _Layout(dict(self.family.named_parameters()), len(seeds))
+        layout = ParameterLayout(dict(self.family.named_parameters()), len(seeds))
         self._flat = torch.zeros(layout.size, device=device)
         self._parameters = layout.views(self._flat)
         self._buffers = {

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stabaudit.audit import plan
+from stabaudit.audit import plan_file
 from stabaudit.cli.main import _run
 from stabaudit.comparison.gating import baseline
 from stabaudit.store.files.regular import open_regular, read_regular
@@ -58,7 +58,7 @@ def test_other_kinds_are_named(tmp_path):
 def test_files_that_should_be_small_are_not_read_when_they_are_not(make_run, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     make_run("run")
-    for module, name in ((manifest, "MANIFEST_BYTES"), (baseline, "BASELINE_BYTES"), (plan, "PLAN_BYTES")):
+    for module, name in ((manifest, "MANIFEST_BYTES"), (baseline, "BASELINE_BYTES"), (plan_file, "PLAN_BYTES")):
         monkeypatch.setattr(module, name, 10)
     Path("b.json").write_text("{}" + " " * 20)
     Path("p.toml").write_text("#" * 20)
