@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch._guards import TracingContext, tracing
 from torch._ops import OpOverload
+from torch._subclasses import FakeTensorMode
 from torch.func import functional_call, grad_and_value, vmap
 from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
@@ -109,7 +111,9 @@ def trace(
         return [*(gradients[name] for name in parameters), values]
 
     kept = [buffer.clone() for buffer in buffers.values()]  # tracing runs the step, which moves running statistics
-    traced = make_fx(flat)(*parameters.values(), *kept, *inputs.flat())
+    # Torch describes every node's result by a fake tensor, and without a mode in the context makes a new one for each of them.
+    with tracing(TracingContext(FakeTensorMode())):
+        traced = make_fx(flat)(*parameters.values(), *kept, *inputs.flat())
     for node in traced.graph.nodes:
         if isinstance(node.target, OpOverload) and torch.Tag.nondeterministic_seeded in node.target.tags:
             what = f"the loss of family {type(family).__name__!r} draws random numbers of its own by {node.target}"
