@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from stabaudit.metrics.checks import require_scorable, warn_of_few_rows
-from stabaudit.metrics.floors import Roots, chance_cross, permuted_crosses, permuted_within_halves, roots
+from stabaudit.metrics.floors import Roots, StandardisedRows, chance_cross, permuted_crosses, permuted_within_halves, roots
 from stabaudit.metrics.halves import Cross, Halves
 from stabaudit.metrics.pair_scores import Array, Pair
 from stabaudit.metrics.ranks import Correlation, ranked
@@ -109,7 +109,7 @@ class Evidence:
         """
         if self.rows is None or order is None:
             return self._by_chance(pairs, batches, rng)
-        return permuted_crosses(self.values, self.rows.latents, self.rows.fit, order, pairs)
+        return permuted_crosses(self._standardised, order, pairs)
 
     def _by_chance(self, pairs: Sequence[Pair], batches: Sequence[Sequence[int]], rng: np.random.Generator) -> list[Cross]:
         sizes = self._sizes
@@ -124,6 +124,12 @@ class Evidence:
         for batch, crosses in zip(batches, drawn, strict=True):
             found |= dict(zip(batch, crosses, strict=True))
         return [found[position] for position in range(len(pairs))]
+
+    @cached_property
+    def _standardised(self) -> StandardisedRows:
+        if self.rows is None:
+            raise ValueError("only moments are known")
+        return StandardisedRows(self.values, self.rows.latents, self.rows.fit)
 
     @property
     def _sizes(self) -> tuple[int, int]:

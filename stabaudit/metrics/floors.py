@@ -33,6 +33,8 @@ from stabaudit.metrics.moments import Moments, chunk_rows
 from stabaudit.metrics.pair_scores import Array, Pair
 from stabaudit.metrics.threads import in_parallel
 
+_KEPT = 256 << 20  # bytes that standardised rows may take to be kept
+
 
 def p_value(score: float, draws: Array) -> float:
     """Monte-Carlo p-value (1 + #{draws ≥ score})/(1 + K) of a score against K draws of its floor.
@@ -51,56 +53,83 @@ def permuted_within_halves(fit: Array, *, rng: np.random.Generator) -> Array:
     return order
 
 
-def permuted_crosses(halves: Halves, latents: Sequence[Array], fit: Array, order: Array, pairs: Sequence[Pair]) -> list[Cross]:
-    """Cross-moments of every a with the row-permuted b of its pair.
+class StandardisedRows:
+    """Rows of every restart, centred on the mean of their half and in units of *fit*, in single precision.
+
+    They are standardised in double precision and multiplied in single: at twice the speed, with an error of 1e-6 in a correlation
+    whose Monte-Carlo error is 1/√n. Where they take little memory they are kept from draw to draw.
 
     Args:
         halves: the moments of the latents.
         latents: one array per restart, shapes (n, d_r).
         fit: True for rows of *fit*, shape (n,).
-        order: row numbers, of *fit* in the rows of *fit*, shape (n,).
-        pairs: positions (a, b) in `latents`.
     """
+
+    def __init__(self, halves: Halves, latents: Sequence[Array], fit: Array) -> None:
+        self.halves, self.fit, self._latents = halves, fit, latents
+        self._units = [reciprocal(marginal.scale) for marginal in halves.marginals]
+        small = len(fit) * halves.blocks[-1].stop * np.float32().itemsize <= _KEPT
+        self._kept = in_parallel(self._standardise, range(len(latents))) if small else None
+
+    def _standardise(self, restart: int) -> Array:
+        found = np.empty(self._latents[restart].shape, dtype=np.float32)
+        for half, mask in ((self.halves.fit, self.fit), (self.halves.score, ~self.fit)):
+            found[mask] = self._computed(restart, np.flatnonzero(mask), half)
+        return found
+
+    def _computed(self, restart: int, rows: Array, half: Moments) -> Array:
+        mean = half.mean[self.halves.blocks[restart]]
+        found: Array = ((self._latents[restart][rows] - mean) * self._units[restart]).astype(np.float32)
+        return found
+
+    def of(self, restart: int, rows: Array, half: Moments) -> Array:
+        """Some rows of a restart, shape (m, d_r), all of which lie in the half whose moments are given."""
+        return self._computed(restart, rows, half) if self._kept is None else self._kept[restart][rows]
+
+
+def permuted_crosses(standardised: StandardisedRows, order: Array, pairs: Sequence[Pair]) -> list[Cross]:
+    """Cross-moments of every a with the row-permuted b of its pair.
+
+    Args:
+        standardised: the rows.
+        order: row numbers, of *fit* in the rows of *fit*, shape (n,).
+        pairs: positions (a, b) of restarts.
+    """
+    halves, fit = standardised.halves, standardised.fit
     products = [
-        _permuted_products(halves, moments, (rows, order[rows]), latents=latents, pairs=pairs)
+        _permuted_products(standardised, moments, (rows, order[rows]), pairs)
         for moments, rows in ((halves.fit, np.flatnonzero(fit)), (halves.score, np.flatnonzero(~fit)))
     ]
     return [Cross(*both) for both in zip(*products, strict=True)]
 
 
 def _permuted_products(
-    halves: Halves, moments: Moments, rows: tuple[Array, Array], *, latents: Sequence[Array], pairs: Sequence[Pair]
+    standardised: StandardisedRows, half: Moments, rows: tuple[Array, Array], pairs: Sequence[Pair]
 ) -> list[Array]:
-    """Covariances, in units of *fit*, of some rows of a with some rows of b, for every pair.
-
-    Rows are standardised in double precision and multiplied in single: at twice the speed, with an error of 1e-6 in a correlation
-    whose Monte-Carlo error is 1/√n.
-    """
-    means = [moments.mean[block] for block in halves.blocks]
-    units = [reciprocal(marginal.scale) for marginal in halves.marginals]
+    """Covariances, in units of *fit*, of some rows of a with some rows of b, for every pair."""
+    widths = [block.stop - block.start for block in standardised.halves.blocks]
     firsts, seconds = sorted({a for a, _ in pairs}), sorted({b for _, b in pairs})
-    ends = list(accumulate((len(means[b]) for b in seconds), initial=0))
+    ends = list(accumulate((widths[b] for b in seconds), initial=0))
     place = {b: slice(*both) for b, both in zip(seconds, pairwise(ends), strict=True)}
     # One product per a, with all columns from its first partner to its last.
     spans = {a: [place[b] for first, b in pairs if first == a] for a in firsts}
     span = {a: slice(min(s.start for s in found), max(s.stop for s in found)) for a, found in spans.items()}
-    products = {a: np.zeros((len(means[a]), span[a].stop - span[a].start)) for a in firsts}
-    step = min(chunk_rows(len(moments.mean)), moments.n)
+    products = {a: np.zeros((widths[a], span[a].stop - span[a].start)) for a in firsts}
+    step = min(chunk_rows(len(half.mean)), half.n)
     buffer = np.empty((step, ends[-1]), dtype=np.float32)
-    for start in range(0, moments.n, step):
+    for start in range(0, half.n, step):
         of_a, of_b = (part[start : start + step] for part in rows)
         others = buffer[: len(of_b)]
 
         def gather(b: int, others: Array = others, of_b: Array = of_b) -> None:
-            np.multiply(latents[b][of_b] - means[b], units[b], out=others[:, place[b]], casting="same_kind")
+            others[:, place[b]] = standardised.of(b, of_b, half)
 
         def multiply(a: int, others: Array = others, of_a: Array = of_a) -> None:
-            standardised = ((latents[a][of_a] - means[a]) * units[a]).astype(np.float32)
-            products[a] += standardised.T @ others[:, span[a]]
+            products[a] += standardised.of(a, of_a, half).T @ others[:, span[a]]
 
         in_parallel(gather, seconds)
         in_parallel(multiply, firsts)
-    return [products[a][:, place[b].start - span[a].start : place[b].stop - span[a].start] / moments.n for a, b in pairs]
+    return [products[a][:, place[b].start - span[a].start : place[b].stop - span[a].start] / half.n for a, b in pairs]
 
 
 class Roots(NamedTuple):

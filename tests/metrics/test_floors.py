@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp, kstest, ortho_group
 
+from stabaudit.metrics import floors
 from stabaudit.metrics.affine import affine
 from stabaudit.metrics.floors import (
     Roots,
+    StandardisedRows,
     chance_cross,
     haar_corner,
     haar_orthogonal,
@@ -73,7 +75,7 @@ def test_permuting_within_halves_equals_permuting_all_rows():
     within, everywhere = [], []
     for _ in range(k):
         order = permuted_within_halves(fit, rng=rng)
-        (cross,) = permuted_crosses(halves, [a, b], fit, order, [(0, 1)])
+        (cross,) = permuted_crosses(StandardisedRows(halves, [a, b], fit), order, [(0, 1)])
         matched = strong(cross, first.variance_on_score, second.variance_on_score)
         canonical = weak(first, second, cross)
         within.append([matched.inside.mean(), matched.outside.mean(), canonical.inside.mean(), canonical.outside.mean()])
@@ -102,10 +104,22 @@ def test_permuted_cross_moments_are_those_of_the_permuted_rows():
     latents = [a, b, b[::-1] ** 2]
     halves = Halves.of_rows(latents, fit)
     pairs = [(2, 1), (0, 2), (0, 1)]
-    for (x, y), null in zip(pairs, permuted_crosses(halves, latents, fit, order, pairs), strict=True):
+    for (x, y), null in zip(pairs, permuted_crosses(StandardisedRows(halves, latents, fit), order, pairs), strict=True):
         literal = Halves.of_rows([latents[x], latents[y][order]], fit)
         for ours, direct in zip(null, literal.cross(0, 1), strict=True):
             np.testing.assert_allclose(ours, direct, atol=1e-6)
+
+
+def test_rows_that_are_kept_and_rows_that_are_not_give_the_same_bits(monkeypatch):
+    rng = np.random.default_rng(4)
+    latents = [rng.standard_normal((100, d)) + 1e3 for d in (3, 2, 4)]
+    fit = halves_of(100)
+    order = permuted_within_halves(fit, rng=rng)
+    halves, pairs = Halves.of_rows(latents, fit), [(0, 1), (1, 2)]
+    kept = permuted_crosses(StandardisedRows(halves, latents, fit), order, pairs)
+    monkeypatch.setattr(floors, "_KEPT", 0)
+    for mine, theirs in zip(kept, permuted_crosses(StandardisedRows(halves, latents, fit), order, pairs), strict=True):
+        assert all(map(np.array_equal, mine, theirs))
 
 
 def every_score(a, b, cross):
@@ -147,9 +161,9 @@ def test_the_floor_from_moments_alone_is_that_of_permuted_rows(latents_of, n, d)
     halves = Halves.of_rows(rows, fit)
     a, b = halves.marginals
     sizes = (halves.fit.n, halves.score.n)
+    standardised = StandardisedRows(halves, rows, fit)
     literal = [
-        every_score(a, b, permuted_crosses(halves, rows, fit, permuted_within_halves(fit, rng=rng), [(0, 1)])[0])
-        for _ in range(k)
+        every_score(a, b, permuted_crosses(standardised, permuted_within_halves(fit, rng=rng), [(0, 1)])[0]) for _ in range(k)
     ]
     stacked = [Roots(*(np.stack([root] * k) for root in roots(marginal, sizes))) for marginal in (a, b)]
     drawn = [every_score(a, b, Cross(*both)) for both in zip(*chance_cross(*stacked, sizes, rng=rng), strict=True)]

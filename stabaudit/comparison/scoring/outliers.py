@@ -10,6 +10,7 @@ from stabaudit.metrics.mcc_strong import SCORE as STRONG
 from stabaudit.metrics.pair_scores import ScoreName
 from stabaudit.metrics.score_pairs import score_pairs
 from stabaudit.metrics.split import split_halves
+from stabaudit.metrics.threads import in_parallel
 from stabaudit.store.files.columns import names_of, outliers
 
 _FEWEST = 20  # rows, below which one may well carry half
@@ -30,9 +31,9 @@ def outlier_warnings(groups: Sequence[Group], settings: Settings) -> list[str]:
     if len(ids) < _FEWEST:
         return []
     found = []
-    for label, z in zip(labels, latents, strict=True):
+    for label, z, far in zip(labels, latents, in_parallel(outliers, latents), strict=True):
         names = names_of("z", z.shape[1])
-        found += [(label, names[k], row, share) for k, row, share in outliers(z)]
+        found += [(label, names[k], row, share) for k, row, share in far]
     if not found:
         return []
     fit = split_halves(ids)
