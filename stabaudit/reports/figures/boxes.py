@@ -8,10 +8,12 @@ from stabaudit.metrics.scores import MEANS, measure
 from stabaudit.reports.figures.axes import named_axis, score_axis
 from stabaudit.reports.figures.elements import INK, Array, Box, Figure, Key, Line, Mark, Panel, Points
 from stabaudit.reports.figures.panels import Arrangement, arranged, find, surroundings
+from stabaudit.reports.figures.text_lines import tick_lines
 from stabaudit.reports.wording import NONE, number, score_name
 
 _FEW, _BELOW = 10, 0.32  # values that are drawn one by one, so far below their box: a box of equal ones is but a line
 _ROW, _BESIDE = 30, 44  # pixels: of a box, and of what is beside the boxes
+_LINE = 15  # pixels: of a line of a name
 
 
 def box_figure(comparison: Comparison, metric: str) -> Figure | None:
@@ -79,8 +81,8 @@ def _panel(
         x=score_axis(next(iter(within.values())).metric, np.concatenate([_values(table) for table in within.values()]), lowest),
         y=named_axis(names),
         marks=marks,
-        height=_BESIDE + _ROW * len(names),
-        margin=min(150, 16 + 6 * min(22, max(map(len, names)))),
+        height=_BESIDE + max(_ROW, _LINE * max(len(tick_lines(name)) for name in names)) * len(names),
+        margin=16 + 6 * max(len(line) for name in names for line in tick_lines(name)),
     )
 
 

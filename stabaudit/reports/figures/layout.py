@@ -2,7 +2,8 @@
 
 from stabaudit.reports.figures import colors
 from stabaudit.reports.figures.elements import Figure, columns_of
-from stabaudit.reports.figures.svg import STYLE, WIDTH, escaped, panel_svg, short, sign, wrapped
+from stabaudit.reports.figures.svg import STYLE, WIDTH, escaped, panel_svg, short, sign
+from stabaudit.reports.figures.text_lines import wrapped
 
 _GAP = 24  # between panels, pixels
 _CHARACTERS = 42  # of a title that fits above a panel

@@ -1,7 +1,6 @@
 """Figures as PNG or PDF by matplotlib, from the description that is also drawn as SVG. No display is needed."""
 
 import io
-import textwrap
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -38,6 +37,7 @@ from stabaudit.reports.figures.elements import (
     columns_of,
 )
 from stabaudit.reports.figures.svg import WIDTH
+from stabaudit.reports.figures.text_lines import tick_lines, wrapped
 from stabaudit.reports.formats.plain_text import clean
 
 if TYPE_CHECKING:
@@ -45,8 +45,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _PRINT_DPI = 300
-_EDGE = 0.08  # inches
+_EDGE, _RAMP = 0.08, 0.6  # inches below the panels, without and with a colour bar
 _TITLE = 11.5  # characters of a panel's title to an inch
+_LINE, _LINES = 0.17, 5  # inches of a line of titles or of the legend; so many the page has room for beside its panels
 _INCH = 100  # pixels of a panel's description
 _INK, _FAINT = "#1b1f24", "#e4e7eb"
 _MARKERS: dict[Shape, dict[str, Any]] = {
@@ -73,41 +74,55 @@ def drawn(figure: Figure, inches: float | None = None) -> Canvas:
     columns = columns_of(figure, inches)
     rows = -(-len(figure.panels) // columns)
     width = columns * (WIDTH + 40) / _INCH if inches is None else inches
-    height = rows * (max(panel.height for panel in figure.panels) + 60) / _INCH + 1.2
-    edge = _EDGE / height  # below, where the layout forgets the name of a colour bar
+    keys, in_row = _legend(figure, width)
+    title = wrapped(clean(figure.title), int(width * 11))
+    heads = max(len(wrapped(panel.title, int(_TITLE * width / columns))) for panel in figure.panels)
+    lines = -(-len(keys) // in_row) + len(title) + rows * heads
+    height = rows * (max(panel.height for panel in figure.panels) + 60) / _INCH + 1.2 + _LINE * max(0, lines - _LINES)
+    edge = (_RAMP if figure.ramp else _EDGE) / height
     canvas = Canvas(figsize=(width, height), layout=ConstrainedLayoutEngine(h_pad=0.08, rect=(0, edge, 1, 1 - edge)))
     FigureCanvasAgg(canvas)
-    title = "\n".join(textwrap.wrap(clean(figure.title), int(width * 11)))
-    canvas.suptitle(_plain(title), fontsize=11, color=_INK)
+    canvas.suptitle(_plain("\n".join(title)), fontsize=11, color=_INK)
     grid = canvas.subplots(rows, columns, squeeze=False)
     for position, axes in enumerate(grid.flat):
         if position < len(figure.panels):
             _draw_panel(axes, figure.panels[position], int(_TITLE * width / columns))
         else:
             axes.set_axis_off()
-    handles = [_handle(key) for key in figure.legend]
     if figure.ramp:
-        name, *ends = (_plain(clean(text)) for text in figure.ramp)
-        scale = ScalarMappable(cmap=ListedColormap(colors.RAMP))
-        bar = canvas.colorbar(scale, ax=list(grid.flat), location="bottom", shrink=1 / columns, aspect=30, pad=0.02)
-        bar.set_ticks([0.0, 1.0], labels=ends, fontsize=7.5)
-        bar.set_label(name, fontsize=8, labelpad=-4)
-        bar.outline.set_visible(False)
-    if handles:
-        longest = max(len(str(handle.get_label())) for handle in handles)
-        ncols = max(1, min(len(handles), int(width / (0.5 + 0.075 * longest))))  # inches of a key and of a letter
-        canvas.legend(handles=handles, loc="outside lower center", ncols=ncols, fontsize=8, frameon=False)
+        _draw_ramp(canvas, figure.ramp, 1 / columns)
+    if keys:
+        canvas.legend(handles=keys, loc="outside lower center", ncols=in_row, fontsize=8, frameon=False)
     return canvas
+
+
+def _draw_ramp(canvas: Canvas, ramp: tuple[str, str, str], wide: float) -> None:
+    """A colour bar at the foot of the page, over a share of its width."""
+    name, *ends = (_plain(clean(text)) for text in ramp)
+    height = canvas.get_figheight()
+    place = canvas.add_axes((0.5 - 0.4 * wide, 0.4 / height, 0.8 * wide, 0.1 / height))
+    place.set_in_layout(False)
+    bar = canvas.colorbar(ScalarMappable(cmap=ListedColormap(colors.RAMP)), cax=place, orientation="horizontal")
+    bar.set_ticks([0.0, 1.0], labels=ends, fontsize=7.5)
+    bar.set_label(name, fontsize=8, labelpad=-4)
+    bar.outline.set_visible(False)
+
+
+def _legend(figure: Figure, width: float) -> tuple[list["Artist"], int]:
+    """The keys of the legend, and how many stand side by side on so many inches."""
+    handles = [_handle(key) for key in figure.legend]
+    longest = max((len(str(handle.get_label())) for handle in handles), default=0)
+    return handles, max(1, min(len(handles), int(width / (0.5 + 0.075 * longest))))  # inches of a key and of a letter
 
 
 def _draw_panel(axes: "Axes", panel: Panel, characters: int) -> None:
     for mark in panel.marks:
         _draw(axes, mark)
-    axes.set_title("\n".join(textwrap.wrap(_plain(clean(panel.title)), characters)), fontsize=8.5, color=_INK)
+    axes.set_title("\n".join(wrapped(_plain(clean(panel.title)), characters)), fontsize=8.5, color=_INK)
     axes.set_xlim(panel.x.low, panel.x.high)
     axes.set_ylim(panel.y.low, panel.y.high)
     axes.set_xticks([tick for tick, _ in panel.x.ticks], [_plain(name) for _, name in panel.x.ticks], fontsize=7.5)
-    names = ["\n".join(textwrap.wrap(_plain(clean(name)), 24)) for _, name in panel.y.ticks]
+    names = ["\n".join(tick_lines(_plain(clean(name)))) for _, name in panel.y.ticks]
     axes.set_yticks([tick for tick, _ in panel.y.ticks], names, fontsize=7.5)
     axes.set_xlabel(_plain(panel.x.label), fontsize=8)
     axes.set_ylabel(_plain(panel.y.label), fontsize=8)

@@ -4,7 +4,6 @@ Text is escaped and holds no control characters, so that no name can end an elem
 """
 
 import math
-import textwrap
 from collections.abc import Iterable
 from html import escape
 
@@ -30,12 +29,12 @@ from stabaudit.reports.figures.elements import (
     Segments,
     Shape,
 )
+from stabaudit.reports.figures.text_lines import tick_lines
 from stabaudit.reports.formats.plain_text import clean
 
 WIDTH = 360  # of a panel, pixels
 _TOP, _RIGHT, _BOTTOM = 8, 12, 36  # margins of a panel
 _BETWEEN = 0.8  # cells, pixels
-_TICK_CHARACTERS, _TICK_LINES = 22, 3  # of a name beside an axis
 _DASHES: dict[Dash, str] = {"solid": "", "dashed": ' stroke-dasharray="6 3"', "dotted": ' stroke-dasharray="1.5 3.5"'}
 
 STYLE = (
@@ -106,7 +105,7 @@ class _Frame:
             y = float(self.y(tick))
             if not cells:
                 yield f'<path class="grid" d="M{self.left} {short(y)}H{self.right}"/>'
-            yield from _tick_lines(self.left - 6, y + 4, name)
+            yield from _tick_texts(self.left - 6, y + 4, name)
         for tick, name in panel.x.ticks:
             x = float(self.x(tick))
             yield f'<text text-anchor="middle" x="{short(x)}" y="{self.bottom + 15}">{escaped(name)}</text>'
@@ -219,10 +218,8 @@ def _dots(places: Iterable[tuple[float, float]], series: int, radius: float, sha
     return f'<path {stroke} stroke-width="1.5" d="{"".join(f"M{short(x)} {short(y)}{one}" for x, y in places)}"/>'
 
 
-def _tick_lines(x: float, y: float, name: str) -> Iterable[str]:
-    lines = wrapped(name, _TICK_CHARACTERS)
-    if len(lines) > _TICK_LINES:
-        lines = [*lines[: _TICK_LINES - 1], lines[_TICK_LINES - 1][:-1] + "…"]
+def _tick_texts(x: float, y: float, name: str) -> Iterable[str]:
+    lines = tick_lines(name)
     for number, line in enumerate(lines):
         up = 11 * (number - (len(lines) - 1) / 2)
         yield f'<text text-anchor="end" x="{short(x)}" y="{short(y + up)}">{escaped(line)}</text>'
@@ -262,11 +259,6 @@ def _hundredths(value: float) -> str:
     """
     text = f"{abs(value):.2f}".removeprefix("0").replace("1.00", "1")
     return ("−" if value < -0.005 else "") + text
-
-
-def wrapped(text: str, characters: int) -> list[str]:
-    """Text in lines of at most so many characters, at least one line."""
-    return textwrap.wrap(text, characters) or [""]
 
 
 def escaped(text: str) -> str:

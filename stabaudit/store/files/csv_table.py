@@ -83,11 +83,15 @@ def read_csv(
         require_memory(path.stat().st_size, f"{where}: its text")
     separator, names = _layout(source, where)
     headed = not all(map(_is_number, names)) or _count_columns(names)
-    table = CsvTable(_parsed(source, names if headed else None, separator, where, text=text), headed, separator)
+    columns, decimal = _parsed(source, names if headed else None, separator, where, text=text)
+    table = CsvTable(columns, headed, separator)
+    if not headed:
+        _notice(where, "its first line holds numbers and is taken for a row of them", "name the columns in the first line")
     if separator != "," and not path.name.lower().endswith((".tsv", ".tsv.gz")):
-        _notice(
-            where, f"its fields are read as separated by {SEPARATORS[separator]}s", "separate them by commas, or by tabs in .tsv"
-        )
+        commas = ", its numbers as having decimal commas" if decimal == "," else ""
+        points = ", and write decimal points" if commas else ""
+        said = f"its fields are read as separated by {SEPARATORS[separator]}s{commas}"
+        _notice(where, said, f"separate them by commas, or by tabs in .tsv{points}")
     if headed and names[0] == "1" and _count_columns(names):  # 0 to d-1 is what pandas writes
         said = f"its first line, 1 to {len(names)}, counts the columns and is taken for their names"
         _notice(where, said, "call them z0, z1, …")
@@ -135,14 +139,20 @@ def _first_two(source: Source, separator: str, where: str) -> list[list[str]]:
     return lines
 
 
-def _parsed(source: Source, names: list[str] | None, separator: str, where: str, *, text: bool) -> pa.Table:
-    """All rows; numbers with decimal commas are read as such where that leaves fewer columns of text."""
+def _parsed(source: Source, names: list[str] | None, separator: str, where: str, *, text: bool) -> tuple[pa.Table, str]:
+    """All rows, and the decimal mark of their numbers: a comma where that leaves fewer columns of text.
+
+    Of fields that are left as text it is a comma where some are such numbers.
+    """
+    decimal = "."
     table = _rows(source, names, separator, where, text=text)
     if separator == ";" and not text and _texts(table):
         other = _rows(source, names, separator, where, decimal=",")
         if _texts(other) < _texts(table):
-            table = other
-    return _without_percents(table, where, separator, text=text)
+            table, decimal = other, ","
+    if separator == ";" and text and any(_has_decimal_commas(column) for column in table.columns):
+        decimal = ","
+    return _without_percents(table, where, separator, text=text), decimal
 
 
 def _without_percents(table: pa.Table, where: str, separator: str, *, text: bool) -> pa.Table:
@@ -163,6 +173,10 @@ def _without_percents(table: pa.Table, where: str, separator: str, *, text: bool
     if found:
         _notice(where, f"percentages in {', '.join(found)} are read as fractions", "write fractions without percent signs")
     return table
+
+
+def _has_decimal_commas(column: pa.ChunkedArray) -> bool:
+    return bool(pc.any(pc.match_substring_regex(column, f"^{_NUMBER_WITH_COMMA.pattern}$")).as_py())
 
 
 def _texts(table: pa.Table) -> int:
@@ -244,7 +258,10 @@ def _without_index(table: CsvTable, wanted: Collection[str], where: str, *, name
     names = columns.column_names
     if not table.headed:
         counts = len(names) > 1 and _count_rows(columns.column(0), LEAST_TO_COUNT)
-        return replace(table, columns=columns.remove_column(0)) if counts else table
+        if counts:
+            _notice(where, "its first column counts the rows and is left out", "leave it out")
+            return replace(table, columns=columns.remove_column(0))
+        return table
     nameless = [name for name in names if _NO_NAME.fullmatch(name) and name not in wanted]
     if names[0] in nameless and len(names) > 1 and (named or _count_rows(columns.column(0), 1)):
         return _without_index(replace(table, columns=columns.remove_column(0)), wanted, where, named=named, dropped=dropped + 1)

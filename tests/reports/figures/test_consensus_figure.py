@@ -50,6 +50,11 @@ def test_it_shows_the_mean_of_the_steadiest_dimensions_and_names_what_moves():
     np.testing.assert_array_equal(rings.x, consensus.displacement[moved])
 
 
+@pytest.mark.parametrize("width", [None, 3.25])
+def test_no_text_is_cut_off_or_covered(width, require_texts_apart):
+    require_texts_apart(consensus_figure(stabaudit.align({"mine": restarts()}, to=0)), width)
+
+
 def test_named_dimensions_are_shown_and_others_refused():
     aligned = stabaudit.align({"mine": restarts()}, to=0)
     plane, _ = consensus_figure(aligned, (2, 0)).panels

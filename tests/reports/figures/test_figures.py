@@ -63,6 +63,35 @@ def figures(make_run):
     }
 
 
+@pytest.fixture
+def many_runs(make_run):
+    """Figures of one to eight runs with names as long as plans give them."""
+    names = [f"family={family},data=digits,latent_dim={d}" for family in ("vae", "ivae") for d in (2, 4, 8, 16)]
+    kinds = ("aligned", "rotated") * 4
+    folders = [
+        make_run(
+            name,
+            kind,
+            3,
+            losses=[n + 1.0, n + 1.5, n + 1.2],
+            sources=True,
+            labels=np.arange(600) % 10,
+            family=name[7:11].strip(","),
+        )
+        for n, (name, kind) in enumerate(zip(names, kinds, strict=True))
+    ]
+    comparison = scored(*folders)
+    groups = read_groups([str(folder) for folder in folders])
+    return {
+        "elbo": objective_figure(comparison, read_origins(comparison.runs)),
+        "latents": latents_figure([read_planes(str(folder)) for folder in folders[:4]]),
+        "sources": sources_figure(signals(groups)),
+        "box": box_figure(comparison, "strong_mcc"),
+        "heatmap": heatmap_figure(comparison, "strong_mcc"),
+        "curves": curves_figure(comparison, "weak_mcc"),
+    }
+
+
 def panel(marks, title="a panel"):
     unit = Axis("x", 0.0, 1.0, ((0.0, "0"), (1.0, "1")))
     return Panel(title, "what it shows", unit, unit, marks)
@@ -92,6 +121,12 @@ def test_what_is_drawn_lies_within_its_panel(figures, name):
                 for axis, values in ((each.x, mark.x), (each.y, mark.y)):
                     low, high = sorted((axis.low, axis.high))
                     assert low - 1e-9 <= np.min(values) <= np.max(values) <= high + 1e-9
+
+
+@pytest.mark.parametrize("width", [None, 3.25])
+def test_no_text_is_cut_off_or_covered(figures, many_runs, width, require_texts_apart):
+    for figure in (*figures.values(), *many_runs.values()):
+        require_texts_apart(figure, width)
 
 
 def test_png_and_pdf_are_files_of_their_kind_and_the_same_each_time(figures):

@@ -8,7 +8,7 @@ import pytest
 
 from stabaudit.comparison.surveys.score_table import read_score_table
 from stabaudit.data.formats.tables import Columns, read_table
-from stabaudit.errors import BadData, Noticed
+from stabaudit.errors import BadData, Guessed, Noticed
 from stabaudit.store.files.csv_table import read_csv
 from stabaudit.store.run.latents import read_latents
 
@@ -56,8 +56,8 @@ LAYOUTS = {
     "quotes": (lambda frame: frame.to_csv(index=False, quoting=1), None),
     "line ends of Windows": (lambda frame: frame.to_csv(index=False, lineterminator="\r\n"), None),
     "semicolons": (lambda frame: frame.to_csv(index=False, sep=";"), "separated by semicolons"),
-    "decimal commas": (lambda frame: frame.to_csv(index=False, sep=";", decimal=","), "separated by semicolons"),
-    "index and semicolons": (lambda frame: frame.to_csv(sep=";", decimal=","), "separated by semicolons"),
+    "decimal commas": (lambda frame: frame.to_csv(index=False, sep=";", decimal=","), "separated by semicolons, its numbers"),
+    "index and semicolons": (lambda frame: frame.to_csv(sep=";", decimal=","), "as having decimal commas"),
     "tabs": (lambda frame: frame.to_csv(index=False, sep="\t"), "separated by tabs"),
 }
 
@@ -162,7 +162,10 @@ def test_semicolons_in_names_separate_nothing(content, names, tmp_path):
 
 def test_numbers_with_decimal_commas_may_lack_names(tmp_path):
     (path := tmp_path / "table.csv").write_text("1,5;2,5\n0,5;1e-1\n3;4\n")
-    with pytest.warns(Noticed, match="semicolons"):
+    with (
+        pytest.warns(Noticed, match="semicolons, its numbers as having decimal commas"),
+        pytest.warns(Guessed, match="first line"),
+    ):
         table = read_csv(path)
     assert not table.headed
     assert [column.to_pylist() for column in table.columns.columns] == [[1.5, 0.5, 3.0], [2.5, 0.1, 4.0]]

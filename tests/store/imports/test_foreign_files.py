@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stabaudit.errors import BadData
+from stabaudit.errors import BadData, Guessed, UsageError, strictly
 from stabaudit.store.imports.foreign_files import Naming
 from stabaudit.store.run.latents import read_latents
 
@@ -46,7 +46,6 @@ def npy(array, **options):
         ("a.npz", {"anything": VALUES}),
         ("a.npz", {"z": VALUES, "other": VALUES[:, :1]}),
         ("a.csv", pd.DataFrame(VALUES, columns=["x", "y"]).to_csv(index=False)),
-        ("a.csv", pd.DataFrame(VALUES).to_csv(index=False, header=False)),
         ("a.parquet", pd.DataFrame(VALUES, columns=["x", "y"])),
         ("a.parquet", pd.DataFrame({"z1": VALUES[:, 1], "file": list("abcdef"), "z0": VALUES[:, 0]})),
         ("A.NPY", npy(VALUES)),
@@ -69,13 +68,12 @@ R = "\n".join(['"","V1","V2"', *(f'"{row + 1}",{x!r},{y!r}' for row, (x, y) in e
     [
         pd.DataFrame(VALUES).to_csv(index=False),
         pd.DataFrame(VALUES).to_csv(),
-        pd.DataFrame(VALUES).to_csv(header=False),
         pd.DataFrame(VALUES, columns=["x", "y"]).to_csv(),
         pd.read_csv(io.StringIO(pd.DataFrame(VALUES).to_csv())).to_csv(index=False),
         pd.read_csv(io.StringIO(pd.DataFrame(VALUES).to_csv())).to_csv(),
         R,
     ],
-    ids=["no index", "index", "index, no header", "names and index", "Unnamed: 0", "two of them", "R"],
+    ids=["no index", "index", "names and index", "Unnamed: 0", "two of them", "R"],
 )
 def test_neither_names_nor_indices_that_pandas_and_r_add_become_latents(tmp_path, content):
     latents = read_latents(written(tmp_path, "a.csv", content))
@@ -113,8 +111,20 @@ def test_other_columns_without_a_name_are_refused_whatever_names_the_rows(tmp_pa
 )
 def test_lines_of_numbers_are_rows(tmp_path, content):
     expected = np.loadtxt(io.StringIO(content), delimiter=",", ndmin=2)
-    latents = read_latents(written(tmp_path, "a.csv", content))
-    np.testing.assert_array_equal(latents.mean, expected)
+    path = written(tmp_path, "a.csv", content)
+    with pytest.warns(Guessed, match="its first line holds numbers and is taken for a row of them"):
+        np.testing.assert_array_equal(read_latents(path).mean, expected)
+    with pytest.raises(UsageError, match="name the columns in the first line"), strictly(True):
+        read_latents(path)
+
+
+def test_a_first_column_that_counts_the_rows_is_left_out_where_nothing_has_a_name(tmp_path):
+    path = written(tmp_path, "a.csv", pd.DataFrame(VALUES).to_csv(header=False))
+    with (
+        pytest.warns(Guessed, match="first line"),
+        pytest.warns(Guessed, match="its first column counts the rows and is left out"),
+    ):
+        np.testing.assert_array_equal(read_latents(path).mean, VALUES.astype(np.float32))
 
 
 @pytest.mark.parametrize("ids", [[9, 8, 7, 6, 5, 4], list("fedcba")])
