@@ -90,6 +90,13 @@ class Marginal:
         return tuple(np.flatnonzero(self.scale == 0).tolist())
 
     @property
+    def relative_scale(self) -> Array:
+        """`scale` in units of its largest, for scores that weigh dimensions by variance: no power of it over- or underflows."""
+        largest = self.scale.max(axis=-1, keepdims=True)
+        relative: Array = self.scale / np.where(largest > 0, largest, 1.0)
+        return relative
+
+    @property
     def rank(self) -> int:
         """Number of linearly independent directions on *fit*."""
         return int(self.whitening.shape[-1])
