@@ -18,7 +18,7 @@ import numpy as np
 from stabaudit.metrics.checks import require_scorable
 from stabaudit.metrics.halves import NEGLIGIBLE_VARIANCE, Cross, Halves, Marginal
 from stabaudit.metrics.pair_scores import Array
-from stabaudit.metrics.scores import Measure, Parts
+from stabaudit.metrics.scores import AXES, ROTATION, Measure, Parts
 
 
 class AffineMap(NamedTuple):
@@ -133,6 +133,7 @@ SCORE = Measure(
     reference="least squares; as an alignment of latents: Kivva et al. 2022, arXiv:2206.10044",
     function=affine_r2,
     from_moments=affine_parts,
+    invariances=ROTATION,
     floors=("independence",),
     directed=True,
     needs="moments",
@@ -158,6 +159,7 @@ UNWEIGHTED = replace(
     name="affine_r2_unweighted",
     label="affine R², unweighted",
     meaning="the same, every dimension with equal weight whatever its variance",
+    invariances=AXES,
     function=unweighted_r2,
     from_moments=unweighted_parts,
 )

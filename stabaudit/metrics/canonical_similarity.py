@@ -16,7 +16,7 @@ from stabaudit.metrics.checks import require_scorable
 from stabaudit.metrics.halves import Cross, Halves, Marginal
 from stabaudit.metrics.mcc_weak import canonical
 from stabaudit.metrics.pair_scores import Array
-from stabaudit.metrics.scores import Measure, Parts
+from stabaudit.metrics.scores import ROTATION, Measure, Parts
 
 KEPT = 0.99  # of the variance
 
@@ -105,6 +105,7 @@ SCORE = Measure(
     reference="Raghu et al. 2017, arXiv:1706.05806",
     function=svcca,
     from_moments=of_principal,
+    invariances=ROTATION,
     floors=("independence",),
     needs="moments",
     rows_per_dimension=2,
@@ -119,6 +120,7 @@ WEIGHTED = Measure(
     reference="Morcos, Raghu and Bengio 2018, arXiv:1806.05759",
     function=pwcca,
     from_moments=projection_weighted,
+    invariances=("translation", "scaling", "permutation"),
     floors=("independence",),
     directed=True,
     needs="moments",

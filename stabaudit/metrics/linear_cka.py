@@ -10,11 +10,13 @@ Nothing is estimated, so out-of-sample is the same formula on other rows. It doe
 why it says nothing of axes.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from stabaudit.errors import BadData
 from stabaudit.metrics.pair_scores import Array
-from stabaudit.metrics.scores import Measure
+from stabaudit.metrics.sampled_rows import require_rows
+from stabaudit.metrics.scores import ROTATION, Measure, Sides
 
 _FEWEST = 4  # rows
 
@@ -40,21 +42,40 @@ def cka(a: Array, b: Array) -> float:
         >>> round(cka(a, 5.0 * a @ turn), 12), abs(cka(a, rng.standard_normal((1000, 50)))) < 0.05
         (1.0, True)
     """
-    if len(a) != len(b):
-        raise BadData(f"cka: {len(a)} and {len(b)} rows; join them on sample_id first")
-    if len(a) < _FEWEST:
-        raise BadData(f"cka: {len(a)} rows, expected at least {_FEWEST}")
-    first, second = (z.astype(np.float64) - z.mean(axis=0, dtype=np.float64) for z in (a, b))
-    both = _hsic(first, first), _hsic(second, second)
-    if min(both) <= 0:
+    require_rows(a, b, _FEWEST, "cka")
+    return compared(centred(a), centred(b))
+
+
+@dataclass(frozen=True)
+class CentredRows:
+    """Centred rows, shape (n, d), with the diagonal of their kernel and their HSIC with themselves."""
+
+    rows: Array
+    diagonal: Array
+    own: float
+
+    def permuted(self, order: Array) -> "CentredRows":
+        """The same in another order."""
+        return CentredRows(self.rows[order], self.diagonal[order], self.own)
+
+
+def centred(z: Array) -> CentredRows:
+    """Latents of shape (n, d) as what CKA needs of them."""
+    rows = z.astype(np.float64) - z.mean(axis=0, dtype=np.float64)
+    diagonal = (rows * rows).sum(axis=1)
+    return CentredRows(rows, diagonal, _hsic(rows, diagonal, rows, diagonal))
+
+
+def compared(a: CentredRows, b: CentredRows) -> float:
+    """HSIC(a, b) / √(HSIC(a, a) HSIC(b, b))."""
+    if min(a.own, b.own) <= 0:
         return 0.0
-    return float(min(1.0, _hsic(first, second) / np.sqrt(both[0] * both[1])))
+    return float(min(1.0, _hsic(a.rows, a.diagonal, b.rows, b.diagonal) / np.sqrt(a.own * b.own)))
 
 
-def _hsic(a: Array, b: Array) -> float:
+def _hsic(a: Array, diagonal_a: Array, b: Array, diagonal_b: Array) -> float:
     """Unbiased HSIC of centred rows under linear kernels."""
     n = len(a)
-    diagonal_a, diagonal_b = (a * a).sum(axis=1), (b * b).sum(axis=1)
     # Row sums of K are 0 for centred rows, so those of K̃ are −diag(K).
     trace = ((a.T @ b) ** 2).sum() - diagonal_a @ diagonal_b
     sums = diagonal_a.sum() * diagonal_b.sum() / ((n - 1) * (n - 2))
@@ -70,6 +91,8 @@ SCORE = Measure(
     high=1.0,
     reference="Kornblith et al. 2019, arXiv:1905.00414; debiased: Song et al. 2012, JMLR 13:1393-1434",
     function=cka,
+    sides=Sides(centred, compared),
+    invariances=ROTATION,
     floors=("independence",),
     cost="n d²",
 )

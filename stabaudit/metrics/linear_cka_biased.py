@@ -13,7 +13,7 @@ import numpy as np
 from stabaudit.metrics.checks import require_scorable
 from stabaudit.metrics.halves import Cross, Halves, Marginal
 from stabaudit.metrics.pair_scores import Array
-from stabaudit.metrics.scores import Measure, Parts
+from stabaudit.metrics.scores import ROTATION, Measure, Parts
 
 
 def cka_biased(a: Array, b: Array, fit: Array | None = None) -> float:
@@ -69,6 +69,7 @@ SCORE = Measure(
     reference="Robert and Escoufier 1976, doi:10.2307/2347233; Kornblith et al. 2019, arXiv:1905.00414",
     function=cka_biased,
     from_moments=rv_coefficient,
+    invariances=ROTATION,
     floors=("independence",),
     needs="moments",
     cost="n d²",

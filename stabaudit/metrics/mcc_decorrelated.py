@@ -9,7 +9,7 @@ from stabaudit.metrics.checks import require_equal_dimensions, require_scorable
 from stabaudit.metrics.halves import Cross, Halves, Marginal
 from stabaudit.metrics.mcc_strong import matched_by_variance
 from stabaudit.metrics.pair_scores import Array
-from stabaudit.metrics.scores import Measure, Parts
+from stabaudit.metrics.scores import AXES, Measure, Parts
 
 
 def decorrelated_strong_mcc(a: Array, b: Array, fit: Array | None = None, *, allow_unequal: bool = False) -> float:
@@ -60,6 +60,7 @@ SCORE = Measure(
     reference="ZCA-cor: Kessy, Lewin and Strimmer 2018, doi:10.1080/00031305.2016.1277159",
     function=decorrelated_strong_mcc,
     from_moments=decorrelated_matched,
+    invariances=AXES,
     floors=("independence", "rotation"),
     needs="moments",
     default=True,

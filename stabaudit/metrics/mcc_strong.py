@@ -15,7 +15,7 @@ from stabaudit.metrics.checks import require_equal_dimensions, require_scorable
 from stabaudit.metrics.halves import Cross, Halves, Marginal, correlation
 from stabaudit.metrics.pair_scores import Array
 from stabaudit.metrics.ranks import Correlation, ranked
-from stabaudit.metrics.scores import Measure, Parts
+from stabaudit.metrics.scores import AXES, Measure, Parts
 
 
 def strong_mcc(
@@ -97,6 +97,7 @@ SCORE = Measure(
     reference="Khemakhem et al. 2020, arXiv:1907.04809; Willetts and Paige 2021, arXiv:2106.05238",
     function=strong_mcc,
     from_moments=matched,
+    invariances=AXES,
     floors=("independence", "rotation"),
     needs="moments",
     default=True,

@@ -13,7 +13,7 @@ import numpy as np
 from stabaudit.metrics.checks import require_equal_dimensions, require_scorable
 from stabaudit.metrics.halves import Cross, Halves, Marginal, correlation
 from stabaudit.metrics.pair_scores import DEFAULT_K, Array
-from stabaudit.metrics.scores import Measure, Parts, mean_of_first
+from stabaudit.metrics.scores import LINEAR, Measure, Parts, mean_of_first
 
 
 def weak_mcc(a: Array, b: Array, fit: Array | None = None, *, k: int | None = DEFAULT_K, allow_unequal: bool = False) -> float:
@@ -73,6 +73,7 @@ SCORE = Measure(
     reference="Hotelling 1936, doi:10.1093/biomet/28.3-4.321; Khemakhem et al. 2020, arXiv:1907.04809",
     function=weak_mcc,
     from_moments=canonical,
+    invariances=LINEAR,
     floors=("independence",),
     counted=True,
     needs="moments",

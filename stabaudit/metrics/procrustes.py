@@ -17,7 +17,7 @@ import numpy as np
 from stabaudit.metrics.checks import require_scorable
 from stabaudit.metrics.halves import Cross, Halves, Marginal
 from stabaudit.metrics.pair_scores import Array
-from stabaudit.metrics.scores import Measure, Parts
+from stabaudit.metrics.scores import ROTATION, Measure, Parts
 
 _RESOLVED = 1e-12  # below 1, what moments in double precision tell from 1
 
@@ -89,6 +89,7 @@ SCORE = Measure(
     reference="Schönemann 1966, doi:10.1007/BF02289451; Williams et al. 2021, arXiv:2110.14739",
     function=procrustes_similarity,
     from_moments=turned,
+    invariances=ROTATION,
     floors=("independence",),
     needs="moments",
     cost="n d² + d³",

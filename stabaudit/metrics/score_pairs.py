@@ -5,7 +5,7 @@ draw of the independence floor), and what is left for a pair is what its measure
 scored in batches, stacked, and the batches on all cores. Measures that need rows are called pair by pair.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
@@ -14,12 +14,12 @@ import numpy as np
 
 from stabaudit.errors import UsageError
 from stabaudit.metrics.checks import require_equal_dimensions
-from stabaudit.metrics.evidence import Evidence
+from stabaudit.metrics.evidence import Evidence, Rows
 from stabaudit.metrics.floors import turned_cross, turnings
 from stabaudit.metrics.halves import Cross, Marginal
 from stabaudit.metrics.pair_scores import DEFAULT_K, Array, Pair, PairScores, Scored, ScoreName
 from stabaudit.metrics.ranks import Correlation
-from stabaudit.metrics.scores import Measure, Parts, chosen, default_scores, mean_of_first
+from stabaudit.metrics.scores import Measure, OneSide, Parts, chosen, default_scores, mean_of_first
 from stabaudit.metrics.threads import in_parallel
 
 SOURCES = -1  # the position that stands for the true sources in a pair
@@ -190,8 +190,15 @@ def _computable(measures: Sequence[Measure], evidence: Evidence, d: int) -> tupl
     streamed = [one for one in measures if evidence.rows is None and not one.from_moments]
     n = evidence.values.fit.n
     short = [one for one in measures if n < one.rows_per_dimension * d and one not in streamed]
-    kept = [one for one in measures if one not in streamed and one not in short]
+    sizes = {len(marginal.scale) for marginal in evidence.values.marginals}
+    unequal = [one for one in measures if one.equal_dimensions and len(sizes) > 1]
+    kept = [one for one in measures if one not in streamed and one not in short and one not in unequal]
     warnings = []
+    if unequal:
+        names = ", ".join(one.name for one in unequal)
+        warnings.append(
+            f"{names}: left out, since latents of {min(sizes)} and of {max(sizes)} dimensions are no copies of each other"
+        )
     if streamed:
         names = ", ".join(one.name for one in streamed)
         warnings.append(f"{names}: left out, since the latents are streamed and these scores need all rows; raise --memory")
@@ -272,15 +279,47 @@ class _Scoring:
 
     def _add_rows(self, values: Array, pairs: Sequence[Pair], order: Array | None) -> None:
         """Scores of pairs that need rows."""
-        by_rows = [one for one in self.measures if not one.from_moments]
+        by_sides = [one for one in self.measures if one.sides]
+        by_rows = [one for one in self.measures if not one.from_moments and not one.sides]
         rows = self.evidence.rows
-        if rows is None or not by_rows:
+        if rows is None:
             return
-        for position, (a, b) in enumerate(pairs):
+        for one in by_sides:
+            values[:, self._columns(one)] = self._of_sides(one, rows, pairs, order)
+        for position, (a, b) in enumerate(pairs if by_rows else ()):
             first, second = (rows.latents[at].astype(np.float64) for at in (a, b))
             second = second if order is None else second[order]
             for one in by_rows:
                 values[position, self._columns(one)] = _of_rows(one, first, second, rows.fit)
+
+    def _of_sides(self, one: Measure, rows: Rows, pairs: Sequence[Pair], order: Array | None) -> Array:
+        """A score that has sides, of pairs, shape (pairs, names): in-sample and out-of-sample."""
+        sides = self._sides_of(one, rows)
+        others = sides if order is None else _permuted(sides, rows.fit, order)
+
+        def work(pair: Pair) -> list[float]:
+            ways = [(sides[pair[0]], others[pair[1]])]
+            if one.directed:
+                ways.append(ways[0][::-1])
+            return [one.of_sides(a, b) for way in ways for a, b in zip(*way, strict=True)]
+
+        return np.array(in_parallel(work, pairs))
+
+    def _sides_of(self, one: Measure, rows: Rows) -> list[tuple[OneSide, OneSide]]:
+        """What the score needs of every restart on *fit* and on *score*; found once."""
+        of_one = one.sides.of_one if one.sides else None
+        if of_one is None:
+            raise UsageError(f"{one.name} has no sides")
+        if of_one not in self._known_sides:
+            halves = rows.fit, ~rows.fit
+            self._known_sides[of_one] = in_parallel(
+                lambda z: (of_one(z[halves[0]].astype(np.float64)), of_one(z[halves[1]].astype(np.float64))), rows.latents
+            )
+        return self._known_sides[of_one]
+
+    @cached_property
+    def _known_sides(self) -> dict[Callable[[Array], OneSide], list[tuple[OneSide, OneSide]]]:
+        return {}
 
     def independence(self, pairs: Sequence[Pair], draws: int, rng: np.random.Generator) -> dict[Pair, dict[ScoreName, Array]]:
         """Draws of the independence floor of every score, shape (K,) each."""
@@ -372,6 +411,13 @@ class _Scoring:
             size = max(1, _BATCH // (d_a * d_b))
             batches += [positions[start : start + size] for start in range(0, len(positions), size)]
         return batches
+
+
+def _permuted(sides: list[tuple[OneSide, OneSide]], fit: Array, order: Array) -> list[tuple[OneSide, OneSide]]:
+    """All sides with their rows in an order that keeps every row in its half."""
+    # Positions among the rows of a half, in place of those among all rows.
+    inside, outside = (np.searchsorted(np.flatnonzero(half), order[half]) for half in (fit, ~fit))
+    return in_parallel(lambda both: (both[0].permuted(inside), both[1].permuted(outside)), sides)
 
 
 def _of_rows(one: Measure, a: Array, b: Array, fit: Array) -> list[float]:

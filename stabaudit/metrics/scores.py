@@ -16,7 +16,7 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol, Self
 
 import numpy as np
 
@@ -50,6 +50,30 @@ class Parts(NamedTuple):
 
 
 FromMoments = Callable[[Marginal, Marginal, Cross], Parts]
+Invariance = Literal["translation", "scaling", "permutation", "axis scaling", "rotation", "linear"]
+LINEAR: tuple[Invariance, ...] = ("translation", "scaling", "permutation", "axis scaling", "rotation", "linear")
+ROTATION: tuple[Invariance, ...] = ("translation", "scaling", "permutation", "rotation")
+AXES: tuple[Invariance, ...] = ("translation", "scaling", "permutation", "axis scaling")
+
+
+class OneSide(Protocol):
+    """What a score needs of one of its sides, computed once and held against many others: neighbours, distances."""
+
+    def permuted(self, order: Array) -> Self:
+        """The same of the rows in another order, shape (n,)."""
+        ...
+
+
+class Sides(NamedTuple):
+    """A score in two steps, for those whose work is mostly on one side.
+
+    Args:
+        of_one: what is needed of latents of shape (n, d).
+        score: of two of them, of the same rows.
+    """
+
+    of_one: Callable[[Array], Any]
+    score: Callable[[Any, Any], float]
 
 
 @dataclass(frozen=True)
@@ -65,6 +89,9 @@ class Measure:
         function: of two arrays of shape (n, d_a) and (n, d_b), and of `fit` if it estimates something on rows that it does not
             score; returns a number. None where scores of this kind are not computed from pairs of latents.
         from_moments: the same from moments, for stacked pairs; None where it needs rows.
+        sides: the same in two steps, of which the first is done once for all pairs and draws; None where it is one step.
+        invariances: maps of either side by itself that leave the score as it is in-sample: "axis scaling" of every dimension by
+            its own factor and sign, "linear" by any invertible matrix.
         higher_is_better: whether more of it is more agreement.
         floors: which of them say something of it: *independence* (rows shuffled), *rotation* (axes turned at random).
         directed: whether a→b and b→a differ; within a run both are averaged.
@@ -76,6 +103,7 @@ class Measure:
         of_sources: whether restarts are scored against true sources by it too.
         parts: what its parts are, for the axis of cumulative curves; None where there is no curve.
         rows_per_dimension: of *fit*, below which it is arbitrary and left out.
+        equal_dimensions: whether both sides must have as many dimensions; left out where they do not.
         stored: its name in the record of a restart, where training has measured it.
         cost: of one pair of n rows and d dimensions.
     """
@@ -88,6 +116,8 @@ class Measure:
     reference: str
     function: Callable[..., float] | None = None
     from_moments: FromMoments | None = None
+    sides: Sides | None = None
+    invariances: tuple[Invariance, ...] = ()
     higher_is_better: bool = True
     floors: tuple[Floor, ...] = ()
     directed: bool = False
@@ -99,6 +129,7 @@ class Measure:
     of_sources: bool = True
     parts: str | None = None
     rows_per_dimension: int = 1
+    equal_dimensions: bool = False
     stored: str | None = None
     cost: str = ""
 
@@ -157,20 +188,24 @@ class Measure:
         Raises:
             BadData: a function that fails or returns no finite number.
         """
-        inside = self._called(a[fit], b[fit])
-        outside = self._called(a, b, fit) if self._estimates else self._called(a[~fit], b[~fit])
+        inside = self._called(self.function, a[fit], b[fit])
+        outside = self._called(self.function, a, b, fit) if self._estimates else self._called(self.function, a[~fit], b[~fit])
         return inside, outside
+
+    def of_sides(self, a: OneSide, b: OneSide) -> float:
+        """The score of one pair by its second step; errors as of `of_rows`."""
+        return self._called(None if self.sides is None else self.sides.score, a, b)
 
     @property
     def _estimates(self) -> bool:
         return self.function is not None and "fit" in _parameters(self.function)
 
-    def _called(self, *arguments: Array) -> float:
-        if self.function is None:
+    def _called(self, function: Callable[..., float] | None, *arguments: object) -> float:
+        if function is None:
             raise UsageError(f"{self.name} is not computed from pairs of latents")
         try:
             with redirect_stdout(sys.stderr):  # results are what stdout is for
-                returned = self.function(*arguments)
+                returned = function(*arguments)
         except (BadData, UsageError):
             raise
         except (Exception, SystemExit) as error:  # a function from outside can raise anything
@@ -365,6 +400,7 @@ def described(measures: Sequence[Measure]) -> list[dict[str, object]]:
             "needs": one.needs,
             "unit": one.unit,
             "default": one.default,
+            "invariances": list(one.invariances),
             "cost": one.cost,
             "reference": one.reference,
         }
