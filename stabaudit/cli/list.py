@@ -61,7 +61,7 @@ def _scores() -> "Section":
         [
             one.name,
             one.meaning,
-            f"[{one.low:g}, {one.high:g}]".replace("-inf", "−∞").replace("inf", "∞"),
+            f"[{one.low:.4g}, {one.high:.4g}]".replace("-", "−").replace("inf", "∞"),
             ", ".join(one.floors) or "–",
             _computed(one),
             one.reference,

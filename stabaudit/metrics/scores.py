@@ -27,7 +27,7 @@ from stabaudit.registry import known, resolve, unknown
 
 Floor = Literal["independence", "rotation"]
 Unit = Literal["pair", "restart", "run"]
-Scale = Literal["identity", "logit", "log1m", "log"]
+Scale = Literal["identity", "logit", "atanh", "log1m", "log"]
 Needs = Literal["moments", "rows", "labels", "model"]
 
 
@@ -155,6 +155,8 @@ class Measure:
         """The scale on which its intervals keep to its range (see `stabaudit.statistics.jackknife`)."""
         if (self.low, self.high) == (0.0, 1.0):
             return "logit"
+        if (self.low, self.high) == (-1.0, 1.0):
+            return "atanh"
         if self.high == 1.0:
             return "log1m"
         return "log" if self.low == 0.0 else "identity"

@@ -149,7 +149,7 @@ def test_difference_of_scores_is_cut_off_at_one():
     assert jackknife.difference(*distances).interval()[1] > 2
 
 
-@pytest.mark.parametrize("scale", ["identity", "logit", "log1m", "log"])
+@pytest.mark.parametrize("scale", ["identity", "logit", "atanh", "log1m", "log"])
 def test_identical_scores_have_an_interval_of_no_width(scale):
     assert jackknife.within(np.full((4, 4), 0.8), scale=scale).interval() == pytest.approx((0.8, 0.8), abs=1e-12)
 
@@ -159,6 +159,7 @@ def test_identical_scores_have_an_interval_of_no_width(scale):
     [
         ("identity", lambda x: x, lambda y: y),
         ("logit", logit, expit),
+        ("atanh", np.arctanh, np.tanh),
         ("log1m", lambda x: np.log(1 - x), lambda y: 1 - np.exp(y)),
         ("log", np.log, np.exp),
     ],
@@ -186,6 +187,9 @@ def test_intervals_are_symmetric_on_their_scale(scale, forward, backward):
         ((1.0, 1.0, 1.0 - 1e-15), "logit"),
         ((1e-300, 0.0, 0.0), "logit"),
         ((0.0, 0.0, 1.0), "logit"),
+        ((1.0, 1.0, 0.7), "atanh"),
+        ((-1.0, -1.0 - 1e-9, 1.0), "atanh"),
+        ((-1.0, -1.0, -1.0), "atanh"),
         ((1.0, 1.0 + 1e-9, 1.0), "log1m"),
         ((1.0, 1.0, -50.0), "log1m"),
         ((0.0, 0.0, 0.0), "log"),
@@ -196,7 +200,7 @@ def test_intervals_are_symmetric_on_their_scale(scale, forward, backward):
 def test_intervals_never_leave_the_range(values, scale, level):
     scores = np.zeros((3, 3))
     scores[np.triu_indices(3, 1)] = values
-    lowest, highest = {"logit": (0, 1), "log1m": (-math.inf, 1), "log": (0, math.inf)}[scale]
+    lowest, highest = {"logit": (0, 1), "atanh": (-1, 1), "log1m": (-math.inf, 1), "log": (0, math.inf)}[scale]
     table = np.array(values)[:, None]
     for estimate in (
         jackknife.within(scores + scores.T, scale=scale),
@@ -207,7 +211,7 @@ def test_intervals_never_leave_the_range(values, scale, level):
         assert lowest <= low <= estimate.mean <= high <= highest
 
 
-@pytest.mark.parametrize("scale", ["identity", "logit", "log1m", "log", "difference"])
+@pytest.mark.parametrize("scale", ["identity", "logit", "atanh", "log1m", "log", "difference"])
 def test_the_narrowest_interval_holds_the_mean(scale):
     for mean in np.linspace(0.001, 0.999, 999):
         low, high = Estimate(float(mean), None, 1e-18, 4, 0, scale).interval()
@@ -219,7 +223,7 @@ def test_a_mean_at_an_end_without_spread_has_no_error_on_its_scale():
     assert Estimate(1.0, None, 0.1, 4, 10, "logit").scaled_se == math.inf
 
 
-@pytest.mark.parametrize(("value", "scale"), [(1.1, "logit"), (-0.1, "logit"), (1.1, "log1m"), (-0.1, "log")])
+@pytest.mark.parametrize(("value", "scale"), [(1.1, "logit"), (-0.1, "logit"), (1.1, "log1m"), (-0.1, "log"), (-1.1, "atanh")])
 def test_a_scale_that_does_not_fit_is_refused(value, scale):
     with pytest.raises(ValueError, match="outside the range of the scale"):
         jackknife.within(np.full((3, 3), value), scale=scale)
@@ -288,6 +292,7 @@ def distance(rng, n):
         (normal, "logit", 0.93),
         (exponential, "logit", 0.89),
         (near_the_ceiling, "logit", 0.93),
+        (near_the_ceiling, "atanh", 0.92),
         (r_squared, "log1m", 0.93),
         (distance, "log", 0.93),
     ],
@@ -296,7 +301,7 @@ def test_coverage(draw, scale, at_least, n):
     """Over 2,000 runs a coverage of 95% has a standard error of 0.5 points; `tests/benchmarks/coverage.py` has more of it."""
     rng = np.random.default_rng([n, 1])
     truth = np.mean([draw(rng, 200)[np.triu_indices(200, 1)].mean() for _ in range(50)])
-    lowest, highest = {"logit": (0, 1), "log1m": (-math.inf, 1), "log": (0, math.inf)}[scale]
+    lowest, highest = {"logit": (0, 1), "atanh": (-1, 1), "log1m": (-math.inf, 1), "log": (0, math.inf)}[scale]
     limits = np.array([jackknife.within(draw(rng, n), scale=scale).interval() for _ in range(2_000)])
     low, high = limits.T
     assert at_least <= np.mean((low <= truth) & (truth <= high)) <= 0.97

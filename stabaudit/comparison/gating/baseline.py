@@ -41,7 +41,7 @@ class BaselineScore(Frozen):
     mean: FiniteFloat
     se: Annotated[FiniteFloat, Field(ge=0)] | None
     df: Annotated[FiniteFloat, Field(ge=0)] | None = None
-    scale: Literal["identity", "logit", "log1m", "log"] = "identity"
+    scale: Literal["identity", "logit", "atanh", "log1m", "log"] = "identity"
     ci_low: FiniteFloat | None
     ci_high: FiniteFloat | None
     restarts: Annotated[int, Field(ge=2)]
