@@ -167,3 +167,31 @@ def test_sources_of_arrays_in_memory_are_refused(tmp_path):
     latents = [rng.normal(size=(200, 2)) for _ in range(2)]
     with pytest.raises(UsageError, match="sources are a file beside latents in files; arrays have none"):
         stabaudit.compare({"a": latents}, sources=tmp_path / "truth.npy")
+
+
+def test_what_is_no_path_is_refused_in_one_line():
+    latents = [np.zeros((10, 2))] * 2
+    for call in (lambda: stabaudit.check({"a": latents}, require=["strong_mcc>=0.5"]), lambda: stabaudit.report({"a": latents})):
+        with pytest.raises(UsageError, match="give paths of runs, or of folders of runs; arrays in memory have compare"):
+            call()
+    with pytest.raises(UsageError, match="align: give a path, or a mapping"):
+        stabaudit.align(latents)
+    naming = stabaudit.compare.__globals__["Naming"](dimensions_first=True)
+    for call in (stabaudit.compare, stabaudit.align):
+        with pytest.raises(UsageError, match="naming says what rows and arrays are called in files"):
+            call({"a": latents}, naming=naming)
+
+
+def test_one_requirement_may_be_a_text_and_must_be_possible(make_run):
+    run = make_run("vae", "aligned", 4)
+    assert stabaudit.check(run, require="strong_mcc>=0.5", floor_draws=1).verdict == "pass"
+    for impossible in ("strong_mcc>=1.5", "strong MCC >= -0.1"):
+        with pytest.raises(UsageError, match="strong MCC lies between 0 and 1"):
+            stabaudit.check(run, require=impossible)
+
+
+def test_two_restarts_pass_no_gate_on_axes(make_run):
+    checked = stabaudit.check(make_run("vae", "aligned", 2), require="reproducible_axes>=1", floor_draws=1)
+    assert checked.verdict == "inconclusive"
+    more = stabaudit.check(make_run("more", "aligned", 4), require="reproducible_axes>=1", floor_draws=1)
+    assert more.verdict == "pass"

@@ -6,7 +6,7 @@
     found = stabaudit.compare(run.folder)
     print(stabaudit.frame(found.scores))
 
-The commands `compare`, `report` and `check` parse their options, call these functions and render what comes back; `train` shows
+The commands that compare parse their options, call these functions and render what comes back; `train` shows
 its progress besides. As on the command line, a score comes with its floors and a mean over pairs with its interval; what a user
 did wrong is a `StabauditError` that says so in one line.
 """

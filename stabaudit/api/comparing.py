@@ -66,6 +66,7 @@ def compare(
             raise UsageError("compare: give one mapping from names to lists of arrays, or paths, not both")
         if sources is not None:
             raise UsageError("compare: sources are a file beside latents in files; arrays have none")
+        _require_as_is(naming)
         return compare_groups(group_arrays(groups), settings)
     truth = None if sources is None else Path(sources)
     read = read_groups([str(selector) for selector in selectors], settings.memory, naming, sources=truth)
@@ -109,6 +110,10 @@ def align(
         >>> all(np.allclose(one.latents, z, atol=1e-5) for one in found.restarts)
         True
     """
+    if not isinstance(selector, (str, PathLike, Mapping)):
+        raise UsageError("align: give a path, or a mapping from one name to a list of arrays: align({'mine': [z0, z1, …]})")
+    if isinstance(selector, Mapping):
+        _require_as_is(naming)
     path = None if isinstance(selector, Mapping) else str(selector)
     groups = group_arrays(selector) if isinstance(selector, Mapping) else read_groups([str(selector)], memory, naming)
     if len(groups) != 1:
@@ -120,6 +125,16 @@ def align(
     aligned = align_run(groups[0], solutions, to=str(to), by=by, label=label)
     priors = {} if path is None or clusters != PRIOR else priors_of(path, groups[0].summary.name.partition("#")[0])
     return with_clusters(aligned, groups[0], clusters, priors)
+
+
+def _require_as_is(naming: Naming) -> None:
+    """Refuse what names rows and arrays in files, beside arrays in memory.
+
+    Raises:
+        UsageError: saying so.
+    """
+    if naming != AS_IS:
+        raise UsageError("naming says what rows and arrays are called in files; arrays in memory have shape (n, d)")
 
 
 def spread(

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from stabaudit.comparison.gating.baseline import (
     require_replaceable,
     write_baseline,
 )
-from stabaudit.comparison.gating.find_score import by_name
+from stabaudit.comparison.gating.find_score import by_name, require_possible
 from stabaudit.comparison.gating.gates import Gate, judge_against, judge_requirement, only_run, survey_for_gates
 from stabaudit.comparison.records import Comparison
 from stabaudit.comparison.settings import DEFAULT_SETTINGS, Settings
@@ -27,7 +28,7 @@ from stabaudit.errors import UsageError
 from stabaudit.metrics.scores import headlines
 from stabaudit.statistics.families import FamilyTests
 from stabaudit.statistics.families import compare_families as statistics_of_families
-from stabaudit.statistics.gate import Verdict, parse_requirement, parse_score, worst
+from stabaudit.statistics.gate import FamilyRequirement, Requirement, Verdict, parse_requirement, parse_score, worst
 from stabaudit.statistics.signed_rank import Zeros
 
 
@@ -72,10 +73,28 @@ def report(
         BadRun: no runs, or a damaged one.
         BadData: latents that cannot be scored.
     """
+    _require_paths("report", paths)
     tested = score or headlines()[0].name
     settings = changed_settings(settings, changed).including([parse_score(tested).metric] if wilcoxon else ())
     found = survey([Path(path) for path in paths or ("runs",)], settings)
     return Reported(found, family_tests(found, tested, zeros) if wilcoxon else None)
+
+
+def _require_paths(function: str, given: Sequence[object]) -> None:
+    """Refuse what is no path, such as arrays in memory.
+
+    Raises:
+        UsageError: saying what has arrays.
+    """
+    if not all(isinstance(one, (str, PathLike)) for one in given):
+        raise UsageError(f"{function}: give paths of runs, or of folders of runs; arrays in memory have compare()")
+
+
+def _read_requirements(texts: Sequence[str]) -> list[Requirement | FamilyRequirement]:
+    found = [parse_requirement(by_name(text), default=headlines()[0].name) for text in texts]
+    for requirement in found:
+        require_possible(requirement)
+    return found
 
 
 @dataclass(frozen=True)
@@ -100,7 +119,7 @@ class Checked:
 def check(
     path: AnyPath,
     *,
-    require: Sequence[str] = (),
+    require: str | Sequence[str] = (),
     baseline: AnyPath | None = None,
     margin: float | None = None,
     update_baseline: bool = False,
@@ -124,6 +143,7 @@ def check(
         BadRun: a folder without runs, or a run with fewer than two restarts.
         BadData: latents that cannot be scored.
     """
+    _require_paths("check", [path])
     file = None if baseline is None else Path(baseline)
     if not require and file is None:
         raise UsageError("nothing to check: give --require SCORE>=NUMBER, --baseline FILE, or both")
@@ -132,7 +152,7 @@ def check(
     if update_baseline:
         _require_place(file)
     settings = changed_settings(settings, changed)
-    requirements = [parse_requirement(by_name(text), default=headlines()[0].name) for text in require]
+    requirements = _read_requirements([require] if isinstance(require, str) else require)
     settings = settings.including(requirement.score.metric for requirement in requirements)
     old = None if file is None or update_baseline else read_baseline(file)
     if margin is None:

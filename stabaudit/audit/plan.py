@@ -53,7 +53,7 @@ class Plan:
                 raise unknown(f"key of the runs of plan {self.name}", key, {name for r in kept.values() for name in _keys(r)})
             for value in values:
                 if value not in had:
-                    raise unknown(f"{key} of plan {self.name}", value, {str(value) for value in had})
+                    raise unknown(f"{key} of plan {self.name}", value, {value for value in had if value is not None})
             kept = {label: recipe for label, recipe in kept.items() if as_text(recipe, key) in values}
         return replace(self, recipes=kept, references=tuple(r for r in self.references if r.run in kept))
 

@@ -134,6 +134,9 @@ def _adjustment(name: str, number: int, table: Mapping[str, Any]) -> tuple[dict[
     if set(table) != {"when", "set"}:
         raise UsageError(f"plan {name}: adjust {number} must have the tables when and set, and nothing else")
     when, change = (dotted(_table(f"{name}, adjust {number}", table, key)) for key in ("when", "set"))
+    for key in when:
+        if not key.startswith(SETTINGS) and full_name(key) not in Recipe.model_fields:
+            raise unknown(f"key of plan {name}, adjust {number}, when", key, Recipe.model_fields)
     return {full_name(key): value if isinstance(value, list) else [value] for key, value in when.items()}, change
 
 
@@ -142,15 +145,17 @@ def _references(plan: Plan, table: Mapping[str, Any]) -> Iterator[Reference]:
     needed = {"score", "source", "columns", "rows"}
     if set(table) != needed:
         raise UsageError(f"{where} must have {', '.join(sorted(needed))}, and nothing else")
-    score, columns = str(parse_score(str(table["score"]))), table["columns"]
-    if "value" not in columns:
-        raise UsageError(f"{where}: columns must name 'value'")
-    for row in table["rows"]:
+    score, columns, rows = str(parse_score(str(table["score"]))), table["columns"], table["rows"]
+    if not isinstance(columns, list) or not all(isinstance(column, str) for column in columns) or "value" not in columns:
+        raise UsageError(f"{where}: columns must be a list of names, 'value' among them, not {columns!r}")
+    if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
+        raise UsageError(f"{where}: rows must be a list of lists, not {rows!r}")
+    for row in rows:
         if len(row) != len(columns):
             raise UsageError(f"{where}: {row} has {len(row)} values for {len(columns)} columns")
         keys = dict(zip(columns, row, strict=True))
         value, remark = keys.pop("value"), str(keys.pop("remark", ""))
-        if not isinstance(value, (int, float)):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             raise UsageError(f"{where}: {value!r} is no number")
         runs = [
             label

@@ -43,7 +43,7 @@ class Until:
         return max(restarts or 0, FIRST)
 
     def __str__(self) -> str:
-        """As it is typed."""
+        """As it can be typed."""
         return f"{self.key}±{self.half_width:g}"
 
 

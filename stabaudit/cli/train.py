@@ -157,7 +157,7 @@ def train(
     from stabaudit.audit.until import parse_until, train_until
 
     require_one(context, family, command)
-    require_until(context, until)
+    require_until(context, until, vary)
     enough = None if until is None else parse_until(until, max_restarts)
     count = restarts if enough is None else enough.first(restarts if was_typed(context, "restarts") else None)
     asked: AskedFamily | AskedProgram

@@ -51,14 +51,16 @@ def _name_the_right_place(context: typer.Context, family: str | None) -> None:
             raise UsageError(f"{option} goes with --command, for what reports call its results; here it is {meant} {value}")
 
 
-def require_until(context: typer.Context, until: str | None) -> None:
-    """Refuse --max-restarts where nothing adds restarts.
+def require_until(context: typer.Context, until: str | None, vary: str | None) -> None:
+    """Refuse --max-restarts where nothing adds restarts, and --until where these would all be one seed's.
 
     Raises:
         UsageError: what to type instead.
     """
     if until is None and was_typed(context, "max_restarts"):
         raise UsageError("--max-restarts goes with --until; --restarts says how many there are to be")
+    if until is not None and vary == "none":
+        raise UsageError("--until asks how restarts vary; --vary none trains one seed again and again: leave out one of them")
 
 
 def one_seed(vary: str | None) -> bool:

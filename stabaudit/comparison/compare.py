@@ -105,6 +105,7 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
             *outlier_warnings(groups, settings),
             *(warning for a, b in between for warning in _seed_warnings(a, b)),
             *_floor_warnings(pairs, streamed=streamed),
+            *_one_seed(groups),
             *_doubles(labels, [seed for group in groups for seed in group.seeds], same),
             *(warning for name, labels, known in facts if known for warning in collapse_warnings(name, labels, known)),
             *densities.warnings,
@@ -240,6 +241,16 @@ def _floor_warnings(pairs: Pairs, *, streamed: bool) -> list[str]:
     if drawn < len(pairs.scored):
         found.append(f"the floors are means over {drawn} of {len(pairs.scored)} pairs, evenly over the restarts")
     return found
+
+
+def _one_seed(groups: Sequence[Group]) -> list[str]:
+    """That all restarts of a run were trained from one seed, so that their scores are no evidence of what others would give."""
+    return [
+        f"{group.summary.name}: its {len(group.seeds)} restarts were trained from one seed (--vary none), which says whether "
+        "training is deterministic and nothing of other seeds"
+        for group in groups
+        if len(group.seeds) > 1 and None not in group.seeds and len(set(group.seeds)) == 1
+    ]
 
 
 def _doubles(labels: Sequence[str], seeds: Sequence[int | None], same: Sequence[Pair]) -> list[str]:

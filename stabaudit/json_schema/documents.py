@@ -136,6 +136,7 @@ class ScoreEntry:
         needs: what it is computed from.
         unit: whether it is of a pair or of one restart.
         default: whether it is computed unless others are asked for.
+        invariances: maps of either side by itself that leave the score as it is in-sample.
         cost: of one pair of n rows and d dimensions.
         reference: where it is defined.
     """
@@ -152,6 +153,7 @@ class ScoreEntry:
     needs: str
     unit: str
     default: bool
+    invariances: list[str]
     cost: str
     reference: str
 

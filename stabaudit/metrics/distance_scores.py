@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.spatial.distance import pdist, squareform
-from scipy.stats import rankdata
 
 from stabaudit.metrics.pair_scores import Array
 from stabaudit.metrics.sampled_rows import kept, reordered, require_rows, sampled
@@ -42,6 +41,8 @@ def distances(z: Array) -> Distances:
 
 def distance_ranks(z: Array) -> Distances:
     """Standardised ranks of distances of rows of latents of shape (n, d)."""
+    from scipy.stats import rankdata  # noqa: PLC0415 -- takes longer to load than a comparison
+
     return _standardised(rankdata(_between_rows(z)))
 
 

@@ -11,7 +11,6 @@ part of so many where there are more. Fewer than 11 rows have n − 1 neighbours
 from dataclasses import dataclass, replace
 
 import numpy as np
-from sklearn.neighbors import NearestNeighbors
 
 from stabaudit.metrics.pair_scores import Array
 from stabaudit.metrics.sampled_rows import reordered, require_rows, sampled
@@ -37,6 +36,8 @@ class Neighbours:
 
 def nearest(z: Array) -> Neighbours:
     """The k nearest other rows of every row of latents of shape (n, d)."""
+    from sklearn.neighbors import NearestNeighbors  # noqa: PLC0415 -- takes longer to load than a comparison
+
     rows = z[sampled(len(z), MOST_ROWS)]
     k = min(NEIGHBOURS, len(rows) - 1)
     found = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(rows).kneighbors(return_distance=False)

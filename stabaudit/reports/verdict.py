@@ -127,7 +127,7 @@ def space_sentence(score: Score) -> str:
     said = f"{AFFINE_R2.label} {value}, chance {number(score.independence_floor, 2)}"
     low, high, floor = score.ci_low, score.ci_high, score.independence_floor or 0.0
     if low is None or high is None:
-        return f"from one pair nothing can be said of the space ({said})"
+        return f"one pair of restarts gives no interval for the space ({said})"
     if low > floor and score.mean >= SAME_SPACE:
         return f"the space is the same up to a linear map ({said})"
     if low > max(floor, LITTLE_SPACE):

@@ -16,7 +16,7 @@ The interval is symmetric on a scale g without ends, so that it stays in the ran
     g⁻¹( g(U) ± t · se·g′(U) ),   g = logit in [0, 1], atanh in [−1, 1], log(1 − x) below 1, log above 0.
 
 `python tests/benchmarks/coverage.py` simulates how often 95% intervals hold the true mean. Ten restarts with normal effects: 95%;
-near the ceiling: 94–95%; exponential effects: 91%. Five restarts of which one in ten finds another solution: 33% (41% on the
+near the ceiling: 94–95%; exponential effects: 90%. Five restarts of which one in ten finds another solution: 33% (41% on the
 identity scale, which reaches beyond 1), because most such runs hold one solution only. In 8,000 runs a jackknife of g(U₍₋ᵢ₎)
 covered at most 0.6 points more near the ceiling and was up to 30% wider, and it is infinite where one U₍₋ᵢ₎ is 1; so se is found
 on the scale of the score and carried over by g′.
@@ -56,8 +56,9 @@ class Estimate:
         se: standard error of the mean, in units of the score; None where it cannot be known.
         df: degrees of freedom of `se`; 0 where there is none.
         count: how many values were averaged.
-        scale: on which the interval is symmetric: "logit" for scores in [0, 1], "atanh" for those in [−1, 1] (Fisher's z), "log1m" for those in (−∞, 1] such as R², "log"
-            for those in [0, ∞), "identity" for any number, "difference" for any in [−1, 1], cut off there.
+        scale: on which the interval is symmetric: "logit" for scores in [0, 1], "atanh" for those in [−1, 1] (Fisher's z),
+            "log1m" for those in (−∞, 1] such as R², "log" for those in [0, ∞), "identity" for any number, "difference" for any in
+            [−1, 1], cut off there.
     """
 
     mean: float

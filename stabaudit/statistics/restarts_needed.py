@@ -11,11 +11,12 @@ and σₑ². The interval at N is t(N − 1)·√V(N) wide on either side, on th
 A variance from a few restarts is uncertain, and so is that of the run to come. When a run of N₀ is extended to N, the variance
 that will be found relates to the one now as
 
-    [(N₀ − 1) + (N − N₀)·F] / (N − 1),   F of Fisher's distribution with N − N₀ and N₀ − 1.4 degrees of freedom,
+    [(N₀ − 1) + (N − N₀)·F] / (N − 1),   F of Fisher's distribution with N − N₀ and N₀ − 1 degrees of freedom,
 
 so the half-width that is kept with probability π takes the π-quantile of F (in the manner of Kupper and Hafner 1989,
-doi:10.1080/00031305.1989.10475628, for samples of independent values). The 0.4 is what telling σₐ² from σₑ² costs: of four
-restarts in simulation, 90% keep what they were asked for, and 88% without it (`python tests/benchmarks/restarts.py`).
+doi:10.1080/00031305.1989.10475628, for samples of independent values). σₐ² is not seen by itself but beside σₑ², which costs some
+of the N₀ − 1: with the part s of V(N₀) that is the restarts', max(1, (N₀ − 1)√s − 0.6) are counted on. That form is found by
+simulation: with all of N₀ − 1, 85% of runs keep what they were asked for, with it 90% and more (`tests/benchmarks/restarts.py`).
 """
 
 import math
@@ -33,7 +34,7 @@ FloatArray = NDArray[np.float64]
 MOST = 100_000  # restarts; a wanted half-width that asks for more is not reached
 FEWEST = 3  # restarts, without which there is no interval
 SURELY = 0.9  # probability that a half-width asked for is kept
-_TOLD_APART = 0.4  # degrees of freedom that telling two variances apart takes
+_TOLD_APART = 0.6  # degrees of freedom that telling two variances apart takes
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,10 @@ class Spread:
         more = restarts - self.restarts
         if more <= 0:
             return 1.0
-        quantile = float(fdtri(more, self.restarts - 1 - _TOLD_APART, probability))
+        of_restarts, of_pairs = self.of_restarts * (self.restarts - 2), self.of_pairs  # parts of V(N₀)
+        share = of_restarts / (of_restarts + of_pairs) if of_restarts + of_pairs > 0 else 1.0
+        freedom = max(1.0, (self.restarts - 1) * math.sqrt(share) - _TOLD_APART)
+        quantile = float(fdtri(more, freedom, probability))
         return ((self.restarts - 1) + more * quantile) / (restarts - 1)
 
 
@@ -143,11 +147,11 @@ def spread_of(scores: FloatArray, *, scale: ScaleOfScore = "identity") -> Spread
         ]
     )
     of_restarts, of_pairs = (max(0.0, float(x)) for x in _solved(equations, np.array([jackknifed, over_pairs])))
-    # Where one is clipped, the other alone makes what the jackknife found.
+    # Where one comes out below 0, the other alone makes what is known best: pairs their variance, restarts that of the mean.
     if of_restarts == 0.0:
-        of_pairs = max(of_pairs, jackknifed * n * (n - 2) / 4)
+        of_pairs = over_pairs / equations[1, 1]
     elif of_pairs == 0.0:
-        of_restarts = max(of_restarts, jackknifed * n / 4)
+        of_restarts = jackknifed * n / 4
     return Spread(estimate, n, of_restarts, of_pairs)
 
 

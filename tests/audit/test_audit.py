@@ -178,6 +178,13 @@ def test_the_quick_form_says_that_it_is_one():
         ),
         ({"reference": GRIDS["reference"][0] | {"rows": [["vade", 8]]}}, "has 2 values for 4 columns"),
         ({"reference": GRIDS["reference"][0] | {"rows": [["vade", 8, "x", ""]]}}, "'x' is no number"),
+        ({"reference": GRIDS["reference"][0] | {"rows": [["vade", 8, True, ""]]}}, "True is no number"),
+        ({"reference": GRIDS["reference"][0] | {"rows": [["vade", 8, float("nan"), ""]]}}, "nan is no number"),
+        ({"reference": GRIDS["reference"][0] | {"rows": 3}}, "rows must be a list of lists, not 3"),
+        ({"reference": GRIDS["reference"][0] | {"rows": [3]}}, "rows must be a list of lists"),
+        ({"reference": GRIDS["reference"][0] | {"columns": 3}}, "columns must be a list of names"),
+        ({"reference": GRIDS["reference"][0] | {"columns": [["family"], "value"]}}, "columns must be a list of names"),
+        ({"adjust": {"when": {"familly": "vade"}, "set": {"steps": 1}}}, "adjust 1, when 'familly'"),
     ],
 )
 def test_odd_tables_of_a_plan_are_refused(change, message):

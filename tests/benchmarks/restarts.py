@@ -1,6 +1,6 @@
 """How many restarts a half-width asks for, and whether it is then kept; and what a run covers that is extended until it is.
 
-    python tests/benchmarks/restarts.py [--repeats 8000]
+    python tests/benchmarks/restarts.py [--repeats 4000]
 
 Restart effects are normal, scores lie on the logit scale about 0.6. *Asked for*: a run of N restarts is extended to as many as
 `Spread.needed` says. *Until*: a run is extended in batches until its half-width is reached (`stabaudit train --until`).
@@ -71,11 +71,11 @@ def until(start, wanted, most, repeats, seed=1):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--repeats", type=int, default=8000)
+    parser.add_argument("--repeats", type=int, default=4000)
     repeats = parser.parse_args().repeats
     print("asked for: start, wanted half-width -> kept in, median restarts")
     for start in (4, 5, 8, 10, 20, 40):
-        for wanted in (0.08, 0.05):
+        for wanted in (0.08, 0.05, 0.03):
             kept, count = asked_for(start, wanted, repeats)
             print(f"{start:3d} {wanted:.2f} -> {kept:.3f} {count:.0f}", flush=True)
     print("until: start, wanted half-width -> covered, reached, median restarts")

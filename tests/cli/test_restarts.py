@@ -81,6 +81,7 @@ def test_until_that_cannot_be_read(text):
     [
         (["--max-restarts", "20"], "--max-restarts goes with --until"),
         (["--until", "strong_mcc±0.1", "-n", "50"], "--restarts 50 are more than --max-restarts 40; raise that"),
+        (["--until", "strong_mcc±0.1", "--vary", "none"], "--vary none trains one seed again and again: leave out one of them"),
         (["--until", "strong_mcc.in±0.1"], "expected an out-of-sample score of pairs"),
     ],
 )

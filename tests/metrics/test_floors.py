@@ -116,7 +116,9 @@ def test_rows_that_are_kept_and_rows_that_are_not_give_the_same_bits(monkeypatch
     fit = halves_of(100)
     order = permuted_within_halves(fit, rng=rng)
     halves, pairs = Halves.of_rows(latents, fit), [(0, 1), (1, 2)]
-    kept = permuted_crosses(StandardisedRows(halves, latents, fit), order, pairs)
+    standardised = StandardisedRows(halves, latents, fit)
+    assert standardised._kept is not None
+    kept = permuted_crosses(standardised, order, pairs)
     monkeypatch.setattr(floors, "_KEPT", 0)
     for mine, theirs in zip(kept, permuted_crosses(StandardisedRows(halves, latents, fit), order, pairs), strict=True):
         assert all(map(np.array_equal, mine, theirs))

@@ -230,7 +230,7 @@ def test_groups_are_named_and_a_lone_restart_stands_apart():
 def test_two_restarts_have_no_interval_and_nothing_is_said_of_further_trainings():
     z = np.random.default_rng(0).standard_normal((1000, 3))
     sentences = verdict(stabaudit.compare({"a": [z, z + 0.1]}, floor_draws=1, rotations=1), "a")
-    assert "From one pair nothing can be said of the space" in sentences[1]
+    assert "One pair of restarts gives no interval for the space" in sentences[1]
     assert not any("further trainings" in text for text in sentences)
 
 

@@ -93,11 +93,14 @@ def test_looks_are_few_and_the_last_is_strict():
 
 
 def test_the_kept_half_width_takes_the_quantile_of_fishers_distribution():
-    """With 5 restarts extended to 15: by hand, with scipy's distribution of 10 and 3.6 degrees of freedom."""
+    """With 5 restarts extended to 15: by hand, with scipy's distribution."""
     spread = spread_of(scores_of(np.random.default_rng(7), 5), scale="identity")
     n0, n = 5, 15
     expected = 4 * spread.of_restarts / n + 4 * spread.of_pairs / (n * (n - 2))
-    growth = ((n0 - 1) + (n - n0) * f_distribution(n - n0, n0 - 1.4).ppf(0.9)) / (n - 1)
+    share = 4 * spread.of_restarts / n0 / (4 * spread.of_restarts / n0 + 4 * spread.of_pairs / (n0 * (n0 - 2)))
+    freedom = (n0 - 1) * np.sqrt(share) - 0.6
+    assert freedom > 1
+    growth = ((n0 - 1) + (n - n0) * f_distribution(n - n0, freedom).ppf(0.9)) / (n - 1)
     assert spread.half_width(n, 0.9) == pytest.approx(t_distribution(n - 1).ppf(0.975) * np.sqrt(expected * growth))
     with pytest.raises(UsageError, match="2 restarts have no interval"):
         spread.half_width(2)

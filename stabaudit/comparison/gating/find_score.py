@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from stabaudit.comparison.records import CollapseScore, Comparison, DensityScore, Score
 from stabaudit.errors import UsageError
 from stabaudit.metrics.anatomy import REPRODUCIBLE_AXES
-from stabaudit.metrics.scores import measure, registered
+from stabaudit.metrics.scores import is_known, measure, registered
 from stabaudit.registry import unknown
-from stabaudit.statistics.gate import Reading, ScoreKey
+from stabaudit.statistics.gate import FamilyRequirement, Reading, Requirement, ScoreKey
+from stabaudit.statistics.restarts_needed import FEWEST
 
 
 def by_name(text: str) -> str:
@@ -93,6 +94,23 @@ def find_measured(comparison: Comparison, run: str, key: ScoreKey) -> Measured:
     return Measured(str(key), read_score(score, key.reading), interval, floor)
 
 
+def require_possible(requirement: Requirement | FamilyRequirement) -> None:
+    """Refuse a bound outside the range of its score, which everything or nothing would keep.
+
+    Raises:
+        UsageError: naming the range.
+    """
+    if (
+        isinstance(requirement, FamilyRequirement)
+        or requirement.score.reading != "mean"
+        or not is_known(requirement.score.metric)
+    ):
+        return
+    one = measure(requirement.score.metric)
+    if not one.low <= requirement.bound <= one.high:
+        raise UsageError(f"--require {requirement}: {one.label} lies between {one.low:.4g} and {one.high:.4g}")
+
+
 def _axes(comparison: Comparison, run: str, key: ScoreKey) -> Measured:
     """How many dimensions are axes, and how many may be: nothing but the number of restarts is missing for some."""
     own = [one for one in comparison.anatomy if one.run == run]
@@ -103,7 +121,9 @@ def _axes(comparison: Comparison, run: str, key: ScoreKey) -> Measured:
     total = len(own) if key.reading == "fraction" else 1
     axes, possible = (sum(found) for found in ([one.verdict == "axis" for one in own], [one.may_be_axis for one in own]))
     name = key.metric + ("" if key.reading == "mean" else ".fraction")
-    return Measured(name, axes / total, (axes / total, possible / total), None)
+    # One pair of restarts has no interval for any score; a verdict on dimensions alone is not to pass a gate.
+    interval = None if own[0].restarts < FEWEST else (axes / total, possible / total)
+    return Measured(name, axes / total, interval, None)
 
 
 def _plain(score: CollapseScore | DensityScore, key: ScoreKey) -> Measured:

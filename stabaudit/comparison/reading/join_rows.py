@@ -123,7 +123,7 @@ def join(groups: Sequence[Unjoined], *, by_position: bool = False) -> tuple[Grou
         samples: tuple[Array, ...] = ()
         if group.sources is not None:
             truth = _read(group.sources)
-            sources = truth.mean[rows_of(ids, first_label, truth.sample_id, f"{group.summary.name}: its evaluation rows")]
+            sources = truth.mean[rows_of(ids, first_label, truth.sample_id, f"the true sources of {group.summary.name}")]
             samples = _samples(group, ids, first_label)
         joined.append(Group(group.summary, group.labels, group.seeds, rows, ids, sources, samples, group.facts, group.priors))
     return tuple(joined)

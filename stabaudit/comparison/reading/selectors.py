@@ -126,7 +126,9 @@ def _read_folder(path: Path, naming: Naming, *, streamed: bool) -> Unjoined:
     """The files of latents in a folder as the restarts of one model."""
     files = latents_files([path])
     said = f"its {len(files)} files are taken for restarts of one model"
-    warnings.warn(Guessed(shown(path), said, f"write 'stabaudit import {shlex.quote(str(path))} --out RUN' first"), stacklevel=4)
+    matched = " --ids-by-position" if naming.ids_by_position else ""
+    instead = f"write 'stabaudit import {shlex.quote(str(path))} --out RUN{matched}' first"
+    warnings.warn(Guessed(shown(path), said, instead), stacklevel=4)
     read = [_read_file(file, naming, streamed=streamed) for file in files]
     first = read[0].summary
     for file, one in zip(files, read, strict=True):

@@ -52,7 +52,7 @@ def table_of_runs(survey: Survey, key: ScoreKey) -> ScoreTable:
             run.architecture or "",
             (config.dataset.name if config else run.dataset) or "",
             config.latent_dim if config else run.latent_dim,
-            " ".join(f"{option}={options[name][option]}" for option in sorted(varying & options[name].keys())),
+            " ".join(f"{option}={_shown(options[name][option])}" for option in sorted(varying & options[name].keys())),
         )
         family = _family_label(config, configs.values()) if config else str(run.family)
         found.setdefault(configuration, {}).setdefault(family, []).append(value)
@@ -60,6 +60,11 @@ def table_of_runs(survey: Survey, key: ScoreKey) -> ScoreTable:
         configuration: {family: math.fsum(values) / len(values) for family, values in families.items()}
         for configuration, families in found.items()
     }
+
+
+def _shown(value: object) -> str:
+    """An option's value as configurations are named by it; what was left to the family is "default"."""
+    return "default" if value is None else str(value)
 
 
 def _options(config: RunConfig | None) -> dict[str, object]:

@@ -76,7 +76,7 @@ def drawn(figure: Figure, inches: float | None = None) -> Canvas:
     width = columns * (WIDTH + 40) / _INCH if inches is None else inches
     keys, in_row = _legend(figure, width)
     title = wrapped(clean(figure.title), int(width * 11))
-    heads = max(len(wrapped(panel.title, int(_TITLE * width / columns))) for panel in figure.panels)
+    heads = max(len(wrapped(clean(panel.title), int(_TITLE * width / columns))) for panel in figure.panels)
     lines = -(-len(keys) // in_row) + len(title) + rows * heads
     height = rows * (max(panel.height for panel in figure.panels) + 60) / _INCH + 1.2 + _LINE * max(0, lines - _LINES)
     edge = (_RAMP if figure.ramp else _EDGE) / height
@@ -118,14 +118,14 @@ def _legend(figure: Figure, width: float) -> tuple[list["Artist"], int]:
 def _draw_panel(axes: "Axes", panel: Panel, characters: int) -> None:
     for mark in panel.marks:
         _draw(axes, mark)
-    axes.set_title("\n".join(wrapped(_plain(clean(panel.title)), characters)), fontsize=8.5, color=_INK)
+    axes.set_title(_plain("\n".join(wrapped(clean(panel.title), characters))), fontsize=8.5, color=_INK)
     axes.set_xlim(panel.x.low, panel.x.high)
     axes.set_ylim(panel.y.low, panel.y.high)
-    axes.set_xticks([tick for tick, _ in panel.x.ticks], [_plain(name) for _, name in panel.x.ticks], fontsize=7.5)
-    names = ["\n".join(tick_lines(_plain(clean(name)))) for _, name in panel.y.ticks]
+    axes.set_xticks([tick for tick, _ in panel.x.ticks], [_plain(clean(name)) for _, name in panel.x.ticks], fontsize=7.5)
+    names = [_plain("\n".join(tick_lines(clean(name)))) for _, name in panel.y.ticks]
     axes.set_yticks([tick for tick, _ in panel.y.ticks], names, fontsize=7.5)
-    axes.set_xlabel(_plain(panel.x.label), fontsize=8)
-    axes.set_ylabel(_plain(panel.y.label), fontsize=8)
+    axes.set_xlabel(_plain(clean(panel.x.label)), fontsize=8)
+    axes.set_ylabel(_plain(clean(panel.y.label)), fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
     if not any(isinstance(mark, Cells) for mark in panel.marks):
         axes.grid(axis="y", color=_FAINT, linewidth=0.8)

@@ -1,4 +1,4 @@
-"""Text of figures in lines."""
+"""Wraps the text of figures."""
 
 import re
 
@@ -30,6 +30,12 @@ def _after_commas(word: str) -> list[tuple[str, bool]]:
 
 
 def tick_lines(name: str) -> list[str]:
-    """The name at a tick in as many lines as there is room for."""
+    """The name at a tick in as many lines as there is room for; what does not fit is left out of its middle, as ends differ.
+
+    >>> tick_lines("settings.components=10,data=digits,architecture=mlp,latent_dim=8,lr=0.01")[-1]
+    '…lp,latent_dim=8,lr=0.01'
+    """
     lines = wrapped(name, TICK_CHARACTERS)
-    return lines if len(lines) <= TICK_LINES else [*lines[: TICK_LINES - 1], lines[TICK_LINES - 1][:-1] + "…"]
+    if len(lines) <= TICK_LINES:
+        return lines
+    return [*lines[: TICK_LINES - 1], f"…{name[-(TICK_CHARACTERS - 1) :]}"]

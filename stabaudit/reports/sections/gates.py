@@ -112,6 +112,12 @@ def _reason(gate: Gate) -> str:
         return reasons[gate.verdict]
     if gate.kind == "requirement" and gate.ci_low is None and gate.verdict != "inconclusive":
         return "it keeps the bound" if gate.verdict == "pass" else "it does not keep the bound"
+    if gate.score.startswith(REPRODUCIBLE_AXES.name) and gate.ci_low is not None:
+        return {
+            "pass": "what is shown keeps the bound",
+            "fail": "not even with those that more restarts could show does it keep the bound",
+            "inconclusive": "more restarts could show enough; train more",
+        }[gate.verdict]
     low = gate.change_low if gate.kind == "regression" else gate.ci_low
     more, some = "train more restarts", "train three restarts or more"
     if gate.kind == "families":

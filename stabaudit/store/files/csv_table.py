@@ -6,7 +6,6 @@
   names all the same: pandas writes them where columns have none.
 - **Index.** pandas and R write the index of a table as a first column without a name, which pandas reads back as `Unnamed: 0`
   and `reset_index` calls `index`. Where it merely counts the rows, from 0 or from 1, it is left out.
-
 - **Percentages.** A column in which all numbers have percent signs is one of fractions.
 
 What is taken for something else than it may have been meant for is said with the warning `Guessed`. Numbers that are absent,
@@ -83,7 +82,7 @@ def read_csv(
         require_memory(path.stat().st_size, f"{where}: its text")
     separator, names = _layout(source, where)
     headed = not all(map(_is_number, names)) or _count_columns(names)
-    columns, decimal = _parsed(source, names if headed else None, separator, where, text=text)
+    columns, decimal = _parsed(source, names, separator, where, headed=headed, text=text)
     table = CsvTable(columns, headed, separator)
     if not headed:
         _notice(where, "its first line holds numbers and is taken for a row of them", "name the columns in the first line")
@@ -139,15 +138,16 @@ def _first_two(source: Source, separator: str, where: str) -> list[list[str]]:
     return lines
 
 
-def _parsed(source: Source, names: list[str] | None, separator: str, where: str, *, text: bool) -> tuple[pa.Table, str]:
+def _parsed(source: Source, names: list[str], separator: str, where: str, *, headed: bool, text: bool) -> tuple[pa.Table, str]:
     """All rows, and the decimal mark of their numbers: a comma where that leaves fewer columns of text.
 
     Of fields that are left as text it is a comma where some are such numbers.
     """
+    called = names if headed else [f"f{place}" for place in range(len(names))]  # as Arrow calls them
     decimal = "."
-    table = _rows(source, names, separator, where, text=text)
+    table = _rows(source, called, separator, where, headed=headed, text=text)
     if separator == ";" and not text and _texts(table):
-        other = _rows(source, names, separator, where, decimal=",")
+        other = _rows(source, called, separator, where, headed=headed, decimal=",")
         if _texts(other) < _texts(table):
             table, decimal = other, ","
     if separator == ";" and text and any(_has_decimal_commas(column) for column in table.columns):
@@ -176,7 +176,9 @@ def _without_percents(table: pa.Table, where: str, separator: str, *, text: bool
 
 
 def _has_decimal_commas(column: pa.ChunkedArray) -> bool:
-    return bool(pc.any(pc.match_substring_regex(column, f"^{_NUMBER_WITH_COMMA.pattern}$")).as_py())
+    return pa.types.is_string(column.type) and bool(
+        pc.any(pc.match_substring_regex(column, f"^{_NUMBER_WITH_COMMA.pattern}$")).as_py()
+    )
 
 
 def _texts(table: pa.Table) -> int:
@@ -184,15 +186,15 @@ def _texts(table: pa.Table) -> int:
 
 
 def _rows(
-    source: Source, names: list[str] | None, separator: str, where: str, *, decimal: str = ".", text: bool = False
+    source: Source, names: list[str], separator: str, where: str, *, headed: bool, decimal: str = ".", text: bool = False
 ) -> pa.Table:
-    """The table as it stands in the file; `names` is None where the first line is a row too."""
+    """The table as it stands in the file; where it is not headed the first line is a row too."""
     try:
         table = arrow_csv.read_csv(
             source if isinstance(source, Path) else pa.BufferReader(source),
-            read_options=arrow_csv.ReadOptions(autogenerate_column_names=names is None),
+            read_options=arrow_csv.ReadOptions(autogenerate_column_names=not headed),
             parse_options=arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True),
-            convert_options=arrow_csv.ConvertOptions(decimal_point=decimal, column_types=_types(names or (), text=text)),
+            convert_options=arrow_csv.ConvertOptions(decimal_point=decimal, column_types=_types(names, text=text)),
         )
     except OSError as error:
         raise BadData(f"cannot read {where}: {reason(error)}") from error

@@ -181,3 +181,15 @@ def test_a_header_may_be_long(tmp_path):
     names = [f"gene{k}" for k in range(20_000)]
     (path := tmp_path / "table.csv").write_text(",".join(names) + "\n" + ",".join("0" * len(names)) + "\n")
     assert read_csv(path).columns.column_names == names
+
+
+def test_a_table_of_scores_without_names_is_refused_in_one_line(tmp_path):
+    (path := tmp_path / "scores.csv").write_text("2;1,5\n4;2,5\n")
+    with pytest.warns(Guessed), pytest.raises(BadData, match=r"scores\.csv: no column 'architecture' among 'f0', 'f1'"):
+        read_score_table(path)
+
+
+def test_fields_of_lines_without_names_are_left_as_text_where_that_is_asked_for(tmp_path):
+    (path := tmp_path / "table.csv").write_text("007,1.50\n008,2\n")
+    with pytest.warns(Guessed, match="first line"):
+        assert read_csv(path, text=True).columns.to_pydict() == {"f0": ["007", "008"], "f1": ["1.50", "2"]}
