@@ -92,6 +92,24 @@ def test_aligned_latents_compared_again_agree_dimension_by_dimension_in_place(ma
         np.testing.assert_allclose(one["agreement"], in_place, atol=1e-4)
 
 
+def test_a_map_that_aligns_in_part_is_told_from_one_that_does_and_from_none(make_run, align):
+    rng = np.random.default_rng(3)
+    turned = [base() @ np.linalg.qr(rng.normal(size=(D, D)))[0] for _ in range(4)]
+    run = str(make_run("turned", d=D, ids=np.arange(N), latents=turned))
+    out, _ = align(run, "--out", "one")
+    assert "This aligns in part only, R² 0." in out
+    assert "where an affine map reaches 1.00: dimensions turn among each other; use --by orthogonal or --by affine." in out
+    out, _ = align(run, "--out", "two", "--by", "orthogonal")
+    assert "in part only" not in out
+    out, _ = align(
+        str(make_run("noise", d=D, ids=np.arange(N), latents=[rng.normal(size=(N, D)) for _ in range(4)])), "--out", "three"
+    )
+    assert "Restarts share little: no linear map explains more than R² " in out
+    out, _ = align(str(make_run("same", d=D, ids=np.arange(N), latents=restarts(4, base()))), "--out", "four")
+    assert "in part" not in out
+    assert "share little" not in out
+
+
 def test_groups_have_no_common_frame_and_are_aligned_within(make_run, align):
     rng = np.random.default_rng(5)
     latents = restarts(4, base(), noise=0.1) + restarts(3, rng.laplace(size=(N, D)), noise=0.1)

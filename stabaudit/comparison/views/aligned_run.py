@@ -107,6 +107,7 @@ class AlignedRun:
         sample_id: names of the rows, shape (n,).
         label: class of each row, shape (n,), or None.
         clusters: of each group that has a consensus; empty where no number of clusters is known.
+        r2_affine: R² that an affine map would reach, mean over the restarts that are aligned to another.
     """
 
     run: str
@@ -119,6 +120,13 @@ class AlignedRun:
     sample_id: Array
     label: Array | None = None
     clusters: tuple[ClusteredGroup, ...] = ()
+    r2_affine: float | None = None
+
+    @property
+    def r2(self) -> float | None:
+        """R² of the reference from the aligned latents, mean over the restarts that are aligned to another; None without any."""
+        found = [one.by.r2 for one in self.restarts if one.reference != one.restart]
+        return float(np.mean(found)) if found else None
 
 
 def align_run(group: Group, solutions: Sequence[Solution], *, to: str, by: By, label: Array | None = None) -> AlignedRun:
@@ -145,11 +153,13 @@ def align_run(group: Group, solutions: Sequence[Solution], *, to: str, by: By, l
     fit = split_halves(group.sample_id)
     groups = tuple(one.restarts for one in sorted(solutions, key=lambda one: one.solution)) or (group.labels,)
     centrals = [_central(group, fit, restarts) for restarts in groups]
-    restarts = []
+    restarts, affine = [], []
     for position, label_of_restart in enumerate(group.labels):
         own = next(number for number, members in enumerate(groups) if label_of_restart in members)
         reference, target = _target(group, to, centrals[own])
         found = align(group.latents[position], target, fit, by)
+        if reference != label_of_restart:
+            affine.append(found.r2 if by == "affine" else align(group.latents[position], target, fit, "affine").r2)
         restarts.append(
             AlignedRestart(label_of_restart, own, reference, found, found(group.latents[position].astype(np.float64)))
         )
@@ -158,7 +168,18 @@ def align_run(group: Group, solutions: Sequence[Solution], *, to: str, by: By, l
         for number, members in enumerate(groups)
         if len(members) > 1
     ]
-    return AlignedRun(name, to, by, centrals[0], groups, tuple(restarts), tuple(consensus), group.sample_id, label)
+    return AlignedRun(
+        name,
+        to,
+        by,
+        centrals[0],
+        groups,
+        tuple(restarts),
+        tuple(consensus),
+        group.sample_id,
+        label,
+        r2_affine=float(np.mean(affine)) if affine else None,
+    )
 
 
 def _central(group: Group, fit: Array, restarts: Sequence[str]) -> str:

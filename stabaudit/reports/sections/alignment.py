@@ -10,6 +10,7 @@ from stabaudit.reports.sections.clusters import cluster_records, cluster_section
 from stabaudit.reports.wording import NONE, number
 
 MOST_MOVED = 10
+LITTLE, WORSE = 0.25, 0.1  # R² below which restarts share little; less than that of an affine map by which a map aligns in part
 VISIBLE = 0.005  # smaller displacements round to 0.00
 LEGEND = f"{explained(['agreement', 'least', 'R²'])}. What does not vary agrees with nothing."
 MOVED = (
@@ -119,7 +120,20 @@ def alignment_words(aligned: AlignedRun) -> list[str]:
             words.append(f"No common frame exists: the restarts fall into groups ({listed}). Each is aligned within itself.")
         else:
             words.append(f"The restarts fall into groups ({listed}), so one frame does not fit all: see their agreement.")
+    if aligned.r2 is not None and aligned.r2_affine is not None:
+        words += _how_well(aligned.by, aligned.r2, aligned.r2_affine)
     return words
+
+
+def _how_well(by: str, r2: float, r2_affine: float) -> list[str]:
+    """Whether another kind of map would align better, or none does."""
+    if r2_affine < LITTLE:
+        return [f"Restarts share little: no linear map explains more than R² {number(r2_affine, 2)} of the reference."]
+    if r2_affine - r2 < WORSE:
+        return []
+    instead = "--by orthogonal or --by affine" if by == "permutation" else "--by affine"
+    reached = f"R² {number(r2, 2)} where an affine map reaches {number(r2_affine, 2)}"
+    return [f"This aligns in part only, {reached}: dimensions turn among each other; use {instead}."]
 
 
 def dimension_records(aligned: AlignedRun) -> list[AlignedDimension]:
