@@ -5,7 +5,9 @@ draw of the independence floor), and what is left for a pair is what its measure
 scored in batches, stacked, and the batches on all cores. Measures that need rows are called pair by pair.
 """
 
+import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
@@ -162,11 +164,15 @@ def score(
     kept, warnings = _computable(measures, evidence, max(d))
     scoring = _Scoring(evidence, kept, k)
     seed = int(rng.integers(2**63))
-    independence = scoring.independence(every if floor_pairs is None else floor_pairs, floor_draws, rng)
-    rotation = scoring.rotation(
-        every if rotation_pairs is None else rotation_pairs, floor_draws if rotations is None else rotations, floor_draws, seed
-    )
-    parts, values = scoring.scores(every)
+    with redirect_stdout(sys.stderr):  # whatever functions of users print: results are what stdout is for; once, for all threads
+        independence = scoring.independence(every if floor_pairs is None else floor_pairs, floor_draws, rng)
+        rotation = scoring.rotation(
+            every if rotation_pairs is None else rotation_pairs,
+            floor_draws if rotations is None else rotations,
+            floor_draws,
+            seed,
+        )
+        parts, values = scoring.scores(every)
     scored = tuple(
         PairScores(
             a=a,

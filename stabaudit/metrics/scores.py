@@ -10,9 +10,7 @@ many pairs at once, on streamed latents too; the others are functions of rows.
 
 import inspect
 import math
-import sys
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
@@ -206,8 +204,7 @@ class Measure:
         if function is None:
             raise UsageError(f"{self.name} is not computed from pairs of latents")
         try:
-            with redirect_stdout(sys.stderr):  # results are what stdout is for
-                returned = function(*arguments)
+            returned = function(*arguments)
         except (BadData, UsageError):
             raise
         except (Exception, SystemExit) as error:  # a function from outside can raise anything

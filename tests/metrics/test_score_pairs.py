@@ -1,5 +1,8 @@
 """Many pairs at once against the same pairs one at a time."""
 
+import sys
+from types import ModuleType
+
 import numpy as np
 import pytest
 from scipy import linalg
@@ -8,6 +11,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import r2_score
 
 from stabaudit.errors import BadData, UsageError
+from stabaudit.metrics import threads
 from stabaudit.metrics.affine import affine_r2
 from stabaudit.metrics.evidence import Evidence
 from stabaudit.metrics.halves import Halves
@@ -300,3 +304,26 @@ def test_by_rank_restarts_that_are_monotone_maps_of_each_other_agree_in_every_sc
         [z, mapped], np.arange(2000) % 2 == 0, correlation="spearman", floor_draws=2, rng=np.random.default_rng(1)
     )
     assert all(value == pytest.approx(1.0, abs=1e-9) for value in scored.pairs[0].values.values())
+
+
+def chatty(a, b):
+    """A score that says something every time."""
+    print("working")  # noqa: T201 -- as functions of users do
+    return float(np.corrcoef(a[:, 0], b[:, 0])[0, 1])
+
+
+def test_what_scores_print_goes_to_stderr_and_stdout_is_as_it_was(capsys, monkeypatch):
+    """Threads that exchanged it by themselves would leave it exchanged."""
+    module = ModuleType("module_of_a_test")
+    module.chatty = chatty
+    monkeypatch.setitem(sys.modules, "module_of_a_test", module)
+    monkeypatch.setattr(threads, "_threads", lambda: 4)
+    rng = np.random.default_rng(0)
+    latents = [rng.normal(size=(2000, 20)) for _ in range(8)]
+    before = sys.stdout
+    names = ["cka", "mean_cosine", "identity_r2", "module_of_a_test:chatty"]
+    score_pairs(latents, np.arange(2000) % 2 == 0, scores=names, floor_draws=10, rng=np.random.default_rng(0))
+    assert sys.stdout is before
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("working") > 100
