@@ -13,8 +13,8 @@ linear map of b leaves PWCCA as it is in-sample; one of a changes the weights, a
 import numpy as np
 
 from stabaudit.metrics.checks import require_scorable
-from stabaudit.metrics.halves import Cross, Halves, Marginal
-from stabaudit.metrics.mcc_weak import canonical
+from stabaudit.metrics.halves import Cross, Halves, Marginal, correlation
+from stabaudit.metrics.mcc_weak import canonical_pairs
 from stabaudit.metrics.pair_scores import Array
 from stabaudit.metrics.scores import ROTATION, Measure, Parts
 
@@ -61,8 +61,7 @@ def of_principal(a: Marginal, b: Marginal, cross: Cross) -> Parts:
     ways = bases[0] @ left, bases[1] @ right.mT
     variances = [(way * (side.score @ way)).sum(axis=-2) for way, side in zip(ways, (a, b), strict=True)]
     outside = (ways[0] * (cross.score @ ways[1])).sum(axis=-2)
-    product = variances[0] * variances[1]
-    correlations = np.abs(np.where(product > 0, outside / np.sqrt(np.where(product > 0, product, 1.0)), 0.0))
+    correlations = np.abs(correlation(outside, *variances))
     count = np.minimum(*counts)[..., None]
     first = np.arange(rho.shape[-1]) < count
     inside, outside = ((one.clip(max=1.0) * first).sum(axis=-1, keepdims=True) for one in (rho, correlations))
@@ -85,8 +84,7 @@ def _principal(side: Marginal) -> tuple[Array, Array]:
 
 def projection_weighted(a: Marginal, b: Marginal, cross: Cross) -> Parts:
     """PWCCA of a pair of restarts or of stacked ones, shape (…, 1)."""
-    found = canonical(a, b, cross)
-    left = np.linalg.svd(a.whitening.mT @ cross.fit @ b.whitening, full_matrices=False)[0]
+    left, found = canonical_pairs(a, b, cross)
     carried = (a.whitening @ left).mT @ a.fit * a.relative_scale[..., None, :]  # cov(hᵢ, aⱼ) up to a factor, shape (…, m, d)
     weights = np.abs(carried).sum(axis=-1)
     total = weights.sum(axis=-1, keepdims=True)

@@ -12,10 +12,10 @@ all rows up to 1,000, and of a fixed random part of so many where there are more
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.spatial.distance import pdist, squareform
+from scipy.spatial.distance import squareform
 
 from stabaudit.metrics.pair_scores import Array
-from stabaudit.metrics.sampled_rows import kept, reordered, require_rows, sampled
+from stabaudit.metrics.sampled_rows import distances_of_rows, kept, reordered, require_rows
 from stabaudit.metrics.scores import ROTATION, Measure, Sides
 
 MOST_ROWS = 1_000
@@ -36,31 +36,25 @@ class Distances:
 
 def distances(z: Array) -> Distances:
     """Standardised distances of rows of latents of shape (n, d)."""
-    return _standardised(_between_rows(z))
+    return _standardised(distances_of_rows(z, MOST_ROWS), len(z))
 
 
 def distance_ranks(z: Array) -> Distances:
     """Standardised ranks of distances of rows of latents of shape (n, d)."""
     from scipy.stats import rankdata  # noqa: PLC0415 -- takes longer to load than a comparison
 
-    return _standardised(rankdata(_between_rows(z)))
+    return _standardised(rankdata(distances_of_rows(z, MOST_ROWS)), len(z))
 
 
 def centred_distances(z: Array) -> Distances:
     """Distances without their row and column means, of unit norm."""
-    found = squareform(_between_rows(z))
+    found = squareform(distances_of_rows(z, MOST_ROWS))
     centred = found - found.mean(axis=0) - found.mean(axis=1)[:, None] + found.mean()
-    return Distances(kept(_of_unit_norm(centred), MOST_ROWS))
+    return Distances(kept(_of_unit_norm(centred), len(z)))
 
 
-def _between_rows(z: Array) -> Array:
-    rows = z[sampled(len(z), MOST_ROWS)]
-    largest = np.abs(rows - rows.mean(axis=0)).max()
-    return np.asarray(pdist((rows - rows.mean(axis=0)) / (largest or 1.0)))  # no square over- or underflows
-
-
-def _standardised(values: Array) -> Distances:
-    return Distances(kept(squareform(_of_unit_norm(values - values.mean()) / np.sqrt(2.0)), MOST_ROWS))
+def _standardised(values: Array, n: int) -> Distances:
+    return Distances(kept(squareform(_of_unit_norm(values - values.mean()) / np.sqrt(2.0)), n))
 
 
 def _of_unit_norm(values: Array) -> Array:

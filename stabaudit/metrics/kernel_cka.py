@@ -8,10 +8,11 @@ of all rows up to 1,000, and of a fixed random part of so many where there are m
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial.distance import pdist, squareform
+from scipy.spatial.distance import squareform
 
+from stabaudit.metrics.linear_cka import alignment
 from stabaudit.metrics.pair_scores import Array
-from stabaudit.metrics.sampled_rows import kept, reordered, require_rows, sampled
+from stabaudit.metrics.sampled_rows import distances_of_rows, kept, reordered, require_rows
 from stabaudit.metrics.scores import ROTATION, Measure, Sides
 
 MOST_ROWS = 1_000
@@ -38,24 +39,19 @@ class Kernel:
 
 def kernel_of(z: Array) -> Kernel:
     """The RBF kernel of latents of shape (n, d), U-centred (Székely and Rizzo 2014, doi:10.1214/14-AOS1255)."""
-    rows = z[sampled(len(z), MOST_ROWS)]
-    n = len(rows)
-    rows = rows - rows.mean(axis=0)
-    found = pdist(rows / (np.abs(rows).max() or 1.0))
+    n = min(len(z), MOST_ROWS)
+    found = distances_of_rows(z, MOST_ROWS)
     sigma = float(np.median(found))
     kernel = squareform(np.exp(-0.5 * (found / sigma) ** 2)) if sigma > 0 else np.zeros((n, n))
     sums = kernel.sum(axis=0)
     centred = kernel - sums / (n - 2) - sums[:, None] / (n - 2) + sums.sum() / ((n - 1) * (n - 2))
     np.fill_diagonal(centred, 0.0)
-    return Kernel(kept(centred, MOST_ROWS), float((centred**2).sum()))
+    return Kernel(kept(centred, len(z)), float((centred**2).sum()))
 
 
 def compared(a: Kernel, b: Kernel) -> float:
     """HSIC(a, b) / √(HSIC(a, a) HSIC(b, b))."""
-    if min(a.own, b.own) <= 0:
-        return 0.0
-    of_both = np.einsum("ij,ij->", a.centred, b.centred, dtype=np.float64)
-    return float(min(1.0, of_both / np.sqrt(a.own * b.own)))
+    return alignment(float(np.einsum("ij,ij->", a.centred, b.centred, dtype=np.float64)), a.own, b.own)
 
 
 def cka_rbf(a: Array, b: Array) -> float:

@@ -68,9 +68,12 @@ def centred(z: Array) -> CentredRows:
 
 def compared(a: CentredRows, b: CentredRows) -> float:
     """HSIC(a, b) / √(HSIC(a, a) HSIC(b, b))."""
-    if min(a.own, b.own) <= 0:
-        return 0.0
-    return float(min(1.0, _hsic(a.rows, a.diagonal, b.rows, b.diagonal) / np.sqrt(a.own * b.own)))
+    return alignment(_hsic(a.rows, a.diagonal, b.rows, b.diagonal), a.own, b.own)
+
+
+def alignment(of_both: float, own_a: float, own_b: float) -> float:
+    """HSIC(a, b) / √(HSIC(a, a) HSIC(b, b)), at most 1; 0 where a side has none with itself."""
+    return 0.0 if min(own_a, own_b) <= 0 else float(min(1.0, of_both / np.sqrt(own_a * own_b)))
 
 
 def _hsic(a: Array, diagonal_a: Array, b: Array, diagonal_b: Array) -> float:

@@ -49,13 +49,18 @@ def weak_mcc(a: Array, b: Array, fit: Array | None = None, *, k: int | None = DE
 
 def canonical(a: Marginal, b: Marginal, cross: Cross) -> Parts:
     """|Correlation| of the canonical pairs of a pair of restarts, or of stacked ones, shape (…, rank)."""
+    return canonical_pairs(a, b, cross)[1]
+
+
+def canonical_pairs(a: Marginal, b: Marginal, cross: Cross) -> tuple[Array, Parts]:
+    """The canonical directions of a among its whitened coordinates, shape (…, rank_a, rank), beside their |correlation|."""
     left, rho, right = np.linalg.svd(a.whitening.mT @ cross.fit @ b.whitening, full_matrices=False)
     outside = correlation(
         _diagonal_of_product(left, a.whitening.mT @ cross.score @ b.whitening @ right.mT),
         _diagonal_of_product(left, a.whitened_score @ left),
         _diagonal_of_product(right.mT, b.whitened_score @ right.mT),
     )
-    return Parts(rho.clip(max=1.0), np.abs(outside))
+    return left, Parts(rho.clip(max=1.0), np.abs(outside))
 
 
 def _diagonal_of_product(x: Array, y: Array) -> Array:

@@ -3,6 +3,7 @@
 from functools import lru_cache
 
 import numpy as np
+from scipy.spatial.distance import pdist
 
 from stabaudit.errors import BadData
 from stabaudit.metrics.pair_scores import Array
@@ -20,9 +21,17 @@ def sampled(n: int, most: int) -> Array:
     return np.sort(np.random.default_rng(n).choice(n, most, replace=False))
 
 
-def kept(matrix: Array, most: int) -> Array:
-    """A matrix of sampled rows as it is kept: in single precision where rows were left out, whose error is far larger."""
-    found: Array = matrix.astype(np.float32) if len(matrix) == most else matrix
+def distances_of_rows(z: Array, most: int) -> Array:
+    """Euclidean distances between rows of latents, those that are sampled, in units in which no square over- or underflows."""
+    rows = z[sampled(len(z), most)]
+    rows = rows - rows.mean(axis=0)
+    found: Array = pdist(rows / (np.abs(rows).max() or 1.0))
+    return found
+
+
+def kept(matrix: Array, n: int) -> Array:
+    """A matrix of some of n rows as it is kept: in single precision where rows were left out, whose error is far larger."""
+    found: Array = matrix.astype(np.float32) if len(matrix) < n else matrix
     return found
 
 

@@ -16,7 +16,7 @@ that will be found relates to the one now as
 so the half-width that is kept with probability π takes the π-quantile of F (in the manner of Kupper and Hafner 1989,
 doi:10.1080/00031305.1989.10475628, for samples of independent values). σₐ² is not seen by itself but beside σₑ², which costs some
 of the N₀ − 1: with the part s of V(N₀) that is the restarts', max(1, (N₀ − 1)√s − 0.6) are counted on. That form is found by
-simulation: with all of N₀ − 1, 85% of runs keep what they were asked for, with it 90% and more (`tests/benchmarks/restarts.py`).
+simulation: all of N₀ − 1 keep too few, these 92% and more (`tests/benchmarks/restarts.py`).
 """
 
 import math

@@ -48,6 +48,8 @@ def test_restarts_of_one_seed_are_the_same_bit_for_bit(capfd):
     (found,) = json.loads(capfd.readouterr().out)["determinism"]
     assert (found["same"], found["restarts"], found["parted_epoch"], found["largest_difference"]) == (3, 3, None, 0.0)
     assert found["causes"] == []
+    assert _run(["compare", "run", "--floor-draws", "1", "--rotations", "1"]) == 0
+    assert "run: its 3 restarts were trained from one seed (--vary none)" in capfd.readouterr().err
 
 
 def test_a_run_that_was_meant_to_differ_is_refused(capfd):
