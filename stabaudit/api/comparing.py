@@ -41,7 +41,7 @@ def compare(
         naming: what rows and latents are called in latents files.
         sources: a file of true sources, for files and runs that have none of their own.
         changed: fields of `Settings` that are to differ: k, correlation, floor_draws, seed,
-            allow_unequal, memory, densities, scores, rotations.
+            allow_unequal, memory, densities, nonlinear, scores, rotations.
 
     Raises:
         BadRun: a folder that is no run, or a restart that it does not hold.

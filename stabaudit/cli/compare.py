@@ -23,6 +23,9 @@ FloorDrawsOption = Annotated[int, typer.Option(min=1, help="Draws of what scores
 RotationsOption = Annotated[
     int, typer.Option(min=1, help="Random rotations that scores of axes are held against; p is at least 1/(1 + this).")
 ]
+NonlinearOption = Annotated[
+    bool, typer.Option("--nonlinear", help="For every subspace and dimension, what restarts share beyond linear maps.")
+]
 SeedOption = Annotated[int, typer.Option(min=0, help="Decides these draws.")]
 
 
@@ -51,6 +54,7 @@ def compare(
         bool,
         typer.Option("--densities", help="Affine density distances however long they take; fit mixtures where none is learned."),
     ] = False,
+    nonlinear: NonlinearOption = False,
     *,
     naming: "Naming",
     allow_unequal: Annotated[bool, typer.Option("--allow-unequal", help="Match the smaller number of dimensions.")] = False,
@@ -77,6 +81,7 @@ def compare(
         allow_unequal=allow_unequal,
         memory=memory,
         densities=densities,
+        nonlinear=nonlinear,
         scores=named_scores(scores),
     )
     naming = replace(naming, one_model=not naming.strict)

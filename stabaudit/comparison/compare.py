@@ -8,13 +8,14 @@ import numpy as np
 
 from stabaudit.comparison.reading.join_rows import Group
 from stabaudit.comparison.reading.streaming import stream_moments
-from stabaudit.comparison.records import AnatomyRecord, Comparison, Score
+from stabaudit.comparison.records import AnatomyRecord, Comparison, NonlinearRecord, Score
 from stabaudit.comparison.scoring.active_dimensions import active_scores
 from stabaudit.comparison.scoring.against_sources import AgainstSources, against_sources, in_batches, unequal_to_sources
 from stabaudit.comparison.scoring.anatomy import anatomy_records, group_scores, run_anatomy, run_solutions
 from stabaudit.comparison.scoring.collapse import Facts, collapse_scores, collapse_warnings, dimension_records
 from stabaudit.comparison.scoring.densities import density_scores
 from stabaudit.comparison.scoring.grid import evidence_at, position_scores, score_positions, shared_size, together
+from stabaudit.comparison.scoring.nonlinear import STREAMED, nonlinear_records
 from stabaudit.comparison.scoring.outliers import outlier_warnings
 from stabaudit.comparison.scoring.pairs import Member, Pairs, adjusted_over_all, floor_pairs, independent
 from stabaudit.comparison.settings import DEFAULT_SETTINGS, Settings
@@ -61,6 +62,7 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
     positions: list[Scored] = []
     against: dict[str, list[AgainstSources]] = {}
     anatomies: list[AnatomyRecord] = []
+    nonlinear: list[NonlinearRecord] = []
     active: list[Score] = []
     if size is None:
         evidence, same = _evidence(groups, labels, settings)
@@ -71,6 +73,7 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
         for member, (_, _, known) in zip(members, facts, strict=True):
             if found := run_anatomy(member, known, evidence):
                 anatomies += anatomy_records(member, found)
+                nonlinear += nonlinear_records(member, found, evidence, settings) if settings.nonlinear else []
             active += active_scores(member, known, evidence, settings)
     else:
         latents = [z for group in groups for z in group.latents]  # grids are never streamed
@@ -105,6 +108,7 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
             *outlier_warnings(groups, settings),
             *(warning for a, b in between for warning in _seed_warnings(a, b)),
             *_floor_warnings(pairs, streamed=streamed),
+            *([STREAMED] if streamed and settings.nonlinear else []),
             *_one_seed(groups),
             *_doubles(labels, [seed for group in groups for seed in group.seeds], same),
             *(warning for name, labels, known in facts if known for warning in collapse_warnings(name, labels, known)),
@@ -116,6 +120,7 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
         floor_draws=settings.floor_draws,
         rotations=settings.rotations,
         anatomy=tuple(anatomies),
+        nonlinear=tuple(nonlinear),
         solutions=tuple(solutions),
         group_scores=tuple(found for member in members for found in group_scores(member, labels, pairs, solutions)),
         positions=tuple(position_scores(positions, size, members)) if size else (),

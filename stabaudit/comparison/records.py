@@ -312,6 +312,48 @@ class AnatomyRecord:
 
 
 @dataclass(frozen=True)
+class NonlinearRecord:
+    """A block of a run, or a dimension outside them, as a function of other restarts (see `stabaudit.metrics.nonlinear_blocks`).
+
+    Out-of-sample R² of these dimensions of the central restart, mean over the other restarts, in (−∞, 1].
+
+    Args:
+        run: the run.
+        dimensions: of the central restart.
+        block: number of the subspace in the anatomy; None for a dimension that shares no linear information.
+        linear: from the matched members of another restart by an affine map.
+        members: from the members by an affine map and the nearest rows.
+        members_low, members_high: 95% interval, the other restart being the unit; None of a single one.
+        members_floor: that of unrelated latents.
+        gain: `members` less `linear`.
+        gain_low, gain_high: 95% interval.
+        elsewhere: from all dimensions but the members; None for a single dimension, or where there are no others.
+        everything: from all dimensions.
+        everything_low, everything_high: 95% interval.
+        everything_floor: that of unrelated latents.
+        restarts: how many others there are.
+    """
+
+    run: str
+    dimensions: tuple[int, ...]
+    block: int | None
+    linear: float
+    members: float
+    members_low: float | None
+    members_high: float | None
+    members_floor: float
+    gain: float
+    gain_low: float | None
+    gain_high: float | None
+    elsewhere: float | None
+    everything: float
+    everything_low: float | None
+    everything_high: float | None
+    everything_floor: float
+    restarts: int
+
+
+@dataclass(frozen=True)
 class Solution:
     """A group of restarts of a run that agree among themselves (see `stabaudit.statistics.solutions`).
 
@@ -385,6 +427,7 @@ class Comparison:
     dimensions: tuple[DimensionRecord, ...] = ()
     densities: tuple[DensityScore, ...] = ()
     anatomy: tuple[AnatomyRecord, ...] = ()
+    nonlinear: tuple[NonlinearRecord, ...] = ()
     solutions: tuple[Solution, ...] = ()
     group_scores: tuple[GroupScore, ...] = ()
     rotations: int = 0

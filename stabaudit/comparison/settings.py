@@ -24,6 +24,7 @@ class Settings:
         seed: decides the draws of floors and permutations; the split into halves has a seed of its own, the same for everyone.
         allow_unequal: match the smaller number of dimensions instead of refusing unequal ones.
         memory: bytes that latents may take; those that take more are streamed from their files.
+        nonlinear: for every subspace and dimension, what restarts share beyond linear maps.
         scores: names of scores of pairs; "all" for every one, `package.module:function` for one's own.
         densities: affine density distances however long they take, of mixtures fitted to the latents where none were learned;
             otherwise those of learned priors alone, where that takes seconds.
@@ -37,6 +38,7 @@ class Settings:
     allow_unequal: bool = False
     memory: int = MEMORY
     densities: bool = False
+    nonlinear: bool = False
     scores: tuple[str, ...] = field(default_factory=default_scores)
 
     def __post_init__(self) -> None:

@@ -15,6 +15,7 @@ from stabaudit.comparison.records import (
     Difference,
     DimensionRecord,
     GroupScore,
+    NonlinearRecord,
     PositionScore,
     RunSummary,
     Score,
@@ -232,6 +233,7 @@ _SURVEY: dict[str, type] = {
     "collapse": CollapseScore,
     "densities": DensityScore,
     "anatomy": AnatomyRecord,
+    "nonlinear": NonlinearRecord,
     "solutions": Solution,
     "group_scores": GroupScore,
     "warnings": Warned,
@@ -240,7 +242,9 @@ _VARIED: dict[str, type] = {"along_key": AlongKey, "sources_of_variance": Source
 _FAMILIES: dict[str, type] = {"families": FamilyComparison, "friedman": Friedman, "unmatched": Unmatched}
 DOCUMENTS = {
     "Comparison": Document("compare", _SURVEY | {"pairs": Pair, "dimensions": DimensionRecord}, {}),
-    "Dimensions": Document("dimensions", {"anatomy": AnatomyRecord, "solutions": Solution, "warnings": Warned}, {}),
+    "Dimensions": Document(
+        "dimensions", {"anatomy": AnatomyRecord, "nonlinear": NonlinearRecord, "solutions": Solution, "warnings": Warned}, {}
+    ),
     "Alignment": Document(
         "align",
         {

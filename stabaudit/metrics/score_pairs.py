@@ -304,27 +304,28 @@ class _Scoring:
         others = sides if order is None else _permuted(sides, rows.fit, order)
 
         def work(pair: Pair) -> list[float]:
-            ways = [(sides[pair[0]], others[pair[1]])]
-            if one.directed:
-                ways.append(ways[0][::-1])
-            return [one.of_sides(a, b) for way in ways for a, b in zip(*way, strict=True)]
+            a, b = sides[pair[0]], others[pair[1]]
+            return [found for way in ([(a, b), (b, a)] if one.directed else [(a, b)]) for found in one.of_sides(*way)]
 
         return np.array(in_parallel(work, pairs))
 
-    def _sides_of(self, one: Measure, rows: Rows) -> list[tuple[OneSide, OneSide]]:
-        """What the score needs of every restart on *fit* and on *score*; found once."""
-        of_one = one.sides.of_one if one.sides else None
-        if of_one is None:
+    def _sides_of(self, one: Measure, rows: Rows) -> list[tuple[OneSide, ...]]:
+        """What the score needs of every restart, on *fit* and on *score* or on both together; found once."""
+        if one.sides is None:
             raise UsageError(f"{one.name} has no sides")
+        of_one, estimates = one.sides.of_one, one.sides.estimates
+
+        def work(z: Array) -> tuple[OneSide, ...]:
+            if estimates:
+                return (of_one(z.astype(np.float64), rows.fit),)
+            return tuple(of_one(z[half].astype(np.float64)) for half in (rows.fit, ~rows.fit))
+
         if of_one not in self._known_sides:
-            halves = rows.fit, ~rows.fit
-            self._known_sides[of_one] = in_parallel(
-                lambda z: (of_one(z[halves[0]].astype(np.float64)), of_one(z[halves[1]].astype(np.float64))), rows.latents
-            )
+            self._known_sides[of_one] = in_parallel(work, rows.latents)
         return self._known_sides[of_one]
 
     @cached_property
-    def _known_sides(self) -> dict[Callable[[Array], OneSide], list[tuple[OneSide, OneSide]]]:
+    def _known_sides(self) -> dict[Callable[..., OneSide], list[tuple[OneSide, ...]]]:
         return {}
 
     def independence(self, pairs: Sequence[Pair], draws: int, rng: np.random.Generator) -> dict[Pair, dict[ScoreName, Array]]:
@@ -419,11 +420,15 @@ class _Scoring:
         return batches
 
 
-def _permuted(sides: list[tuple[OneSide, OneSide]], fit: Array, order: Array) -> list[tuple[OneSide, OneSide]]:
+def _permuted(sides: list[tuple[OneSide, ...]], fit: Array, order: Array) -> list[tuple[OneSide, ...]]:
     """All sides with their rows in an order that keeps every row in its half."""
     # Positions among the rows of a half, in place of those among all rows.
-    inside, outside = (np.searchsorted(np.flatnonzero(half), order[half]) for half in (fit, ~fit))
-    return in_parallel(lambda both: (both[0].permuted(inside), both[1].permuted(outside)), sides)
+    halves = [np.searchsorted(np.flatnonzero(half), order[half]) for half in (fit, ~fit)]
+
+    def work(one: tuple[OneSide, ...]) -> tuple[OneSide, ...]:
+        return tuple(side.permuted(own) for side, own in zip(one, [order] if len(one) == 1 else halves, strict=True))
+
+    return in_parallel(work, sides)
 
 
 def _of_rows(one: Measure, a: Array, b: Array, fit: Array) -> list[float]:

@@ -66,12 +66,14 @@ class Sides(NamedTuple):
     """A score in two steps, for those whose work is mostly on one side.
 
     Args:
-        of_one: what is needed of latents of shape (n, d).
-        score: of two of them, of the same rows.
+        of_one: what is needed of latents of shape (n, d); of those and of `fit`, shape (n,), where it estimates.
+        score: of two of them, of the same rows; where it estimates, in-sample and out-of-sample.
+        estimates: whether something is estimated on *fit*; else the score is one of each half by itself.
     """
 
-    of_one: Callable[[Array], Any]
-    score: Callable[[Any, Any], float]
+    of_one: Callable[..., Any]
+    score: Callable[[Any, Any], Any]
+    estimates: bool = False
 
 
 @dataclass(frozen=True)
@@ -192,23 +194,38 @@ class Measure:
         outside = self._called(self.function, a, b, fit) if self._estimates else self._called(self.function, a[~fit], b[~fit])
         return inside, outside
 
-    def of_sides(self, a: OneSide, b: OneSide) -> float:
-        """The score of one pair by its second step; errors as of `of_rows`."""
-        return self._called(None if self.sides is None else self.sides.score, a, b)
+    def of_sides(self, a: Sequence[OneSide], b: Sequence[OneSide]) -> tuple[float, float]:
+        """The score of one pair by its second step, in-sample and out-of-sample; errors as of `of_rows`.
+
+        Args:
+            a: the first, of *fit* and of *score*; one of all rows where the score estimates.
+            b: the second.
+        """
+        score = None if self.sides is None else self.sides.score
+        if self.sides is not None and self.sides.estimates:
+            inside, outside = self._returned(score, a[0], b[0])
+            return self._checked(inside), self._checked(outside)
+        inside, outside = (self._called(score, *both) for both in zip(a, b, strict=True))
+        return inside, outside
 
     @property
     def _estimates(self) -> bool:
         return self.function is not None and "fit" in _parameters(self.function)
 
     def _called(self, function: Callable[..., float] | None, *arguments: object) -> float:
+        return self._checked(self._returned(function, *arguments))
+
+    def _returned(self, function: Callable[..., Any] | None, *arguments: object) -> Any:  # noqa: ANN401 -- whatever it returns
         if function is None:
             raise UsageError(f"{self.name} is not computed from pairs of latents")
         try:
-            returned = function(*arguments)
+            return function(*arguments)
         except (BadData, UsageError):
             raise
         except (Exception, SystemExit) as error:  # a function from outside can raise anything
             raise BadData(f"score {self.name}: {type(error).__name__}: {error}") from error
+
+    def _checked(self, returned: Any) -> float:  # noqa: ANN401 -- whatever a function returned
         try:
             value = float(returned)
         except (TypeError, ValueError) as error:

@@ -65,6 +65,7 @@ def survey(paths: Sequence[Path], settings: Settings) -> Survey:
         floor_draws=settings.floor_draws,
         rotations=settings.rotations,
         anatomy=tuple(one for found in comparisons for one in found.anatomy),
+        nonlinear=tuple(one for found in comparisons for one in found.nonlinear),
         group_scores=tuple(one for found in comparisons for one in found.group_scores),
         solutions=tuple(one for found in comparisons for one in found.solutions),
         collapse=tuple(one for found in comparisons for one in found.collapse),

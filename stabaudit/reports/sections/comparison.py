@@ -15,6 +15,7 @@ from stabaudit.reports.report import Report, Section
 from stabaudit.reports.sections.collapse import collapse_section, collapse_summary
 from stabaudit.reports.sections.densities import density_section
 from stabaudit.reports.sections.grid_positions import position_section
+from stabaudit.reports.sections.nonlinear import nonlinear_section
 from stabaudit.reports.sections.restarts_needed import needed_sentence
 from stabaudit.reports.verdict import axes_in_short, never_active, strong_sentence, verdict
 from stabaudit.reports.wording import (
@@ -49,6 +50,8 @@ def comparison_report(comparison: Comparison, *, curves: bool = False) -> Report
         sections += [position_section(" and ".join(dict.fromkeys(runs)), positions)] if positions else []
         groups = [one for one in comparison.group_scores if runs == (one.run, one.run)]
         sections += [groups_section(comparison, groups)] if groups else []
+        nonlinear = [one for one in comparison.nonlinear if runs == (one.run, one.run)]
+        sections += [nonlinear_section(runs[0], nonlinear)] if nonlinear else []
         collapse = [score for score in comparison.collapse if runs == (score.run, score.run)]
         sections += [collapse_section(runs[0], collapse)] if collapse else []
         densities = [score for score in comparison.densities if runs == (score.run_a, score.run_b)]
@@ -152,6 +155,7 @@ def _records(comparison: Comparison) -> dict[str, list[dict[str, object]]]:
         "collapse": [asdict(score) for score in comparison.collapse],
         "densities": [asdict(score) for score in comparison.densities],
         "anatomy": [asdict(one) for one in comparison.anatomy],
+        "nonlinear": [asdict(one) for one in comparison.nonlinear],
         "solutions": [asdict(one) for one in comparison.solutions],
         "group_scores": [asdict(one) for one in comparison.group_scores],
         "warnings": [{"warning": warning} for warning in comparison.warnings],
