@@ -9,13 +9,12 @@ for clusters of the same sizes drawn at random; it can be negative.
 """
 
 import math
-import warnings
 
 import numpy as np
 
 from stabaudit.metrics.mixtures import GaussianMixture
 from stabaudit.metrics.pair_scores import Array
-from stabaudit.metrics.threads import alone
+from stabaudit.metrics.threads import alone, ignoring
 
 FIT_ROWS = 10_000  # more rows than these are thinned evenly to find the centres, and all are assigned to them
 _STARTS = 10  # of k-means, of which the best is kept
@@ -77,8 +76,8 @@ def k_means(z: Array, k: int, *, seed: int) -> Array:
 
     rows = np.asarray(z, dtype=np.float64)
     some = rows[:: max(1, math.ceil(len(rows) / max(FIT_ROWS, k)))]
-    with warnings.catch_warnings(), alone():  # sums of several threads differ from call to call
-        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer rows differ than clusters were asked for
+    # Sums of several threads differ from call to call; fewer rows may differ than clusters were asked for.
+    with ignoring(ConvergenceWarning), alone():
         found: Array = KMeans(k, n_init=_STARTS, random_state=seed).fit(some).predict(rows)
     return found
 

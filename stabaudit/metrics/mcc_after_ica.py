@@ -9,7 +9,6 @@ changes with the last digit of what it is given. Of non-Gaussian ones the score 
 restart of fewer directions than dimensions has as many components as directions; the smaller number is matched.
 """
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +17,7 @@ from scipy.optimize import linear_sum_assignment
 from stabaudit.metrics.checks import require_scorable
 from stabaudit.metrics.pair_scores import Array
 from stabaudit.metrics.scores import Measure, Sides
+from stabaudit.metrics.threads import ignoring
 
 _STEPS = 200
 _TOLERANCE = 1e-4
@@ -73,8 +73,7 @@ def _rotation(white: Array) -> Array:
     r = white.shape[1]
     if r < 2:
         return np.eye(r)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # Gaussian directions have nowhere to converge to
+    with ignoring(ConvergenceWarning):  # Gaussian directions have nowhere to converge to
         _, rotation, _ = fastica(white, whiten=False, w_init=np.eye(r), max_iter=_STEPS, tol=_TOLERANCE)
     found: Array = rotation.T
     return found

@@ -11,7 +11,7 @@ from stabaudit.metrics.pair_scores import ScoreName
 from stabaudit.metrics.score_pairs import score_pairs
 from stabaudit.metrics.split import split_halves
 
-N = 1500
+N = 1000
 FIT = split_halves(np.arange(N))
 
 
@@ -52,7 +52,7 @@ def test_what_a_line_cannot_explain_and_neighbours_can():
     rng = np.random.default_rng(1)
     a = rng.normal(size=(N, 1))
     assert affine_r2(a, a**2, FIT) < 0.05
-    assert nonlinear_r2(a, a**2, FIT) > 0.85
+    assert nonlinear_r2(a, a**2, FIT) > 0.8
     assert nonlinear_r2(a**2, a, FIT) < 0.0  # the sign is lost
 
 
