@@ -15,6 +15,7 @@ from stabaudit.comparison.scoring.anatomy import anatomy_records, group_scores, 
 from stabaudit.comparison.scoring.collapse import Facts, collapse_scores, collapse_warnings, dimension_records
 from stabaudit.comparison.scoring.densities import density_scores
 from stabaudit.comparison.scoring.grid import evidence_at, position_scores, score_positions, shared_size, together
+from stabaudit.comparison.scoring.headline_warnings import headline_warnings
 from stabaudit.comparison.scoring.nonlinear import STREAMED, nonlinear_records
 from stabaudit.comparison.scoring.outliers import outlier_warnings
 from stabaudit.comparison.scoring.pairs import Member, Pairs, adjusted_over_all, floor_pairs, independent
@@ -64,6 +65,7 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
     anatomies: list[AnatomyRecord] = []
     nonlinear: list[NonlinearRecord] = []
     active: list[Score] = []
+    evidence = None
     if size is None:
         evidence, same = _evidence(groups, labels, settings)
         scored, streamed = score_all(evidence, rng), evidence.rows is None
@@ -108,6 +110,7 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
             *outlier_warnings(groups, settings),
             *(warning for a, b in between for warning in _seed_warnings(a, b)),
             *_floor_warnings(pairs, streamed=streamed),
+            *(headline_warnings(members, pairs, evidence, settings) if evidence else []),
             *([STREAMED] if streamed and settings.nonlinear else []),
             *_one_seed(groups),
             *_doubles(labels, [seed for group in groups for seed in group.seeds], same),

@@ -137,6 +137,8 @@ class ScoreEntry:
         needs: what it is computed from.
         unit: whether it is of a pair or of one restart.
         default: whether it is computed unless others are asked for.
+        question: what it asks: are the axes the same, the space up to a linear map, its shape up to a rotation and one scale, is
+            one a function of the other, are they the same numbers (identity)?
         invariances: maps of either side by itself that leave the score as it is in-sample.
         cost: of one pair of n rows and d dimensions.
         reference: where it is defined.
@@ -154,6 +156,7 @@ class ScoreEntry:
     needs: str
     unit: str
     default: bool
+    question: str | None
     invariances: list[str]
     cost: str
     reference: str

@@ -176,6 +176,8 @@ SCORE = Measure(
     reference="our definition; neighbours: Stone 1977, doi:10.1214/aos/1176343886",
     function=nonlinear_r2,
     sides=Sides(local, locally_explained, estimates=True),
+    question="function",
+    by_variance=True,
     invariances=ROTATION,
     floors=("independence",),
     directed=True,

@@ -128,6 +128,7 @@ SCORE = Measure(
     reference="FastICA: Hyvärinen 1999, doi:10.1109/72.761722; as a way to undo linear ambiguity: arXiv:2603.11970",
     function=ica_strong_mcc,
     sides=Sides(components, matched_components, estimates=True),
+    question="space",
     floors=("independence",),
     of_sources=False,
     rows_per_dimension=2,

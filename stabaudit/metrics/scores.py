@@ -48,6 +48,7 @@ class Parts(NamedTuple):
 
 
 FromMoments = Callable[[Marginal, Marginal, Cross], Parts]
+Question = Literal["axes", "space", "shape", "function", "identity"]
 Invariance = Literal["translation", "scaling", "permutation", "axis scaling", "rotation", "linear"]
 LINEAR: tuple[Invariance, ...] = ("translation", "scaling", "permutation", "axis scaling", "rotation", "linear")
 ROTATION: tuple[Invariance, ...] = ("translation", "scaling", "permutation", "rotation")
@@ -92,6 +93,9 @@ class Measure:
         sides: the same in two steps, of which the first is done once for all pairs and draws; None where it is one step.
         invariances: maps of either side by itself that leave the score as it is in-sample: "axis scaling" of every dimension by
             its own factor and sign, "linear" by any invertible matrix.
+        question: what it asks of two restarts: are the *axes* the same, is the *space* up to a linear map, is its *shape* up to a
+            rotation and one scale, is one a *function* of the other, are they the same numbers (*identity*)? None for others.
+        by_variance: whether it answers with a part of the variance, not of the dimensions.
         higher_is_better: whether more of it is more agreement.
         floors: which of them say something of it: *independence* (rows shuffled), *rotation* (axes turned at random).
         directed: whether a→b and b→a differ; within a run both are averaged.
@@ -118,6 +122,8 @@ class Measure:
     from_moments: FromMoments | None = None
     sides: Sides | None = None
     invariances: tuple[Invariance, ...] = ()
+    question: Question | None = None
+    by_variance: bool = False
     higher_is_better: bool = True
     floors: tuple[Floor, ...] = ()
     directed: bool = False
@@ -416,6 +422,7 @@ def described(measures: Sequence[Measure]) -> list[dict[str, object]]:
             "needs": one.needs,
             "unit": one.unit,
             "default": one.default,
+            "question": one.question,
             "invariances": list(one.invariances),
             "cost": one.cost,
             "reference": one.reference,
