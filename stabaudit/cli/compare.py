@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 KOption = Annotated[int, typer.Option("--k", min=1, help="Canonical pairs that counted scores average, beside all of them.")]
 ScoresOption = Annotated[
     str | None,
-    typer.Option("--scores", metavar="NAME,…", help="Names of 'stabaudit list scores', module:function, or all."),
+    typer.Option(
+        "--scores", metavar="NAME,…", help="Names of 'stabaudit list scores' or first words (knn), module:function, all."
+    ),
 ]
 CorrelationOption = Annotated[Literal["pearson", "spearman"], typer.Option(help="spearman replaces all values by ranks.")]
 FloorDrawsOption = Annotated[int, typer.Option(min=1, help="Draws of what scores would be by chance, rows shuffled.")]

@@ -61,14 +61,19 @@ def _scores() -> "Section":
         [
             one.name,
             one.meaning,
+            "–" if one.question is None else f"{one.question}, {'variance' if one.by_variance else 'dimensions'}",
             f"[{one.low:.4g}, {one.high:.4g}]".replace("-", "−").replace("inf", "∞"),
             ", ".join(one.floors) or "–",
             _computed(one),
+            one.cost or "–",
             one.reference,
         ]
         for one in registered()
     ]
-    return Section("scores", ["name", "what it says", "range", "floors", "computed", "reference"], rows, left=6)
+    return Section("scores", _SCORE_HEADS, rows, left=8)
+
+
+_SCORE_HEADS = ["name", "what it says", "asks for", "range", "floors", "computed", "cost", "reference"]
 
 
 def _computed(one: "Measure") -> str:

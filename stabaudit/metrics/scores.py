@@ -352,14 +352,16 @@ def _is_function(name: str) -> bool:
 
 
 def chosen(names: Iterable[str]) -> tuple[Measure, ...]:
-    """Scores of pairs by name, each once, in the order of tables; "all" stands for every one that is registered.
+    """Scores of pairs by name, each once, in the order of tables.
+
+    "all" stands for every one that is registered, the first word of several names for these: "knn" for knn_overlap and others.
 
     Raises:
         UsageError: an unknown name, one that is no score of pairs, or none at all.
     """
     wanted: dict[str, Measure] = {}
     for name in names:
-        for one in of_pairs() if name == "all" else [measure(name)]:
+        for one in of_pairs() if name == "all" else _of_one_kind(name) or [measure(name)]:
             if one.unit != "pair" or not (one.function or one.from_moments) or one.name.endswith(_REVERSE):
                 raise UsageError(f"score {name!r} is not computed from pairs of restarts; see 'stabaudit list scores'")
             wanted[one.name] = one
@@ -367,6 +369,11 @@ def chosen(names: Iterable[str]) -> tuple[Measure, ...]:
         raise UsageError("--scores: name at least one; see 'stabaudit list scores'")
     order = [one.name for one in of_pairs()]
     return tuple(sorted(wanted.values(), key=lambda one: order.index(one.name) if one.name in order else len(order)))
+
+
+def _of_one_kind(word: str) -> list[Measure]:
+    """Scores of pairs whose names begin with a word that is no name itself."""
+    return [] if word in known("score") else [one for one in of_pairs() if one.name.startswith(f"{word}_")]
 
 
 def is_known(name: str) -> bool:

@@ -49,6 +49,15 @@ def test_what_is_not_computed_is_not_held_against_anything():
 
 @pytest.mark.slow
 def test_false_alarms_are_rare():
-    quiet = ["nothing moved", "same axes", "axes rescaled", "half shared", "unrelated", "rotated", "mixed linearly", "half collapsed"]
+    quiet = [
+        "nothing moved",
+        "same axes",
+        "axes rescaled",
+        "half shared",
+        "unrelated",
+        "rotated",
+        "mixed linearly",
+        "half collapsed",
+    ]
     runs = [said(process, encoder, seed) for process in PROCESS for encoder in quiet for seed in range(2, 4)]
     assert sum(map(bool, runs)) <= 0.05 * len(runs)
