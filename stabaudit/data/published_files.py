@@ -33,6 +33,7 @@ class Published:
         content: name of a `.gz` file to the SHA-256 of what is in it.
         unpacked: name of an archive to the folder it unpacks to, which does as well.
         pickled: names of editions in Python pickles, which are never opened.
+        instead: a dataset that is a part of it and comes from elsewhere.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Published:
     content: Mapping[str, str] = field(default_factory=dict)
     unpacked: Mapping[str, str] = field(default_factory=dict)
     pickled: tuple[str, ...] = ()
+    instead: str | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,8 @@ class DataFolder:
         if missing and not self.download:
             where = f"say where they are with --data-dir or {ENVIRONMENT_VARIABLE}"
             remedy = f"get them with --download or from {published.url}, or {where}"
+            if published.instead:
+                remedy += f"; --data {published.instead} takes a part that 'stabaudit[demo]' brings"
             for pickled in (place / name for place in folders for name in published.pickled):
                 if pickled.exists():
                     raise BadData(

@@ -112,7 +112,7 @@ def validity_text() -> str:
         "Simulated restarts of six dimensions whose truth is known, under every data process and every encoder:\n"
         f"  data processes: {processes}\n  encoders: {encoders}\n\n"
         "A score answers one question (stabaudit list scores) with a part of the dimensions or of the variance. What it says,\n"
-        f"adjusted to 0 at chance and 1 at the best, is right within {TOLERANCE:g} of that part; the errors of others are in brackets.\n"
+        f"adjusted to 0 at chance and 1 at the best, is right within {TOLERANCE:g} of that part; other errors in brackets.\n"
         ".axis_alignment is the axis score: adjusted to 0 at the rotation floor in place of chance."
     )
     return head + "\n\n" + "\n\n".join(sentences())
