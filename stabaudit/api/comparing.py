@@ -15,6 +15,8 @@ from stabaudit.comparison.reading.selectors import read_groups
 from stabaudit.comparison.records import Comparison
 from stabaudit.comparison.scoring.spread import settings_for_spread, spread_of_score
 from stabaudit.comparison.settings import DEFAULT_SETTINGS, Settings
+from stabaudit.comparison.surveys.drift import HALF_SAMPLES, MOST_MOVED, Drift
+from stabaudit.comparison.surveys.drift import drift as drift_of_groups
 from stabaudit.comparison.views.aligned_run import CENTRAL, AlignedRun, align_run
 from stabaudit.comparison.views.clusters import PRIOR, with_clusters
 from stabaudit.errors import UsageError
@@ -175,6 +177,54 @@ def spread(
     if len(found.runs) != 1:
         raise UsageError("spread: one run at a time")
     return found.runs[0].name, spread_of_score(found, found.runs[0].name, key)
+
+
+def drift(
+    old: AnyPath | Any,  # noqa: ANN401 -- an array, a tensor or a frame
+    new: AnyPath | Any,  # noqa: ANN401
+    *,
+    half_samples: int = HALF_SAMPLES,
+    moved: int = MOST_MOVED,
+    settings: Settings = DEFAULT_SETTINGS,
+    naming: Naming = AS_IS,
+    **changed: Any,  # noqa: ANN401 -- fields of Settings
+) -> Drift:
+    """Hold a new version of an embedding against an old one: scores with intervals over rows, and the rows that moved most.
+
+    Args:
+        old: a latents file or one restart of a run (`runs/vade#3`); or an array of shape (n, d_old).
+        new: the same of the new version, of the same rows; or an array of shape (n, d_new).
+        half_samples: from which the intervals are; at least 10.
+        moved: how many of the rows that moved most are named.
+        settings: correlation, k, floor_draws, seed and memory count; scores too where they are given.
+        naming: what rows and latents are called in latents files.
+        changed: fields of `Settings` that are to differ.
+
+    Raises:
+        BadRun, BadData: as of `compare`.
+        UsageError: a run of several restarts, or too few half-samples.
+
+    Example:
+        >>> import numpy as np
+        >>> import stabaudit
+        >>> rng = np.random.default_rng(0)
+        >>> old = rng.standard_normal((500, 3))
+        >>> found = stabaudit.drift(old, old @ rng.standard_normal((3, 8)), scores=("affine_r2",), half_samples=10)
+        >>> [(one.metric, round(one.value, 6)) for one in found.scores]
+        [('affine_r2', 1.0), ('affine_r2_reverse', 1.0)]
+    """
+    settings = changed_settings(settings, changed)
+    labels = None
+    if isinstance(old, (str, PathLike)) and isinstance(new, (str, PathLike)):
+        groups = read_groups([str(old), str(new)], settings.memory, replace(naming, one_model=False))
+        labels = labels_of(str(new), groups[1])
+    elif isinstance(old, (str, PathLike)) or isinstance(new, (str, PathLike)):
+        raise UsageError("drift: give two paths, or two arrays")
+    else:
+        _require_as_is(naming)
+        groups = group_arrays({"old": [old], "new": [new]})
+    chosen = settings.measures if settings.scores != DEFAULT_SETTINGS.scores else None
+    return drift_of_groups(groups, settings, measures=chosen, half_samples=half_samples, most_moved=moved, labels=labels)
 
 
 def dimensions(

@@ -8,8 +8,10 @@ import typer
 from stabaudit.cli.latents_options import MemoryOption, with_naming
 from stabaudit.cli.output import OutputOption, PageFormatOption, command_line, deliver, deliver_page, message
 from stabaudit.defaults import MEMORY
+from stabaudit.errors import UsageError
 
 if TYPE_CHECKING:
+    from stabaudit.comparison.settings import Settings
     from stabaudit.store.imports.foreign_files import Naming
 
 
@@ -24,6 +26,9 @@ CorrelationOption = Annotated[Literal["pearson", "spearman"], typer.Option(help=
 FloorDrawsOption = Annotated[int, typer.Option(min=1, help="Draws of what scores would be by chance, rows shuffled.")]
 RotationsOption = Annotated[
     int, typer.Option(min=1, help="Random rotations that scores of axes are held against; p is at least 1/(1 + this).")
+]
+HalfSamplesOption = Annotated[
+    int, typer.Option(min=10, help="With --drift: random halves of the rows, from which intervals are.")
 ]
 NonlinearOption = Annotated[
     bool, typer.Option("--nonlinear", help="For every subspace and dimension, what restarts share beyond linear maps.")
@@ -63,6 +68,11 @@ def compare(
     sources: Annotated[
         Path | None, typer.Option(help="File of true sources, rows named like those of the latents, for what has none.")
     ] = None,
+    drift: Annotated[
+        bool, typer.Option("--drift", help="A and B are two versions of one embedding: what changed, with intervals over rows.")
+    ] = False,
+    half_samples: HalfSamplesOption = 50,
+    moved: Annotated[int, typer.Option(min=0, help="With --drift: how many of the rows that moved most are named.")] = 10,
     curve: Annotated[bool, typer.Option("--curve", help="Print the cumulative MCC curves too.")] = False,
     form: PageFormatOption = "table",
     output: OutputOption = None,
@@ -86,6 +96,9 @@ def compare(
         nonlinear=nonlinear,
         scores=named_scores(scores),
     )
+    if drift:
+        _drift(selectors, settings, naming, half_samples, moved, form, output)
+        return
     naming = replace(naming, one_model=not naming.strict)
     comparison = compare_runs(*selectors, settings=settings, naming=naming, sources=sources)
     for warning in comparison.warnings:
@@ -96,3 +109,20 @@ def compare(
         deliver_page(comparison_page(comparison, command_line()), output)
         return
     deliver(comparison_report(comparison, curves=curve), form, output)
+
+
+def _drift(
+    selectors: list[str], settings: "Settings", naming: "Naming", half_samples: int, moved: int, form: str, output: Path | None
+) -> None:
+    """Hold one version of an embedding against another."""
+    from stabaudit.api import drift
+    from stabaudit.reports.sections.drift import drift_report
+
+    if len(selectors) != 2:
+        raise UsageError(f"--drift holds one version against another: give two, not {len(selectors)}")
+    if form == "html":
+        raise UsageError("--drift has no page; use --format markdown or json")
+    found = drift(*selectors, half_samples=half_samples, moved=moved, settings=settings, naming=naming)
+    for warning in found.warnings:
+        message(warning)
+    deliver(drift_report(found), form, output)

@@ -23,6 +23,7 @@ from stabaudit.comparison.records import (
 )
 from stabaudit.comparison.surveys.along_key import AlongKey
 from stabaudit.comparison.surveys.determinism import Determinism
+from stabaudit.comparison.surveys.drift import DriftScore, MovedRow
 from stabaudit.comparison.surveys.references import Held
 from stabaudit.comparison.surveys.sources_of_variance import SourceOfVariance
 from stabaudit.likelihood.results import Remark, Tally
@@ -53,6 +54,32 @@ class Pair:
     k: int | None
     sample: Literal["out"]
     value: float
+
+
+@dataclass(frozen=True)
+class DriftRecord(DriftScore):
+    """A score between two versions of one embedding.
+
+    Args:
+        old, new: the versions.
+        rows: that both have.
+    """
+
+    old: str
+    new: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class MovedRecord(MovedRow):
+    """A row that two versions place differently.
+
+    Args:
+        old, new: the versions.
+    """
+
+    old: str
+    new: str
 
 
 @dataclass(frozen=True)
@@ -258,6 +285,7 @@ DOCUMENTS = {
         },
         {},
     ),
+    "Drift": Document("compare --drift", {"drift": DriftRecord, "moved": MovedRecord, "warnings": Warned}, {}),
     "Restarts": Document("restarts", {"restarts": RestartsRow}, {}),
     "Determinism": Document("determinism", {"determinism": Determinism}, {}),
     "Survey": Document(

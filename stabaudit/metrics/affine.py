@@ -136,6 +136,7 @@ SCORE = Measure(
     question="space",
     by_variance=True,
     invariances=ROTATION,
+    of_versions=True,
     floors=("independence",),
     directed=True,
     needs="moments",
@@ -158,6 +159,7 @@ def unweighted_parts(a: Marginal, b: Marginal, cross: Cross) -> Parts:
 
 UNWEIGHTED = replace(
     SCORE,
+    of_versions=False,
     name="affine_r2_unweighted",
     label="affine R², unweighted",
     meaning="the same, every dimension with equal weight whatever its variance",

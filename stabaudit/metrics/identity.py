@@ -91,6 +91,7 @@ SCORE = Measure(
     invariances=("scaling",),
     equal_dimensions=True,
     of_sources=False,
+    of_versions=True,
     floors=("independence",),
     cost="n d",
 )

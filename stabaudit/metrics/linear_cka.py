@@ -98,6 +98,7 @@ SCORE = Measure(
     question="shape",
     by_variance=True,
     invariances=ROTATION,
+    of_versions=True,
     floors=("independence",),
     cost="n d²",
 )

@@ -92,12 +92,14 @@ SCORE = Measure(
     question="shape",
     by_variance=True,
     invariances=ROTATION,
+    of_versions=True,
     floors=("independence",),
     needs="moments",
     cost="n d² + d³",
 )
 DISTANCE = replace(
     SCORE,
+    of_versions=False,
     name="shape_distance",
     label="shape distance",
     meaning="angle in radians that the best rotation leaves between the shapes; a metric in-sample",

@@ -103,6 +103,7 @@ class Measure:
         needs: what it is computed from.
         unit: whether it is a score of a pair, of one restart, or of a whole run.
         default: whether it is computed unless other scores are asked for.
+        of_versions: whether it is held between two versions of one embedding unless other scores are asked for.
         headline: whether it stands in summaries, and baselines are held against it.
         of_sources: whether restarts are scored against true sources by it too.
         parts: what its parts are, for the axis of cumulative curves; None where there is no curve.
@@ -131,6 +132,7 @@ class Measure:
     needs: Needs = "rows"
     unit: Unit = "pair"
     default: bool = False
+    of_versions: bool = False
     headline: bool = False
     of_sources: bool = True
     parts: str | None = None
