@@ -57,32 +57,6 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class DriftRecord(DriftScore):
-    """A score between two versions of one embedding.
-
-    Args:
-        old, new: the versions.
-        rows: that both have.
-    """
-
-    old: str
-    new: str
-    rows: int
-
-
-@dataclass(frozen=True)
-class MovedRecord(MovedRow):
-    """A row that two versions place differently.
-
-    Args:
-        old, new: the versions.
-    """
-
-    old: str
-    new: str
-
-
-@dataclass(frozen=True)
 class Warned:
     """Something that was noticed.
 
@@ -285,7 +259,7 @@ DOCUMENTS = {
         },
         {},
     ),
-    "Drift": Document("compare --drift", {"drift": DriftRecord, "moved": MovedRecord, "warnings": Warned}, {}),
+    "Drift": Document("compare --drift", {"drift": DriftScore, "moved": MovedRow, "warnings": Warned}, {}),
     "Restarts": Document("restarts", {"restarts": RestartsRow}, {}),
     "Determinism": Document("determinism", {"determinism": Determinism}, {}),
     "Survey": Document(

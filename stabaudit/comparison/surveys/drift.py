@@ -28,9 +28,11 @@ HALF_SAMPLES, MOST_MOVED = 50, 10
 
 @dataclass(frozen=True)
 class DriftScore:
-    """A score between two versions.
+    """A score between two versions of one embedding.
 
     Args:
+        old, new: their names.
+        rows: that both have.
         metric: its name.
         k: parts that a counted score averages; None for all.
         sample: out-of-sample where something is estimated; of the held-out half of the rows in any case.
@@ -41,6 +43,9 @@ class DriftScore:
         half_samples: from how many the interval is.
     """
 
+    old: str
+    new: str
+    rows: int
     metric: str
     k: int | None
     sample: str
@@ -54,9 +59,10 @@ class DriftScore:
 
 @dataclass(frozen=True)
 class MovedRow:
-    """A row that the versions place differently.
+    """A row that two versions of one embedding place differently.
 
     Args:
+        old, new: their names.
         sample_id: its name.
         label: its class, or None.
         displacement: from where the affine map of the old version puts it, in units of the spread of the new one.
@@ -64,6 +70,8 @@ class MovedRow:
         neighbours: of how many.
     """
 
+    old: str
+    new: str
     sample_id: str | int
     label: str | int | None
     displacement: float
@@ -146,7 +154,22 @@ def drift(
         estimate = over_rows(values[name], np.array([draw[name] for draw in draws]), one.scale)
         low, high = limits(estimate)
         adjusted = one.above_floor(values[name], floors[name])
-        rows.append(DriftScore(name.metric, name.k, "out", values[name], low, high, floors[name], adjusted, half_samples))
+        rows.append(
+            DriftScore(
+                names[0],
+                names[1],
+                len(ids),
+                name.metric,
+                name.k,
+                "out",
+                values[name],
+                low,
+                high,
+                floors[name],
+                adjusted,
+                half_samples,
+            )
+        )
     displacement = _displacement(latents[0], latents[1], fit)
     return Drift(
         old=names[0],
@@ -156,7 +179,7 @@ def drift(
         dimensions_old=latents[0].shape[1],
         dimensions_new=latents[1].shape[1],
         scores=tuple(rows),
-        moved=_moved(latents, ids, displacement, labels, most_moved),
+        moved=_moved(names, latents, ids, displacement, labels, most_moved),
         typical=float(np.median(displacement)),
         warnings=tuple(warnings),
     )
@@ -211,13 +234,17 @@ def _displacement(old: Array, new: Array, fit: Array) -> Array:
     return distance / spread
 
 
-def _moved(latents: Sequence[Array], ids: Array, displacement: Array, labels: Array | None, most: int) -> tuple[MovedRow, ...]:
+def _moved(  # noqa: PLR0917 -- rows, and what is known of them
+    names: Sequence[str], latents: Sequence[Array], ids: Array, displacement: Array, labels: Array | None, most: int
+) -> tuple[MovedRow, ...]:
     """The rows that moved most."""
     first = np.argsort(-displacement, kind="stable")[:most]
     every = len(ids) <= MOST_ROWS
     kept = shared_neighbours(*(nearest(np.asarray(z, dtype=np.float64)) for z in latents)) if every else None
     return tuple(
         MovedRow(
+            old=names[0],
+            new=names[1],
             sample_id=ids[row].item(),
             label=None if labels is None else labels[row].item(),
             displacement=float(displacement[row]),

@@ -42,8 +42,8 @@ def drift_report(found: Drift) -> Report:
     if found.moved:
         sections.append(_moved_section(found))
     records: dict[str, list[dict[str, object]]] = {
-        "drift": [{"old": found.old, "new": found.new, "rows": found.rows, **asdict(one)} for one in found.scores],
-        "moved": [{"old": found.old, "new": found.new, **asdict(one)} for one in found.moved],
+        "drift": [asdict(one) for one in found.scores],
+        "moved": [asdict(one) for one in found.moved],
         "warnings": [{"warning": warning} for warning in found.warnings],
     }
     return Report(sections, records, main="drift")

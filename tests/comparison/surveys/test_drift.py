@@ -40,10 +40,10 @@ def test_values_are_those_of_the_scores_themselves():
     old, new = versions("noisy")
     fit = split_halves(np.arange(N))
     values = {one.metric: one.value for one in found("noisy").scores}
-    assert values["affine_r2"] == pytest.approx(affine_r2(old, new, fit), abs=1e-10)
+    assert values["affine_r2"] == pytest.approx(affine_r2(old, new, fit), abs=1e-8)
     assert values["cka"] == pytest.approx(cka(old[~fit], new[~fit]), abs=1e-8)
-    assert values["knn_overlap"] == pytest.approx(knn_overlap(old[~fit], new[~fit]), abs=1e-12)
-    assert values["mean_cosine"] == pytest.approx(mean_cosine(old[~fit], new[~fit]), abs=1e-10)
+    assert values["knn_overlap"] == pytest.approx(knn_overlap(old[~fit], new[~fit]), abs=1e-8)
+    assert values["mean_cosine"] == pytest.approx(mean_cosine(old[~fit], new[~fit]), abs=1e-8)
 
 
 SAME_NUMBERS, KEPT = "the numbers themselves are the same", "istances and neighbours are kept"
