@@ -6,12 +6,15 @@ from typing import Annotated, Literal
 import typer
 
 from stabaudit.cli.compare import (
+    ClusterByOption,
+    ClustersOption,
     CorrelationOption,
     FloorDrawsOption,
     KOption,
     RotationsOption,
     ScoresOption,
     SeedOption,
+    clusters_of,
     named_scores,
 )
 from stabaudit.cli.latents_options import MemoryOption
@@ -45,6 +48,8 @@ def check(
     floor_draws: FloorDrawsOption = 20,
     rotations: RotationsOption = 199,
     seed: SeedOption = 0,
+    clusters: ClustersOption = None,
+    cluster_by: ClusterByOption = "k-means",
     memory: MemoryOption = MEMORY,
     form: GateFormatOption = "table",
     output: OutputOption = None,
@@ -70,6 +75,8 @@ def check(
         seed=seed,
         memory=memory,
         scores=named_scores(scores),
+        clusters=None if clusters is None else clusters_of(clusters),
+        cluster_by=cluster_by,
     )
     found = check_runs(
         path, require=require or (), baseline=baseline, margin=margin, update_baseline=update_baseline, settings=settings

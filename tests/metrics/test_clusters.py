@@ -8,7 +8,8 @@ from scipy.stats import multivariate_normal
 from sklearn.metrics import adjusted_rand_score
 
 from stabaudit.metrics import clusters
-from stabaudit.metrics.clusters import adjusted_rand, k_means, most_probable_component
+from stabaudit.metrics.cluster_agreement import adjusted_rand
+from stabaudit.metrics.clusters import k_means, most_probable_component
 from stabaudit.metrics.mixtures import GaussianMixture
 
 
