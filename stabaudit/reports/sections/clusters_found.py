@@ -37,7 +37,7 @@ def found_section(comparison: Comparison, clustering: ClusteringRecord) -> Secti
         ]
         for one in clusters
     ]
-    header = ["cluster", "rows", *(["mostly"] if labelled else []), "Jaccard [95%]", "chance", "adj.", f"≥ {STABLE}", "reading"]
+    header = ["cluster", "rows", *(["mostly"] if labelled else []), "Jaccard [95%]", "chance", "adj.", "recovered", "reading"]
     method = _METHODS[clustering.by]
     title = f"clusters of {clustering.central} in the other restarts of {run}: {len(clusters)} {method}, {clustering.rows:,} rows"
     changes = [one for one in comparison.cluster_changes if one.run == run]

@@ -26,6 +26,7 @@ from stabaudit.store.files.feather import read_feather
 from stabaudit.store.files.h5ad import read_h5ad
 from stabaudit.store.files.parquet import ROW_GROUP, opened, read_table, write_table
 from stabaudit.store.imports import foreign_files as foreign
+from stabaudit.store.run.row_checks import require_finite, require_unique
 
 Array = NDArray[Any]
 FloatArray = NDArray[Any]
@@ -230,18 +231,6 @@ def iter_latents(path: Path, rows: int = ROW_GROUP) -> Iterator[Latents]:
         raise BadData(f"{where}: no rows")
 
 
-def require_unique(sample_id: Array, where: str) -> None:
-    """Refuse repeated ids.
-
-    Raises:
-        BadData: naming the first one and how many there are.
-    """
-    ids, counts = np.unique(sample_id, return_counts=True)
-    repeated = ids[counts > 1]
-    if len(repeated):
-        raise BadData(f"{where}: {len(repeated)} sample ids are repeated, the first is {repeated[0]}; ids must name one row each")
-
-
 def latents_of_table(table: pa.Table, where: str, naming: foreign.Naming = foreign.AS_IS) -> Latents:
     """Latents in a table from elsewhere, as if it had been read from a file; not checked.
 
@@ -295,22 +284,3 @@ def _metadata(schema: pa.Schema, where: str) -> LatentsMetadata:
     if metadata.grid != grid:
         raise BadData(f"{where}: its columns and its 'stabaudit' metadata speak of different grids; restore it or retrain")
     return metadata
-
-
-def require_finite(values: FloatArray, prefix: str, where: str, grid: columns.Grid | None = None) -> None:
-    """Refuse NaN and infinity in columns that are called as `columns.names_of` says.
-
-    Raises:
-        BadData: naming the first column that holds some and how many.
-    """
-    bad = ~np.isfinite(values)
-    if bad.any():
-        counts = bad.sum(axis=0)
-        first = int(np.flatnonzero(counts)[0])
-        others = int((counts > 0).sum()) - 1
-        more = f", and {others} more columns hold some" if others else ""
-        name = columns.names_of(prefix, len(counts), grid)[first]
-        raise BadData(
-            f"{where}: {name} holds {counts[first]} NaN or infinite values{more}; "
-            "retrain this restart, or leave out the rows in question"
-        )
