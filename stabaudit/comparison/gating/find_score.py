@@ -52,7 +52,7 @@ def require_asked(run: str, key: ScoreKey) -> None:
         UsageError: naming it, where there is one.
     """
     if is_known(key.metric) and (option := measure(key.metric).option) is not None:
-        raise UsageError(f"{key}: {run} has none of its own; ask for it with {option}")
+        raise UsageError(f"{key}: {run} has none; {option} asks for it, and needs something to score")
 
 
 def _same_k(score: Score, key: ScoreKey) -> bool:

@@ -42,7 +42,10 @@ class Clustered:
 
 
 def clustered(group: Group, settings: Settings, warnings: list[str]) -> Clustered | None:
-    """The clusters of a group as settings ask for them; None where there are none, which is said where they were asked for.
+    """The clusters of a group as settings ask for them; None where there are none, or one in each restart, which is said.
+
+    Two restarts whose rows are all in one cluster agree by definition, as shuffled ones do: a bound on agreement would be kept by
+    a model that has collapsed.
 
     Args:
         group: restarts.
@@ -53,6 +56,17 @@ def clustered(group: Group, settings: Settings, warnings: list[str]) -> Clustere
         UsageError: a number that no clustering can have, or learned priors that are not there.
         BadData: rows that no mixture can be fitted to, or names that are no clusters.
     """
+    found, run = _found(group, settings, warnings), group.summary
+    single = [] if found is None else [label for label, one in zip(group.labels, found.restarts, strict=True) if len(one) == 1]
+    if single and len(single) == len(group.labels):
+        warnings.append(f"{run.name}: clusters are left out: each restart has all rows in one, so there is nothing to agree on")
+        return None
+    if single:
+        warnings.append(f"{run.name}: all rows of {_some(single)} are in one cluster")
+    return found
+
+
+def _found(group: Group, settings: Settings, warnings: list[str]) -> Clustered | None:
     own, asked = group.clusters, settings.clusters
     run = group.summary
     if asked == "prior" and (own is None or own.by != "prior"):
@@ -73,12 +87,12 @@ def clustered(group: Group, settings: Settings, warnings: list[str]) -> Clustere
         raise UsageError(f"--clusters {asked}: {run.name} has {n:,} rows; expected a number of clusters from 2 to {most:,}")
     method = _METHODS[settings.cluster_by]
 
-    def found(task: tuple[Array, int]) -> Clustering:
+    def of_restart(task: tuple[Array, int]) -> Clustering:
         z, turn = task
         seed = np.random.SeedSequence([settings.seed, seed_of(z), turn]).generate_state(1)[0]
         return Clustering.of(method(z, asked, seed=int(seed)))
 
-    every = in_parallel(found, [(z, turn) for turn in (0, 1) for z in group.latents])
+    every = in_parallel(of_restart, [(z, turn) for turn in (0, 1) for z in group.latents])
     restarts, again = every[: len(group.latents)], every[len(group.latents) :]
     return Clustered(settings.cluster_by, asked, tuple(restarts), tuple(again))
 
@@ -92,8 +106,6 @@ def _own(group: Group, warnings: list[str]) -> Clustered | None:
     noisy = [label for label, one in zip(group.labels, found, strict=True) if one.names.dtype.kind == "i" and _NOISE in one.names]
     if noisy:
         warnings.append(f"{group.summary.name}: cluster −1 of {_some(noisy)} counts as a cluster; leave noise out")
-    if single := [label for label, one in zip(group.labels, found, strict=True) if len(one) == 1]:
-        warnings.append(f"{group.summary.name}: all rows of {_some(single)} are in one cluster")
     return Clustered(own.by, None, tuple(found))
 
 

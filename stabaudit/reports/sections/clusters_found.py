@@ -13,7 +13,7 @@ _NAMED = 3  # of clusters and restarts that a sentence names
 _METHODS = {
     "k-means": "found by k-means",
     "gmm": "found by a Gaussian mixture",
-    "prior": "components of its learned prior",
+    "prior": "of its learned prior",
     "column": "named in its file",
 }
 _READINGS: tuple[Reading, ...] = ("highly stable", "stable", "pattern", "unstable", "chance")

@@ -209,9 +209,11 @@ def test_one_cluster_and_noise_are_said():
     found = compare_frames({"mine": frames([np.zeros(ROWS, dtype=int), *assigned[1:]])})
     assert any("all rows of mine#0 are in one cluster" in warning for warning in found.warnings)
     assert of_pairs(found)[0, 1] == 0.0
-    alone = compare_frames({"mine": frames([np.zeros(ROWS, dtype=int)] * 3)})
-    assert own(alone, "clusters_ami").mean == 1.0
-    assert [one.reading for one in alone.clusters] == ["chance"]  # shuffled, it is the same cluster
+    for options in ({}, {"clusters": 3}):
+        alone = compare_frames({"mine": [frame * 0 for frame in frames([assigned[0]] * 3)]}, **options)
+        assert any("each restart has all rows in one, so there is nothing to agree on" in warning for warning in alone.warnings)
+        assert not alone.clusterings + alone.clusters
+        assert {score.metric for score in alone.scores} == {"cka"}
     noise = compare_frames({"mine": frames([of - 1 for of in assigned])})
     assert any("cluster −1 of mine#0, mine#1, mine#2 counts as a cluster" in warning for warning in noise.warnings)
 
