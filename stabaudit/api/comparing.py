@@ -40,10 +40,10 @@ def compare(
         selectors: run folders, one restart of a run (`runs/vade#3`) or latents files; or one mapping from names to restarts in
             memory, each a list of arrays, tensors or data frames of shape (n, d).
         settings: how pairs are scored.
-        naming: what rows and latents are called in latents files.
+        naming: what rows, latents and clusters are called in latents files; of frames, what their clusters are.
         sources: a file of true sources, for files and runs that have none of their own.
         changed: fields of `Settings` that are to differ: k, correlation, floor_draws, seed,
-            allow_unequal, memory, densities, nonlinear, scores, rotations.
+            allow_unequal, memory, densities, nonlinear, clusters, cluster_by, scores, rotations.
 
     Raises:
         BadRun: a folder that is no run, or a restart that it does not hold.
@@ -58,6 +58,9 @@ def compare(
         >>> found = stabaudit.compare({"mine": [z, z[:, [2, 0, 1]], -z]}, scores=("strong_mcc", "cka"), floor_draws=5)
         >>> [(score.metric, round(score.mean, 6)) for score in found.scores if score.sample == "out"]
         [('strong_mcc', 1.0), ('cka', 1.0)]
+        >>> found = stabaudit.compare({"mine": [z, 2.0 * z, -z]}, clusters=4, floor_draws=5)
+        >>> len(found.clusters), found.out_of_sample("mine")["clusters_ari"].mean > 0.2
+        (4, True)
     """
     settings = changed_settings(settings, changed)
     if any(not isinstance(selector, (str, PathLike, Mapping)) for selector in selectors):
@@ -68,8 +71,8 @@ def compare(
             raise UsageError("compare: give one mapping from names to lists of arrays, or paths, not both")
         if sources is not None:
             raise UsageError("compare: sources are a file beside latents in files; arrays have none")
-        _require_as_is(naming)
-        return compare_groups(group_arrays(groups), settings)
+        _require_as_is(replace(naming, cluster_column=None))
+        return compare_groups(group_arrays(groups, naming.cluster_column), settings)
     truth = None if sources is None else Path(sources)
     read = read_groups([str(selector) for selector in selectors], settings.memory, naming, sources=truth)
     return compare_groups(read, settings)
@@ -121,8 +124,8 @@ def align(
     if len(groups) != 1:
         raise UsageError("align: one run at a time")
     settings = replace(DEFAULT_SETTINGS, floor_draws=1, rotations=1, memory=memory)
-    without_densities = replace(groups[0], priors=())  # which take seconds, and say nothing of groups
-    solutions = compare_groups([without_densities], settings).solutions
+    latents_alone = replace(groups[0], priors=(), clusters=None)  # densities take seconds, and say nothing of groups
+    solutions = compare_groups([latents_alone], settings).solutions
     label = None if path is None else labels_of(path, groups[0])
     aligned = align_run(groups[0], solutions, to=str(to), by=by, label=label)
     priors = {} if path is None or clusters != PRIOR else priors_of(path, groups[0].summary.name.partition("#")[0])

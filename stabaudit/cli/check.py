@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, Never
 import typer
 
 from stabaudit.cli.compare import (
+    ClusterByOption,
+    ClustersOption,
     CorrelationOption,
     FloorDrawsOption,
     HalfSamplesOption,
@@ -13,6 +15,7 @@ from stabaudit.cli.compare import (
     RotationsOption,
     ScoresOption,
     SeedOption,
+    clusters_of,
     named_scores,
 )
 from stabaudit.cli.latents_options import MemoryOption, with_naming
@@ -55,6 +58,8 @@ def check(
     floor_draws: FloorDrawsOption = 20,
     rotations: RotationsOption = 199,
     seed: SeedOption = 0,
+    clusters: ClustersOption = None,
+    cluster_by: ClusterByOption = "k-means",
     memory: MemoryOption = MEMORY,
     half_samples: HalfSamplesOption = 50,
     *,
@@ -89,6 +94,8 @@ def check(
         seed=seed,
         memory=memory,
         scores=named_scores(scores),
+        clusters=None if clusters is None else clusters_of(clusters),
+        cluster_by=cluster_by,
     )
     if drift_from is not None:
         _drift(drift_from, path, require, half_samples, settings, naming, inconclusive, form, output)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from stabaudit.cli.latents_options import MemoryOption, with_naming
+from stabaudit.cli.latents_options import ClusterColumnOption, MemoryOption, with_naming
 from stabaudit.cli.output import OutputOption, PageFormatOption, command_line, deliver, deliver_page, message
 from stabaudit.defaults import MEMORY
 from stabaudit.errors import UsageError
@@ -33,7 +33,35 @@ HalfSamplesOption = Annotated[
 NonlinearOption = Annotated[
     bool, typer.Option("--nonlinear", help="For every subspace and dimension, what restarts share beyond linear maps.")
 ]
+ClustersOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="K|prior",
+        help="Hold the clusters of restarts against each other: K found in each of them, or the components of learned mixture "
+        "priors, which are held against each other anyway.",
+    ),
+]
+ClusterByOption = Annotated[
+    Literal["k-means", "gmm"],
+    typer.Option(help="How K clusters are found: k-means, or a Gaussian mixture with full covariances."),
+]
 SeedOption = Annotated[int, typer.Option(min=0, help="Decides these draws.")]
+
+
+def clusters_of(text: str) -> int | Literal["prior"]:
+    """How many clusters, or "prior".
+
+    Raises:
+        UsageError: anything else.
+
+    >>> clusters_of("10"), clusters_of("prior")
+    (10, 'prior')
+    """
+    if text == "prior":
+        return "prior"
+    if not (text.isascii() and text.isdecimal() and int(text[:9]) >= 2 and len(text) < 10):
+        raise UsageError(f"--clusters {text!r}: expected a number of clusters from 2, or prior")
+    return int(text)
 
 
 def named_scores(text: str | None) -> tuple[str, ...]:
@@ -57,6 +85,9 @@ def compare(
     rotations: RotationsOption = 199,
     seed: SeedOption = 0,
     memory: MemoryOption = MEMORY,
+    clusters: ClustersOption = None,
+    cluster_by: ClusterByOption = "k-means",
+    cluster_column: ClusterColumnOption = None,
     densities: Annotated[
         bool,
         typer.Option("--densities", help="Affine density distances however long they take; fit mixtures where none is learned."),
@@ -94,12 +125,16 @@ def compare(
         memory=memory,
         densities=densities,
         nonlinear=nonlinear,
+        clusters=None if clusters is None else clusters_of(clusters),
+        cluster_by=cluster_by,
         scores=named_scores(scores),
     )
     if drift:
         _drift(selectors, settings, naming, half_samples, moved, form, output)
         return
-    naming = replace(naming, one_model=not naming.strict)
+    if clusters is not None and cluster_column is not None:
+        raise UsageError(f"--clusters {clusters} and --cluster-column {cluster_column}: give one of them")
+    naming = replace(naming, one_model=not naming.strict, cluster_column=cluster_column)
     comparison = compare_runs(*selectors, settings=settings, naming=naming, sources=sources)
     for warning in comparison.warnings:
         message(warning)

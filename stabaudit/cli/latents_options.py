@@ -21,6 +21,10 @@ KeyOption = Annotated[str | None, typer.Option(help="Array of .npz and .safetens
 DimensionsFirstOption = Annotated[
     bool, typer.Option("--dimensions-first", help="Arrays have the shape (d, n): a row for each dimension.")
 ]
+ClusterColumnOption = Annotated[
+    str | None,
+    typer.Option(help="Column or array with the cluster that each row was put into, file by file; in .h5ad a column of obs."),
+]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Refuse what would have to be guessed of files.")]
 
 

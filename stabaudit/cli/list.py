@@ -83,6 +83,8 @@ def _computed(one: "Measure") -> str:
 
     if one.default or one.name in {ACTIVE.name, REPRODUCIBLE_AXES.name}:
         return "always"
+    if one.option is not None:
+        return one.option
     return f"--scores {one.name}" if one.unit == "pair" and (one.function or one.from_moments) else "where it is known"
 
 

@@ -12,6 +12,7 @@ from stabaudit.comparison.records import AnatomyRecord, Comparison, NonlinearRec
 from stabaudit.comparison.scoring.active_dimensions import active_scores
 from stabaudit.comparison.scoring.against_sources import AgainstSources, against_sources, in_batches, unequal_to_sources
 from stabaudit.comparison.scoring.anatomy import anatomy_records, group_scores, run_anatomy, run_solutions
+from stabaudit.comparison.scoring.cluster_scores import cluster_scores
 from stabaudit.comparison.scoring.collapse import Facts, collapse_scores, collapse_warnings, dimension_records
 from stabaudit.comparison.scoring.densities import density_scores
 from stabaudit.comparison.scoring.grid import evidence_at, position_scores, score_positions, shared_size, together
@@ -88,6 +89,12 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
     several = [member for member in members if len(member.positions) > 1]
     between = list(combinations(members, 2))
     densities = density_scores(groups, members, settings)
+    clusters = cluster_scores(groups, members, settings)
+    by_pair = [pairs] if clusters.pairs is None else [pairs, clusters.pairs]
+
+    def scored_by(*named: Member) -> list[Pairs]:
+        return by_pair if clusters.of(*named) else [pairs]
+
     solutions = [found for member in members for found in run_solutions(member, labels, pairs)]
     return Comparison(
         runs=tuple(group.summary for group in groups),
@@ -95,11 +102,18 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
             *(
                 found
                 for member in members
-                for found in (*pairs.within(member), *(s for s in active if s.run_a == member.run), *_flat(against, member))
+                for found in (
+                    *pairs.within(member),
+                    *(s for s in active if s.run_a == member.run),
+                    *(s for own in scored_by(member)[1:] for s in own.within(member)),
+                    *_flat(against, member),
+                )
             ),
-            *(found for a, b in between for found in pairs.between(a, b)),
+            *(found for a, b in between for own in scored_by(a, b) for found in own.between(a, b)),
         ),
-        differences=adjusted_over_all(found for a, b in combinations(several, 2) for found in pairs.differences(a, b, rng=rng)),
+        differences=adjusted_over_all(
+            found for a, b in combinations(several, 2) for own in scored_by(a, b) for found in own.differences(a, b, rng=rng)
+        ),
         curves=(
             *(curve for member in several for curve in pairs.curves(member, member)),
             *(curve for a, b in between for curve in pairs.curves(a, b)),
@@ -116,6 +130,7 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
             *_doubles(labels, [seed for group in groups for seed in group.seeds], same),
             *(warning for name, labels, known in facts if known for warning in collapse_warnings(name, labels, known)),
             *densities.warnings,
+            *clusters.warnings,
         ),
         collapse=tuple(one for name, _, known in facts if known for one in collapse_scores(name, known)),
         dimensions=tuple(one for name, labels, known in facts if known for one in dimension_records(name, labels, known)),
@@ -125,13 +140,18 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
         anatomy=tuple(anatomies),
         nonlinear=tuple(nonlinear),
         solutions=tuple(solutions),
-        group_scores=tuple(found for member in members for found in group_scores(member, labels, pairs, solutions)),
+        group_scores=tuple(
+            found for member in members for own in scored_by(member) for found in group_scores(member, labels, own, solutions)
+        ),
         positions=tuple(position_scores(positions, size, members)) if size else (),
         pairs=(
-            *(table for member in several for table in pairs.tables(member, member, labels)),
+            *(table for member in several for own in scored_by(member) for table in own.tables(member, member, labels)),
             *(table for found in against.values() for one in found for table in one.tables),
-            *(table for a, b in between for table in pairs.tables(a, b, labels)),
+            *(table for a, b in between for own in scored_by(a, b) for table in own.tables(a, b, labels)),
         ),
+        clusterings=clusters.clusterings,
+        clusters=clusters.clusters,
+        cluster_changes=clusters.changes,
         matches=tuple(match for both in zip(groups, members, strict=True) if (match := typical_match(*both, pairs))),
     )
 

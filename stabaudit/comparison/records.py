@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Literal
 
+from stabaudit.comparison.cluster_records import ClusterChange, ClusteringRecord, ClusterRecord
 from stabaudit.comparison.views.pair_values import Match, PairTable
 from stabaudit.metrics.scores import measure
 from stabaudit.statistics.jackknife import Estimate, Scale
@@ -61,7 +62,8 @@ class Score:
             between runs, where the name with _reverse is b→a; source_ begins the name of a score of encoder means against the
             true sources, one value per restart, and sampled_source_ that of one posterior sample of each row.
         k: parts averaged by a counted score, such as canonical pairs; None for all.
-        sample: scored on the rows it was fitted on, or on the others.
+        sample: scored on the rows it was fitted on, or on the others; "out" on all rows where nothing is fitted to a pair, as of
+            clusters.
         mean: over pairs, in the range of the score.
         sd: standard deviation over the same pairs.
         se: standard error of the mean, the restart being the unit; None where there are not enough restarts.
@@ -431,6 +433,9 @@ class Comparison:
     solutions: tuple[Solution, ...] = ()
     group_scores: tuple[GroupScore, ...] = ()
     rotations: int = 0
+    clusterings: tuple[ClusteringRecord, ...] = ()
+    clusters: tuple[ClusterRecord, ...] = ()
+    cluster_changes: tuple[ClusterChange, ...] = ()
 
     def out_of_sample(self, run: str) -> dict[str, Score]:
         """A run's own scores out-of-sample by name; of several k the first, which was asked for."""

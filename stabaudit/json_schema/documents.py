@@ -6,6 +6,7 @@ Most records are what a comparison or a test returns; those that only a document
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from stabaudit.comparison.cluster_records import ClusterChange, ClusteringRecord, ClusterRecord
 from stabaudit.comparison.gating.gates import Gate
 from stabaudit.comparison.records import (
     AnatomyRecord,
@@ -240,6 +241,9 @@ _SURVEY: dict[str, type] = {
     "nonlinear": NonlinearRecord,
     "solutions": Solution,
     "group_scores": GroupScore,
+    "clusterings": ClusteringRecord,
+    "clusters": ClusterRecord,
+    "cluster_changes": ClusterChange,
     "warnings": Warned,
 }
 _VARIED: dict[str, type] = {"along_key": AlongKey, "sources_of_variance": SourceOfVariance}

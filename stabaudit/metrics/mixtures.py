@@ -18,6 +18,7 @@ from stabaudit.metrics.threads import ignoring, single_threaded
 MOST_COMPONENTS = 8  # that a fit tries where no number is given
 FIT_ROWS = 2_000  # more rows than these are thinned evenly: a mixture of so few components gains nothing from them
 ROUNDING = 1e-4  # of the sum of weights
+FLAT = 1e-12  # of the largest standard deviation of a dimension, up to which one does not vary
 _FITS = 2  # initialisations of each
 _STEPS = 200  # of expectation maximisation
 
@@ -115,8 +116,8 @@ def fit_mixture(latents: Array, components: int | None = None, *, seed: int) -> 
     if most < (components or 1):
         raise BadData(f"{len(rows)} rows are too few to fit {components or 1} Gaussians of {rows.shape[1]} dimensions")
     location, scale = rows.mean(axis=0), rows.std(axis=0)
-    if (scale <= 1e-12 * scale.max()).any():
-        dead = ", ".join(f"z{k}" for k in np.flatnonzero(scale <= 1e-12 * scale.max()))
+    if (scale <= FLAT * scale.max()).any():
+        dead = ", ".join(f"z{k}" for k in np.flatnonzero(scale <= FLAT * scale.max()))
         raise BadData(f"{dead} does not vary, and a density without spread has no affine images")
     rows = (rows - location) / scale  # the fit adds a small number to variances, which should be small in every unit
     asked = [components] if components else range(1, min(MOST_COMPONENTS, most) + 1)

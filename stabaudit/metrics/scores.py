@@ -110,6 +110,8 @@ class Measure:
         rows_per_dimension: of *fit*, below which it is arbitrary and left out.
         equal_dimensions: whether both sides must have as many dimensions; left out where they do not.
         stored: its name in the record of a restart, where training has measured it.
+        option: of the command line that asks for it, of scores that are no functions of two latents alone; None for others.
+        brief: whether it has a column in summaries where it was computed.
         cost: of one pair of n rows and d dimensions.
     """
 
@@ -139,6 +141,8 @@ class Measure:
     rows_per_dimension: int = 1
     equal_dimensions: bool = False
     stored: str | None = None
+    option: str | None = None
+    brief: bool = True
     cost: str = ""
 
     def __post_init__(self) -> None:
@@ -364,6 +368,8 @@ def chosen(names: Iterable[str]) -> tuple[Measure, ...]:
     wanted: dict[str, Measure] = {}
     for name in names:
         for one in of_pairs() if name == "all" else _of_one_kind(name) or [measure(name)]:
+            if one.option is not None:
+                raise UsageError(f"score {name!r} comes with {one.option}, and is not asked for by --scores")
             if one.unit != "pair" or not (one.function or one.from_moments) or one.name.endswith(_REVERSE):
                 raise UsageError(f"score {name!r} is not computed from pairs of restarts; see 'stabaudit list scores'")
             wanted[one.name] = one

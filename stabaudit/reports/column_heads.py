@@ -55,6 +55,11 @@ HEADS = {
     "with restarts": "mean with the clusters of the restarts, its own left out",
     "with labels": "with the classes of the rows",
     "repeated": "with what another seed of k-means gives for the same latents",
+    "cluster": "what it is called in the restart of the title",
+    "mostly": "the most frequent label of its rows, and the share that has it",
+    "Jaccard": "rows in both of a cluster and its best partner in another restart, of those in either; mean over the others",
+    "recovered": "in how many of the others that is 0.75 or more",
+    "reading": "of the mean Jaccard index, after Hennig (2007); chance where shuffled rows do as well",
     "displacement": "how far restarts put a sample from the consensus, in standard deviations of a dimension",
     "half-width": "half of the 95% interval that so many restarts would give",
     "kept in 90%": "a half-width that nine of ten such runs keep",
@@ -92,7 +97,7 @@ HEADS = {
 # Words of statistics and short forms: tables with these heads explain them below.
 _FOOTED = frozenset(
     {"chance", "rotation", "adj.", "axis", "floors", "floor", "N", "axes", "p (Welch)", "p (permuted)", "Holm p"}
-    | {"n", "T", "effect r", "shift"}
+    | {"n", "T", "effect r", "shift", "Jaccard", "recovered"}
 )
 
 

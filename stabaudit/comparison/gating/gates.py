@@ -128,7 +128,7 @@ def judge_drift(found: Drift, requirement: Requirement | FamilyRequirement) -> G
         UsageError: a score that was not computed, a reading that it has not, or a test of families.
     """
     if isinstance(requirement, FamilyRequirement) or requirement.score.sample == "in":
-        raise UsageError(f"{requirement}: of two versions, a bound is on a score out-of-sample: knn_overlap>=0.9")
+        raise UsageError(f"{requirement}: of two versions, a bound is on a score out-of-sample, SCORE>=NUMBER")
     key = requirement.score
     own = [
         one

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from stabaudit.comparison.reading.join_rows import Group, Unjoined, join
 from stabaudit.comparison.reading.learned_priors import read_priors
+from stabaudit.comparison.reading.own_clusters import Classes, classes_in, column_clusters, run_clusters
 from stabaudit.comparison.reading.streaming import Opened
 from stabaudit.comparison.records import RunSummary
 from stabaudit.comparison.scoring.collapse import Facts, facts_of
@@ -114,7 +115,13 @@ def _read(selector: str, naming: Naming, *, streamed: bool) -> Unjoined:
     if restart is None and _is_folder_of_latents(path):
         return _read_folder(path, naming, streamed=streamed)
     with at_most(None):  # how much a run takes is known from its headers
-        return _read_run(Run.open(path), restart, streamed=streamed)
+        read = _read_run(Run.open(path), restart, streamed=streamed)
+    if naming.cluster_column is not None and (read.clusters is None or read.clusters.by != "column"):
+        raise UsageError(
+            f"--cluster-column {naming.cluster_column}: {shown(path)} is a run, whose latents hold no clusters; make it with "
+            "'stabaudit import … --cluster-column', or give --clusters K"
+        )
+    return read
 
 
 def _is_folder_of_latents(path: Path) -> bool:
@@ -144,7 +151,9 @@ def _as_one(files: Sequence[Unjoined], name: str, path: Path) -> Unjoined:
     """Files of latents as the restarts of one model."""
     summary = replace(files[0].summary, name=name, path=str(path), restarts=len(files), trained=len(files))
     latents = tuple(opened for one in files for opened in one.latents)
-    return Unjoined(summary, tuple(range(len(files))), latents, None, tuple(facts for one in files for facts in one.facts))
+    facts = tuple(facts for one in files for facts in one.facts)
+    classes = next((one.classes for one in files if one.classes is not None), None)
+    return Unjoined(summary, tuple(range(len(files))), latents, None, facts, clusters=column_clusters(latents), classes=classes)
 
 
 _ENOUGH = 3  # restarts: two make one pair, whether of one model or of two
@@ -167,12 +176,12 @@ def _as_said_one(groups: Sequence[Unjoined]) -> Unjoined:
 
 
 def _read_file(path: Path, naming: Naming, *, streamed: bool) -> Unjoined:
-    if streamed and (kind(path) != ".parquet" or naming != AS_IS):
+    if streamed and (kind(path) != ".parquet" or replace(naming, cluster_column=None) != AS_IS):
         raise BadData(
             f"{shown(path)}: these latents exceed --memory, and only Parquet files with sample ids can be streamed; "
             "'stabaudit import' it or raise that"
         )
-    found = Opened.latents_file(path, read_header(path)) if streamed else Opened.in_memory(_latents(path, naming))
+    found = Opened.latents_file(path, read_header(path, naming)) if streamed else Opened.in_memory(_latents(path, naming))
     latents, facts = _with_facts(found, {}, None)
     grid = latents.metadata.grid
     summary = RunSummary(
@@ -191,7 +200,8 @@ def _read_file(path: Path, naming: Naming, *, streamed: bool) -> Unjoined:
         lost=(),
         grid=grid,
     )
-    return Unjoined(summary, (), (latents,), None, (facts,))
+    clusters, classes = column_clusters([latents]), classes_in(found.read)
+    return Unjoined(summary, (), (latents,), None, (facts,), clusters=clusters, classes=classes)
 
 
 def _latents(path: Path, naming: Naming) -> Latents:
@@ -206,7 +216,9 @@ def _read_run(run: Run, restart: int | None, *, streamed: bool) -> Unjoined:
     if not chosen:
         raise BadRun(f"{where}: none of its {len(manifest.restarts)} restarts is trained; run its train command again")
     sources = _sources(run, streamed=streamed) if manifest.grid is None else None  # positions are not scored against sources
-    latents, facts = zip(*(_restart(run, index, streamed=streamed, whole=sources is not None) for index in chosen), strict=True)
+    latents, facts, classes = zip(
+        *(_restart(run, index, streamed=streamed, whole=sources is not None) for index in chosen), strict=True
+    )
     config, labels = manifest.config, manifest.external or External()
     summary = RunSummary(
         name=run.name if restart is None else f"{run.name}#{restart}",
@@ -227,7 +239,7 @@ def _read_run(run: Run, restart: int | None, *, streamed: bool) -> Unjoined:
         changes=_changes(manifest) if restart is None else (),
     )
     priors = read_priors(run, chosen) if summary.latent_dim <= MOST_DIMENSIONS else ()
-    return Unjoined(summary, chosen, latents, sources, facts, priors)
+    return Unjoined(summary, chosen, latents, sources, facts, priors, run_clusters(run, chosen, latents), classes[0])
 
 
 def _changes(manifest: Manifest) -> tuple[str, ...]:
@@ -235,10 +247,11 @@ def _changes(manifest: Manifest) -> tuple[str, ...]:
     return tuple(f"{'; '.join(change.what)} after restarts {', '.join(map(str, change.restarts))}" for change in manifest.changes)
 
 
-def _restart(run: Run, index: int, *, streamed: bool, whole: bool) -> tuple[Opened, Facts]:
+def _restart(run: Run, index: int, *, streamed: bool, whole: bool) -> tuple[Opened, Facts, Classes | None]:
+    """A restart, what is known of its collapse, and the classes of its rows."""
     path = run.latents_path(index)
     found = Opened.latents_file(path, run.latents_header(index)) if streamed else Opened.in_memory(run.latents(index))
-    return _with_facts(found, run.restart(index).scores, run.divergence(index), whole=whole)
+    return *_with_facts(found, run.restart(index).scores, run.divergence(index), whole=whole), classes_in(found.read)
 
 
 def _with_facts(

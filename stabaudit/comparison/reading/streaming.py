@@ -58,6 +58,7 @@ class Opened:
         read: the rows, where they are in memory; None where they are to be streamed.
         stream: the other way round.
         posterior: whether log-variances are known.
+        clusters: whether the cluster of each row is.
     """
 
     rows: int
@@ -67,13 +68,20 @@ class Opened:
     read: Latents | None = None
     stream: Stream | None = None
     posterior: bool = False
+    clusters: bool = False
 
     @classmethod
     def in_memory(cls, latents: Latents) -> "Opened":
         """Rows that have been read."""
         rows, dimensions = latents.mean.shape
         return cls(
-            rows, dimensions, latents.metadata, latents.ids_by_position, read=latents, posterior=latents.log_var is not None
+            rows,
+            dimensions,
+            latents.metadata,
+            latents.ids_by_position,
+            read=latents,
+            posterior=latents.log_var is not None,
+            clusters=latents.cluster is not None,
         )
 
     @classmethod
@@ -81,7 +89,13 @@ class Opened:
         """A Parquet file of latents, to be streamed."""
         stream = Stream(header.rows, header.dimensions, partial(read_ids, path), partial(_blocks_of_latents, path))
         return cls(
-            header.rows, header.dimensions, header.metadata, header.ids_by_position, stream=stream, posterior=header.posterior
+            header.rows,
+            header.dimensions,
+            header.metadata,
+            header.ids_by_position,
+            stream=stream,
+            posterior=header.posterior,
+            clusters=header.clusters,
         )
 
     @classmethod

@@ -73,6 +73,9 @@ def survey(paths: Sequence[Path], settings: Settings) -> Survey:
         densities=tuple(one for found in comparisons for one in found.densities),
         positions=tuple(position for found in comparisons for position in found.positions),
         pairs=tuple(table for found in comparisons for table in found.pairs),
+        clusterings=tuple(one for found in comparisons for one in found.clusterings),
+        clusters=tuple(one for found in comparisons for one in found.clusters),
+        cluster_changes=tuple(one for found in comparisons for one in found.cluster_changes),
         matches=tuple(match for found in comparisons for match in found.matches),
     )
     return Survey(together, configs)

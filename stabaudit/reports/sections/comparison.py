@@ -12,6 +12,7 @@ from stabaudit.comparison.scoring.spread import next_step, spread_of_score
 from stabaudit.metrics.mcc_strong import SCORE as STRONG
 from stabaudit.metrics.scores import Measure, headlines, measure
 from stabaudit.reports.report import Report, Section
+from stabaudit.reports.sections.clusters_found import found_section
 from stabaudit.reports.sections.collapse import collapse_section, collapse_summary
 from stabaudit.reports.sections.densities import density_section
 from stabaudit.reports.sections.grid_positions import position_section
@@ -48,6 +49,7 @@ def comparison_report(comparison: Comparison, *, curves: bool = False) -> Report
         sections.append(_pair_section(comparison, list(scores)))
         positions = [p for p in comparison.positions if (p.run_a, p.run_b) == runs and _says_more(comparison, p)]
         sections += [position_section(" and ".join(dict.fromkeys(runs)), positions)] if positions else []
+        sections += [found_section(comparison, one) for one in comparison.clusterings if runs == (one.run, one.run)]
         groups = [one for one in comparison.group_scores if runs == (one.run, one.run)]
         sections += [groups_section(comparison, groups)] if groups else []
         nonlinear = [one for one in comparison.nonlinear if runs == (one.run, one.run)]
@@ -130,7 +132,7 @@ def summarised(comparison: Comparison) -> list[Measure]:
     """Scores that a summary has columns for: the headlines, and those that are computed only when asked for."""
     there = {score.metric for score in comparison.scores if score.relation == "within"}
     known = [measure(name) for name in dict.fromkeys(score.metric for score in comparison.scores) if name in there]
-    return [one for one in known if one.unit == "pair" and (one.headline or not one.default)]
+    return [one for one in known if one.unit == "pair" and one.brief and (one.headline or not one.default)]
 
 
 def _with_floors(score: Score | None) -> list[str]:
@@ -158,6 +160,9 @@ def _records(comparison: Comparison) -> dict[str, list[dict[str, object]]]:
         "nonlinear": [asdict(one) for one in comparison.nonlinear],
         "solutions": [asdict(one) for one in comparison.solutions],
         "group_scores": [asdict(one) for one in comparison.group_scores],
+        "clusterings": [asdict(one) for one in comparison.clusterings],
+        "clusters": [asdict(one) for one in comparison.clusters],
+        "cluster_changes": [asdict(one) for one in comparison.cluster_changes],
         "warnings": [{"warning": warning} for warning in comparison.warnings],
     }
 
@@ -191,7 +196,7 @@ def _pair_section(comparison: Comparison, scores: Sequence[Score]) -> Section:
             score_name(score.metric, score.k),
             mean_with_interval(score.mean, score.ci_low, score.ci_high) if score.sample == "out" else number(None),
             number(score.sd),
-            number(inside[key].mean, 2)
+            number(inside[key].mean if key in inside else None, 2)
             if score.sample == "out"
             else mean_with_interval(score.mean, score.ci_low, score.ci_high, 2),
             number(score.independence_floor, 2),

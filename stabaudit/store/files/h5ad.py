@@ -23,13 +23,16 @@ _COMPRESSION_LIMIT = 1032  # bytes that one byte can stand for (deflate's most; 
 _HDF5_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, OverflowError, MemoryError)
 
 
-def read_h5ad(path: Path, obsm: str | None = None, id_column: str | None = None) -> tuple[Array, Array]:
-    """An array of shape (n, d) from `obsm`, and the names of its rows, shape (n,).
+def read_h5ad(
+    path: Path, obsm: str | None = None, id_column: str | None = None, cluster_column: str | None = None
+) -> tuple[Array, Array, Array | None]:
+    """An array of shape (n, d) from `obsm`, the names of its rows, shape (n,), and their clusters, where a column is named.
 
     Args:
         path: the file.
         obsm: key of the array; None: the only one.
         id_column: column of `obs` that names the rows; None: its index.
+        cluster_column: column of `obs` that names the cluster of each row; None: it is not asked for.
 
     Raises:
         BadData: a missing or damaged file, one without such an array or column, or that holds less than it promises.
@@ -48,13 +51,17 @@ def read_h5ad(path: Path, obsm: str | None = None, id_column: str | None = None)
         with h5py.File(path, "r") as file:
             reader = _Reader(where, size)
             values = reader.values(reader.member(file, "obsm", "group"), obsm)
-            ids = reader.ids(reader.member(file, "obs", "group"), id_column)
+            obs = reader.member(file, "obs", "group")
+            ids = reader.ids(obs, id_column)
+            cluster = None if cluster_column is None else reader.ids(obs, cluster_column)
     except _HDF5_ERRORS as error:
         cause = " ".join(str(error).split())[:200]
         raise BadData(f"{where} is damaged, cut short or not .h5ad ({cause}); restore it or write it anew") from error
     if ids.shape != values.shape[:1]:
         raise BadData(f"{where}: obs names {len(ids)} rows, the array in obsm has {len(values)}; write it anew")
-    return values, ids
+    if cluster is not None and cluster.shape != ids.shape:
+        raise BadData(f"{where}: obs/{cluster_column} has {len(cluster)} rows, the array in obsm {len(values)}; write it anew")
+    return values, ids, cluster
 
 
 class _Reader:

@@ -33,6 +33,7 @@ class Naming:
         key: the array of an `.npz` file that holds the latents; None: one of a usual name, or the only one.
         strict: refuse what would have to be guessed.
         dimensions_first: arrays have the shape (d, n).
+        cluster_column: the column, or the array beside the latents, that names the cluster of each row; None: there is none.
         one_model: three files or more whose names differ in numbers alone are restarts of one model.
     """
 
@@ -43,11 +44,14 @@ class Naming:
     strict: bool = False
     dimensions_first: bool = False
     one_model: bool = False
+    cluster_column: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself."""
         if self.id_column is not None and self.ids_by_position:
             raise UsageError("--id-column and --ids-by-position: give one of them")
+        if self.cluster_column is not None and self.cluster_column == (self.id_column or "sample_id"):
+            raise UsageError(f"--cluster-column {self.cluster_column}: it names the rows; give the column of their clusters")
 
 
 AS_IS = Naming()
@@ -103,10 +107,10 @@ _SPARSE = {"indices", "indptr", "format", "shape", "data"}  # what scipy.sparse.
 _USUAL_KEYS = ("z", "latents", "latent", "embedding", "embeddings", "X")
 
 
-def read_arrays(path: Path, naming: Naming = AS_IS) -> tuple[Array, Array | None]:
-    """An array of shape (n, d), and the names of its rows, shape (n,), where the file holds them beside it.
+def read_arrays(path: Path, naming: Naming = AS_IS) -> tuple[Array, Array | None, Array | None]:
+    """An array of shape (n, d); the names of its rows, shape (n,), where the file holds them beside it; and their clusters.
 
-    Of an `.npz` file only these two are inflated.
+    Of an `.npz` file only these are inflated.
 
     Args:
         path: a `.npy`, `.npz` or `.safetensors` file.
@@ -120,7 +124,10 @@ def read_arrays(path: Path, naming: Naming = AS_IS) -> tuple[Array, Array | None
     if path.suffix.lower() == ".npy":
         if naming.id_column is not None:
             raise BadData(f"{where} holds one array without names, none called {naming.id_column!r}; save it in an .npz file")
-        return _table(load_npy(path), naming, where), None
+        if naming.cluster_column is not None:
+            beside = f"numpy.savez(PATH, z=z, {naming.cluster_column}=clusters)"
+            raise BadData(f"{where} holds one array, none called {naming.cluster_column!r}; save it in an .npz file: {beside}")
+        return _table(load_npy(path), naming, where), None, None
     of_numpy = path.suffix.lower() == ".npz"
     weights = {} if of_numpy else read_weights(path)
     held = members(path) if of_numpy else {*weights}
@@ -131,11 +138,19 @@ def read_arrays(path: Path, naming: Naming = AS_IS) -> tuple[Array, Array | None
     named = naming.id_column or "sample_id"
     if naming.id_column is not None and named not in held:
         raise BadData(f"{where} holds arrays {', '.join(sorted(held))}, none called {named!r} that could name the rows")
-    key = _key(held - {named}, naming, where)
-    wanted = {key, named} if named in held else {key}
+    cluster = naming.cluster_column
+    if cluster is not None and cluster not in held:
+        raise unknown(f"array of {where}", cluster, held)
+    names = {named} if cluster is None else {named, cluster}
+    key = _key(held - names, naming, where)
+    wanted = {key} | (names & held)
     arrays = load_npz(path, wanted) if of_numpy else weights
     values, ids = _table(arrays[key], naming, where), arrays.get(named)
-    return values, None if ids is None or naming.ids_by_position else _ids(ids, values.shape, named, where)
+    return (
+        values,
+        None if ids is None or naming.ids_by_position else _ids(ids, values.shape, named, where),
+        None if cluster is None else _ids(arrays[cluster], values.shape, cluster, where),
+    )
 
 
 def _key(others: set[str], naming: Naming, where: str) -> str:

@@ -47,6 +47,7 @@ class External(Frozen):
         ids_by_position: whether rows are matched by position, because the user said so.
         obsm: which array of an `.h5ad` file holds the latents; None: the only one.
         key: which array of an `.npz` file holds the latents; None: one of a usual name, or the only one.
+        cluster_column: which column names the cluster of each row; None: none does.
         dimensions_first: whether arrays have the shape (d, n).
         program: that made the latents; None where they were imported.
         files: names of the imported files and their SHA-256, in the order of the restarts.
@@ -61,6 +62,7 @@ class External(Frozen):
     obsm: str | None = None
     key: str | None = None
     dimensions_first: bool = False
+    cluster_column: str | None = None
     program: Program | None = None
     files: dict[str, str] = {}
     sources: str | None = None
@@ -72,4 +74,11 @@ class External(Frozen):
         Raises:
             UsageError: where both a column and the position are to name the rows.
         """
-        return Naming(self.id_column, self.obsm, self.ids_by_position, self.key, dimensions_first=self.dimensions_first)
+        return Naming(
+            self.id_column,
+            self.obsm,
+            self.ids_by_position,
+            self.key,
+            dimensions_first=self.dimensions_first,
+            cluster_column=self.cluster_column,
+        )

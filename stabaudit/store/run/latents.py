@@ -1,4 +1,4 @@
-"""Latents of one restart on disk: one Parquet column per dimension, `sample_id, label?, z0..z{d-1}, log_var0..`, float32.
+"""Latents of one restart on disk: one Parquet column per dimension, `sample_id, label?, cluster?, z0.., log_var0..`, float32.
 
 On a grid the dimensions are called `z{row}_{column}_{k}`, and so are the columns of the log-variances.
 
@@ -19,17 +19,20 @@ from pydantic import ValidationError
 
 from stabaudit.config import Frozen, NonNegative, Positive
 from stabaudit.errors import BadData
+from stabaudit.registry import unknown
 from stabaudit.store.files import columns
 from stabaudit.store.files.atomic import shown
 from stabaudit.store.files.feather import read_feather
 from stabaudit.store.files.h5ad import read_h5ad
 from stabaudit.store.files.parquet import ROW_GROUP, opened, read_table, write_table
 from stabaudit.store.imports import foreign_files as foreign
+from stabaudit.store.run.row_checks import require_finite, require_unique
 
 Array = NDArray[Any]
 FloatArray = NDArray[Any]
 
 _KEY = b"stabaudit"  # of the file's metadata
+_CLUSTER = "cluster"  # the column of clusters in files of runs
 READ_BUFFER = 2**14  # bytes of each column held while a file is read in blocks; whole row groups of ten files take 100 MB more
 
 
@@ -60,6 +63,7 @@ class Latents:
         log_var: posterior log-variances, shape (n, d), float32, finite, or None.
         label: class of each row, integers or text, shape (n,), or None.
         metadata: where the latents come from.
+        cluster: the cluster that each row was put into with these latents, integers or text, shape (n,), or None.
         ids_by_position: True where the file named no rows and `sample_id` merely counts them from 0.
     """
 
@@ -69,6 +73,7 @@ class Latents:
     label: Array | None = None
     metadata: LatentsMetadata = field(default_factory=LatentsMetadata)
     ids_by_position: bool = False
+    cluster: Array | None = None
 
     def validate(self, where: str) -> None:
         """Check shapes, ids and finiteness.
@@ -79,7 +84,8 @@ class Latents:
         n = len(self.sample_id)
         if self.mean.ndim != 2 or 0 in self.mean.shape:
             raise BadData(f"{where}: latents have shape {self.mean.shape}, expected (n, d) with n and d at least 1")
-        for name, array in (("means", self.mean), ("log-variances", self.log_var), ("labels", self.label)):
+        others = {"log-variances": self.log_var, "labels": self.label, "clusters": self.cluster}
+        for name, array in ({"means": self.mean} | others).items():
             if array is not None and len(array) != n:
                 raise BadData(f"{where}: {len(array)} rows of {name} for {n} sample ids")
         if self.metadata.grid is not None and math.prod(self.metadata.grid) != self.mean.shape[1]:
@@ -104,6 +110,8 @@ def write_latents(path: Path, latents: Latents) -> None:
     content: dict[str, Array] = {} if latents.ids_by_position else {"sample_id": latents.sample_id}
     if latents.label is not None:
         content["label"] = latents.label
+    if latents.cluster is not None:
+        content[_CLUSTER] = latents.cluster
     grid = latents.metadata.grid
     content |= columns.numbered("z", latents.mean, grid)
     if latents.log_var is not None:
@@ -138,7 +146,7 @@ def read_latents(path: Path, naming: foreign.Naming = foreign.AS_IS) -> Latents:
         case ".npy" | ".npz" | ".safetensors":
             latents = _from_arrays(*foreign.read_arrays(path, naming))
         case ".h5ad":
-            latents = _from_arrays(*read_h5ad(path, naming.obsm, naming.id_column))
+            latents = _from_arrays(*read_h5ad(path, naming.obsm, naming.id_column, naming.cluster_column))
         case _:
             raise BadData(f"{where}: expected a file of latents: {', '.join(foreign.SUFFIXES)}")
     if naming.ids_by_position:
@@ -151,7 +159,7 @@ def read_latents(path: Path, naming: foreign.Naming = foreign.AS_IS) -> Latents:
 class LatentsHeader:
     """What a Parquet file of latents says before its rows are read: n rows of d dimensions, and the rest as in `Latents`.
 
-    `posterior` says whether it holds log-variances.
+    `posterior` says whether it holds log-variances, `clusters` whether the cluster of each row.
     """
 
     rows: int
@@ -159,10 +167,15 @@ class LatentsHeader:
     metadata: LatentsMetadata
     ids_by_position: bool
     posterior: bool = False
+    clusters: bool = False
 
 
-def read_header(path: Path) -> LatentsHeader:
+def read_header(path: Path, naming: foreign.Naming = foreign.AS_IS) -> LatentsHeader:
     """What a Parquet file of latents holds.
+
+    Args:
+        path: the file.
+        naming: what its clusters are called.
 
     Raises:
         BadData: a missing or damaged file, or one without latent dimensions.
@@ -172,8 +185,14 @@ def read_header(path: Path) -> LatentsHeader:
         schema = file.schema_arrow
         dimensions = columns.dimensions(schema, where)
         metadata = _metadata(schema, where)
+        named = naming.cluster_column is not None or (_KEY in (schema.metadata or {}) and _CLUSTER in schema.names)
         return LatentsHeader(
-            file.metadata.num_rows, len(dimensions), metadata, "sample_id" not in schema.names, "log_var0" in schema.names
+            file.metadata.num_rows,
+            len(dimensions),
+            metadata,
+            "sample_id" not in schema.names,
+            posterior="log_var0" in schema.names,
+            clusters=named,
         )
 
 
@@ -212,25 +231,22 @@ def iter_latents(path: Path, rows: int = ROW_GROUP) -> Iterator[Latents]:
         raise BadData(f"{where}: no rows")
 
 
-def require_unique(sample_id: Array, where: str) -> None:
-    """Refuse repeated ids.
-
-    Raises:
-        BadData: naming the first one and how many there are.
-    """
-    ids, counts = np.unique(sample_id, return_counts=True)
-    repeated = ids[counts > 1]
-    if len(repeated):
-        raise BadData(f"{where}: {len(repeated)} sample ids are repeated, the first is {repeated[0]}; ids must name one row each")
-
-
 def latents_of_table(table: pa.Table, where: str, naming: foreign.Naming = foreign.AS_IS) -> Latents:
     """Latents in a table from elsewhere, as if it had been read from a file; not checked.
 
     Raises:
         BadData: what is no table of numbers.
     """
-    return _from_table(foreign.as_named(table, naming, where), where)
+    name = naming.cluster_column
+    if name is None:
+        own = _KEY in (table.schema.metadata or {}) and _CLUSTER in table.column_names
+        cluster = columns.names_or_codes(table, _CLUSTER, where) if own else None
+    elif name not in table.column_names:
+        raise unknown(f"column of {where}", name, table.column_names)
+    else:
+        cluster = columns.names_or_codes(table, name, where)
+        table = table.drop_columns([name])
+    return replace(_from_table(foreign.as_named(table, naming, where), where), cluster=cluster)
 
 
 def _from_table(table: pa.Table, where: str, start: int = 0) -> Latents:
@@ -250,9 +266,10 @@ def _from_table(table: pa.Table, where: str, start: int = 0) -> Latents:
     )
 
 
-def _from_arrays(values: Array, sample_id: Array | None) -> Latents:
+def _from_arrays(values: Array, sample_id: Array | None, cluster: Array | None) -> Latents:
     mean = columns.narrowed(values)
-    return Latents(np.arange(len(mean)) if sample_id is None else sample_id, mean, ids_by_position=sample_id is None)
+    ids = np.arange(len(mean)) if sample_id is None else sample_id
+    return Latents(ids, mean, ids_by_position=sample_id is None, cluster=cluster)
 
 
 def _metadata(schema: pa.Schema, where: str) -> LatentsMetadata:
@@ -267,22 +284,3 @@ def _metadata(schema: pa.Schema, where: str) -> LatentsMetadata:
     if metadata.grid != grid:
         raise BadData(f"{where}: its columns and its 'stabaudit' metadata speak of different grids; restore it or retrain")
     return metadata
-
-
-def require_finite(values: FloatArray, prefix: str, where: str, grid: columns.Grid | None = None) -> None:
-    """Refuse NaN and infinity in columns that are called as `columns.names_of` says.
-
-    Raises:
-        BadData: naming the first column that holds some and how many.
-    """
-    bad = ~np.isfinite(values)
-    if bad.any():
-        counts = bad.sum(axis=0)
-        first = int(np.flatnonzero(counts)[0])
-        others = int((counts > 0).sum()) - 1
-        more = f", and {others} more columns hold some" if others else ""
-        name = columns.names_of(prefix, len(counts), grid)[first]
-        raise BadData(
-            f"{where}: {name} holds {counts[first]} NaN or infinite values{more}; "
-            "retrain this restart, or leave out the rows in question"
-        )

@@ -46,7 +46,7 @@ def make(tmp_path):
 
 
 def test_what_anndata_wrote_is_read(cells):
-    values, ids = read_h5ad(cells, "X_scVI")
+    values, ids, _ = read_h5ad(cells, "X_scVI")
     np.testing.assert_array_equal(values, np.arange(24, dtype=np.float32).reshape(12, 2) / 8, strict=True)
     assert ids.tolist() == [f"AAC{i}-1" for i in range(12)]
     assert read_h5ad(cells, "X_pca", "cell")[1].tolist() == [f"c{i}" for i in range(12)]
@@ -190,7 +190,7 @@ def test_a_damaged_file_is_refused_or_read_but_never_an_internal_error(cells, tm
     content[position % len(content)] ^= flip
     (path := tmp_path / "damaged.h5ad").write_bytes(content[: end if end < len(content) else None])
     try:
-        values, ids = read_h5ad(path, "X_scVI")
+        values, ids, _ = read_h5ad(path, "X_scVI")
     except StabauditError as error:
         assert "\n" not in str(error)  # noqa: PT017 -- most of the flips are harmless
         return
