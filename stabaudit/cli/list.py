@@ -78,7 +78,7 @@ def _computed(one: "Measure") -> str:
 
     if one.default or one.name in {ACTIVE.name, REPRODUCIBLE_AXES.name}:
         return "always"
-    return f"--scores {one.name}" if one.unit == "pair" and (one.function or one.from_moments) else "where it is known"
+    return f"--scores {one.name}" if one.by_request else "where it is known"
 
 
 def _plans() -> dict[str, str]:

@@ -28,6 +28,7 @@ class RunSummary:
         lost: restarts that failed, diverged or are not trained yet, one line each.
         grid: (h, w, d) of latents on a grid; None for vectors.
         unfinished: what speaks against its restarts having converged, in one line, or None.
+        source_names: what the true sources are called, where they have names.
         changes: what was changed in the user's own model or program while the run was trained, one line each.
     """
 
@@ -47,6 +48,7 @@ class RunSummary:
     grid: tuple[int, int, int] | None = None
     changes: tuple[str, ...] = ()
     unfinished: str | None = None
+    source_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

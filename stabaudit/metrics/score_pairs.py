@@ -191,7 +191,7 @@ def _computable(measures: Sequence[Measure], evidence: Evidence, d: int) -> tupl
     """The measures that these latents allow, and a warning on those that they do not.
 
     Raises:
-        UsageError: where they allow none.
+        UsageError: where they allow none of those that are wanted.
     """
     streamed = [one for one in measures if evidence.rows is None and not one.from_moments]
     n = evidence.values.fit.n
@@ -212,7 +212,7 @@ def _computable(measures: Sequence[Measure], evidence: Evidence, d: int) -> tupl
         names = ", ".join(one.name for one in short)
         needed = max(one.rows_per_dimension for one in short) * d
         warnings.append(f"{names}: left out, since {n} rows to fit on for {d} dimensions leave it arbitrary; {needed} are needed")
-    if not kept:
+    if measures and not kept:
         raise UsageError("; ".join(warnings))
     return kept, warnings
 

@@ -127,7 +127,7 @@ def summarised(comparison: Comparison) -> list[Measure]:
     """Scores that a summary has columns for: the headlines, and those that are computed only when asked for."""
     there = {score.metric for score in comparison.scores if score.relation == "within"}
     known = [measure(name) for name in dict.fromkeys(score.metric for score in comparison.scores) if name in there]
-    return [one for one in known if one.unit == "pair" and (one.headline or not one.default)]
+    return [one for one in known if (one.unit == "pair" or one.factors) and (one.headline or not one.default)]
 
 
 def _with_floors(score: Score | None) -> list[str]:
@@ -246,7 +246,8 @@ def _says_more(comparison: Comparison, score: Score | PositionScore | Difference
 
 def _title(comparison: Comparison, score: Score) -> str:
     runs = {run.name: run for run in comparison.runs}
-    sizes = f"{counted(score.restarts, 'restart')}, {counted(score.pairs, 'pair')}, {counted(runs[score.run_a].rows, 'row')}"
+    pairs = [] if measure(score.metric).unit == "restart" else [counted(score.pairs, "pair")]
+    sizes = ", ".join([counted(score.restarts, "restart"), *pairs, counted(runs[score.run_a].rows, "row")])
     grid = runs[score.run_a].grid
     at = f" at each of {grid[0]}×{grid[1]} positions" if grid else ""
     if score.relation == "within":
