@@ -79,7 +79,9 @@ _BUILT_IN: dict[Kind, dict[str, Entry]] = {
         "omniglot": Entry("stabaudit.data.omniglot:load", "32,460 drawings of 1,623 characters, from zipped PNGs, 28×28"),
         "shapes": Entry("stabaudit.data.shapes:load", "squares, ellipses and hearts 32×32 of known size, angle and place"),
         "dsprites": Entry("stabaudit.data.dsprites:load", "white shapes 64×64 of five known factors, from the published .npz"),
-        "3dshapes": Entry("stabaudit.data.shapes3d:load", "objects in a room 64×64 of six known factors, from 3dshapes.h5 (h5py)"),
+        "3dshapes": Entry(
+            "stabaudit.data.shapes3d:load", "objects in a room 64×64 of six known factors, from 3dshapes.h5 (h5py)"
+        ),
         "tcl": Entry("stabaudit.data.tcl:load", "known sources in segments, mixed by a random network"),
         "tcl-willetts": Entry("stabaudit.data.tcl:load_willetts", "tcl in the setting of Willetts and Paige 2021"),
         "pinwheel": Entry("stabaudit.data.pinwheel:load", "K curved arms in the plane"),

@@ -1,13 +1,13 @@
-"""dSprites: 737,280 pictures 64×64 of a white square, ellipse or heart, every combination of five factors once (Matthey et al. 2017).
+"""dSprites: 737,280 pictures 64×64 of a white square, ellipse or heart, five factors in every combination (Matthey et al. 2017).
 
 The published `.npz` holds
 
     imgs  (737280, 64, 64)  unsigned bytes 0 or 1        latents_values  (737280, 6)  colour, shape, scale, orientation, x, y
 
-beside `latents_classes`, which says the same in whole numbers, and `metadata`, a Python pickle, which is never opened. The colour
-is the same in all and left out. Sources are shape (1 square, 2 ellipse, 3 heart), scale (6 values in [0.5, 1]), orientation (40 in
-[0, 2π]), x and y (32 each in [0, 1]); as floats all pictures would take 12 GB, so a random part of them is taken, and a quarter of
-that is held out. A sample_id is a picture's number in the file.
+beside `latents_classes`, which says the same in whole numbers, and `metadata`, a Python pickle, which is never opened. The
+colour is the same in all and left out. Sources are shape (1 square, 2 ellipse, 3 heart), scale (6 values in [0.5, 1]),
+orientation (40 in [0, 2π]), x and y (32 each in [0, 1]); as floats all pictures would take 12 GB, so a random part of them is
+taken, and a quarter of that is held out. A sample_id is a picture's number in the file.
 """
 
 from pathlib import Path
@@ -48,7 +48,9 @@ def load(files: DataFolder, *, rows: Positive = 50_000, split_seed: NonNegative 
     chosen = random_part(len(values), rows, seed=split_seed)
     pictures = load_npz_rows(path, "imgs", chosen, of=len(values))
     if pictures.dtype != np.uint8 or pictures.shape[1:] != (SIDE, SIDE) or pictures.max() > 1:
-        raise BadData(f"{path}: imgs has shape {pictures.shape} of {pictures.dtype}, expected bytes 0 and 1 of (n, {SIDE}, {SIDE})")
+        raise BadData(
+            f"{path}: imgs has shape {pictures.shape} of {pictures.dtype}, expected bytes 0 and 1 of (n, {SIDE}, {SIDE})"
+        )
     labels = values[chosen, 1].astype(np.int64) - 1
     everything = Split(
         x=pictures[:, None].astype(np.float32),

@@ -6,14 +6,14 @@ factors are independent and are kept as sources:
     shape        0 square, 1 ellipse, 2 heart, each as likely        scale   uniform on [0.5, 1]
     orientation  uniform on [0, 2π), counter-clockwise               x, y    uniform on [0, 1], right and up
 
-In coordinates in which the picture is [−1, 1]² a shape of scale 1 reaches to at most 0.46 from its centre, which lies within ±0.54,
-so that none is cut off. In the shape's own coordinates (u, v), of which 0.4 scale is the unit: the square is |u|, |v| ≤ 0.8; the
-ellipse has half axes 1 and ½; the heart is a square of half side ½ that stands on a corner, with discs of radius ½ about the
-middles of its upper sides.
+In coordinates in which the picture is [−1, 1]² a shape of scale 1 reaches to at most 0.46 from its centre, which lies within
+±0.54, so that none is cut off. In the shape's own coordinates (u, v), of which 0.4 scale is the unit: the square is |u|, |v| ≤
+0.8; the ellipse has half axes 1 and ½; the heart is a square of half side ½ that stands on a corner, with discs of radius ½
+about the middles of its upper sides.
 
-A pixel's value is what the shape covers of it, by the distance of its centre to the edge: ½ on the edge, 1 from half a pixel inside
-on, 0 from half a pixel outside on. A square looks the same every quarter of a turn and an ellipse every half, as in dSprites, so no
-representation can tell all of `orientation`.
+A pixel's value is what the shape covers of it, by the distance of its centre to the edge: ½ on the edge, 1 from half a pixel
+inside on, 0 from half a pixel outside on. A square looks the same every quarter of a turn and an ellipse every half, as in
+dSprites, so no representation can tell all of `orientation`.
 """
 
 from typing import Annotated
@@ -50,7 +50,8 @@ def load(*, samples: Positive = 20_000, size: Size = 32, data_seed: NonNegative 
     """
     rng = np.random.default_rng(data_seed)
     train, evaluation = (
-        _split(draw_factors(count, rng=rng), size, first_id) for count, first_id in ((samples, 0), (-(-samples // HELD_OUT), samples))
+        _split(draw_factors(count, rng=rng), size, first_id)
+        for count, first_id in ((samples, 0), (-(-samples // HELD_OUT), samples))
     )
     return Dataset("shapes", train, evaluation, "bernoulli", source_names=FACTORS)
 
@@ -114,4 +115,5 @@ def _to_ellipse(u: Values, v: Values) -> Values:
 def _to_heart(u: Values, v: Values) -> Values:
     a, b = (v + u) / np.sqrt(2), (v - u) / np.sqrt(2)
     lobes = np.minimum(np.hypot(a - LOBE, b), np.hypot(a, b - LOBE)) - LOBE
-    return np.minimum(_to_square(a, b, LOBE), lobes)
+    nearest: Values = np.minimum(_to_square(a, b, LOBE), lobes)
+    return nearest

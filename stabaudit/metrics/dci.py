@@ -7,15 +7,15 @@ which sums to 1 over dimensions. With H_M the entropy to base M,
     completeness    = 1/K Σ_k [1 − H_d(R_·k / Σ_j R_jk)]                            each factor needs one dimension
     informativeness = 1/K Σ_k max(0, 1 − E_k / E_k⁰)                                how well the trees guess
 
-E_k is the error of the trees, E_k⁰ that of the best constant: squares for continuous factors, wrong guesses for discrete ones. For
-a uniform factor in [0, 1], E⁰ = 1/12, which is how Carbonneau et al. 2022, arXiv:2012.09276, scale it; Eastwood and Williams print
-the error itself, and accuracy for classes.
+E_k is the error of the trees, E_k⁰ that of the best constant: squares for continuous factors, wrong guesses for discrete ones.
+For a uniform factor in [0, 1], E⁰ = 1/12, which is how Carbonneau et al. 2022, arXiv:2012.09276, scale it; Eastwood and
+Williams print the error itself, and accuracy for classes.
 
 Importances are from random forests, of the original's two choices (lasso, random forest) the one that sees nonlinear relations:
-20 trees of leaves of at least 5 rows that look at all dimensions at every split, of at most 1,000 rows of either half; regression
-for continuous factors, classification for discrete ones, nothing tuned. Published code often uses boosted trees instead (Locatello
-et al. 2019, arXiv:1811.12359). Informativeness is that of the forest of *fit* on *fit* and on *score*; disentanglement and
-completeness, where nothing is guessed, are those of a forest of *fit* and of another of *score*.
+20 trees of leaves of at least 5 rows that look at all dimensions at every split, of at most 1,000 rows of either half;
+regression for continuous factors, classification for discrete ones, nothing tuned. Published code often uses boosted trees
+instead (Locatello et al. 2019, arXiv:1811.12359). Informativeness is that of the forest of *fit* on *fit* and on *score*;
+disentanglement and completeness, where nothing is guessed, are those of a forest of *fit* and of another of *score*.
 """
 
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from scipy.special import xlogy
 
-from stabaudit.metrics.factors import Halved, classes, halved, mean_over, standardised, varying
+from stabaudit.metrics.factors import Halved, Rows, classes, halved, mean_over, standardised, varying
 from stabaudit.metrics.pair_scores import Array
 from stabaudit.metrics.scores import AXES, FromFactors, Measure
 
@@ -75,7 +75,7 @@ def dci_completeness(latents: Array, factors: Array) -> float:
 
 
 def dci_informativeness(latents: Array, factors: Array, fit: Array | None = None) -> float:
-    """Informativeness: how well forests guess known factors, in [0, 1]; on the rows that are not *fit*, shape (n,), if it is given."""
+    """Informativeness: how well forests guess known factors, in [0, 1]; of rows outside *fit*, shape (n,), where it is given."""
     return read_informativeness(forests(latents, factors, fit))[1]
 
 
@@ -83,18 +83,28 @@ def forests(latents: Array, factors: Array, fit: Array | None = None) -> Forests
     """Grow a forest for each factor that varies, on *fit* and, for its importances, on *score*."""
     rows = halved(latents, factors, fit, MOST_ROWS, "dci")
     z = standardised(rows)
-    importance: tuple[list[Array], list[Array]] = [], []
+    importance: list[Array] = []
     gain: tuple[list[float], list[float]] = [], []
     for k in varying(rows.fit.factors):
         truth, discrete = _targets(rows, k), bool(rows.discrete[k])
         grown = _grown(z[0], truth[0], discrete=discrete)
-        importance[0].append(grown.feature_importances_)
+        importance.append(grown.feature_importances_)
         for half in (0, 1):
             gain[half].append(_gain(grown.predict(z[half]), truth[half], discrete=discrete))
-        if fit is not None and np.ptp(truth[1]) > 0:
-            importance[1].append(_grown(z[1], truth[1], discrete=discrete).feature_importances_)
-    inside, outside = (np.array(found).reshape(-1, latents.shape[1]).T for found in importance)
-    return Forests((inside, inside if fit is None else outside), (np.array(gain[0]), np.array(gain[1])))
+    inside = _as_matrix(importance, latents)
+    outside = inside if fit is None else _as_matrix(_importances(rows.score, rows.discrete), latents)
+    return Forests((inside, outside), (np.array(gain[0]), np.array(gain[1])))
+
+
+def _importances(some: Rows, discrete: Array) -> list[Array]:
+    """Importances of dimensions for each factor that varies, by forests of some rows alone."""
+    rows = Halved(some, some, discrete)
+    z = standardised(rows)[0]
+    return [_grown(z, _targets(rows, k)[0], discrete=bool(discrete[k])).feature_importances_ for k in varying(some.factors)]
+
+
+def _as_matrix(importance: list[Array], latents: Array) -> Array:
+    return np.array(importance).reshape(-1, latents.shape[1]).T
 
 
 def _targets(rows: Halved, k: int) -> tuple[Array, Array]:

@@ -53,7 +53,7 @@ def gap(found: Information) -> float:
 SCORE = Measure(
     name="mig",
     label="MIG",
-    meaning="is each known factor in one dimension only? information of the best dimension minus that of the second, over entropy",
+    meaning="is each known factor in one dimension only? information of the best dimension less that of the second, over entropy",
     low=0.0,
     high=1.0,
     reference="mutual information gap: Chen et al. 2018, arXiv:1802.04942",

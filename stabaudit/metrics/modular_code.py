@@ -10,8 +10,6 @@ are left out; so is the score where fewer than two factors are known. A collapse
 information is the error of the estimate, which is the same for all factors, so it lowers the score.
 """
 
-import numpy as np
-
 from stabaudit.metrics.factor_information import OfHalves, information_of_halves
 from stabaudit.metrics.factors import mean_over
 from stabaudit.metrics.pair_scores import Array

@@ -1,8 +1,8 @@
 """Scores of restarts against known factors of variation, with their independence floor.
 
 What several scores are read from is found once for all of them: for every restart, and for every draw in which the rows of the
-factors are shuffled within their halves, everything being fitted anew. Draws are the same for all restarts and scores; scores that
-take long have the first few of them (`FromFactors.draws`).
+factors are shuffled within their halves, everything being fitted anew. Draws are the same for all restarts and scores; scores
+that take long have the first few of them (`FromFactors.draws`).
 """
 
 from collections.abc import Callable, Sequence
@@ -91,9 +91,7 @@ def drawn(one: Measure, floor_draws: int) -> int:
     return floor_draws if most is None else min(floor_draws, most)
 
 
-def _related(
-    relate: Relate, latents: Sequence[Array], factors: Array, fit: Array, orders: Sequence[Array]
-) -> list[list[Any]]:
+def _related(relate: Relate, latents: Sequence[Array], factors: Array, fit: Array, orders: Sequence[Array]) -> list[list[Any]]:
     """What scores are read from, of every restart: first as it is, then of every draw."""
 
     def work(task: tuple[Array, Array]) -> Any:  # noqa: ANN401

@@ -161,7 +161,7 @@ def score(
         for a, b in every:
             require_equal_dimensions(d[a], d[b], f"{evidence.names[a]} and {evidence.names[b]}")
     measures = chosen(default_scores()) if measures is None else measures
-    kept, warnings = _computable(measures, evidence, max(d))
+    kept, warnings = _computable(measures, evidence, [(d[a], d[b]) for a, b in every])
     scoring = _Scoring(evidence, kept, k)
     seed = int(rng.integers(2**63))
     with redirect_stdout(sys.stderr):  # whatever functions of users print: results are what stdout is for; once, for all threads
@@ -187,16 +187,18 @@ def score(
     return Scored(scored, evidence.dead, (*evidence.warnings, *warnings))
 
 
-def _computable(measures: Sequence[Measure], evidence: Evidence, d: int) -> tuple[list[Measure], list[str]]:
-    """The measures that these latents allow, and a warning on those that they do not.
+def _computable(
+    measures: Sequence[Measure], evidence: Evidence, pairs: Sequence[tuple[int, int]]
+) -> tuple[list[Measure], list[str]]:
+    """The measures that pairs of so many dimensions allow, and a warning on those that they do not.
 
     Raises:
         UsageError: where they allow none of those that are wanted.
     """
     streamed = [one for one in measures if evidence.rows is None and not one.from_moments]
-    n = evidence.values.fit.n
+    n, d = evidence.values.fit.n, max(len(marginal.scale) for marginal in evidence.values.marginals)
     short = [one for one in measures if n < one.rows_per_dimension * d and one not in streamed]
-    sizes = {len(marginal.scale) for marginal in evidence.values.marginals}
+    sizes = {size for both in pairs for size in both}
     unequal = [one for one in measures if one.equal_dimensions and len(sizes) > 1]
     kept = [one for one in measures if one not in streamed and one not in short and one not in unequal]
     warnings = []

@@ -110,8 +110,8 @@ class Measure:
         from_moments: the same from moments, for stacked pairs; None where it needs rows.
         sides: the same in two steps, of which the first is done once for all pairs and draws; None where it is one step.
         factors: where the second side is known factors and never latents, how it is found; None for every other score.
-        invariances: maps of either side (of the latents, where the other is factors) by itself that leave the score as it is in-sample: "axis scaling" of every dimension by
-            its own factor and sign, "linear" by any invertible matrix.
+        invariances: maps of either side by itself (of the latents alone, where the other side is factors) that leave the score as
+            it is in-sample: "axis scaling" of every dimension by its own factor and sign, "linear" by any invertible matrix.
         higher_is_better: whether more of it is more agreement.
         floors: which of them say something of it: *independence* (rows shuffled), *rotation* (axes turned at random).
         directed: whether a→b and b→a differ; within a run both are averaged.
@@ -235,8 +235,8 @@ class Measure:
         Args:
             related: what `factors.relate` gives.
         """
-        inside, outside = (None, None) if self.factors is None else self.factors.read(related)
-        return self._called(lambda: inside), self._called(lambda: outside)
+        found = (math.nan, math.nan) if self.factors is None else self.factors.read(related)
+        return self._called(lambda: found[0]), self._called(lambda: found[1])
 
     @property
     def _estimates(self) -> bool:

@@ -2,11 +2,11 @@
 
     SAP = 1/K Σ_k [ S_j(k)k − max over j ≠ j(k) of S_jk ]
 
-S_jk says how well dimension j alone predicts factor k. Of a continuous factor it is the R² of linear regression. Of a discrete one
-it is the balanced accuracy of thresholds on the dimension, here at the edges of its 20 bins of equal frequency, every bin going to
-the class that fills it most; from it chance is taken off, (accuracy − 1/C)/(1 − 1/C) for C classes, so that 1 can be reached (Kumar
-et al. do not, and the gap of two classes is then 0.5 at most). Regressions and thresholds are fitted on *fit* and applied to
-*score*; what is worse than a constant counts as 0. At most 10,000 rows of either half are used.
+S_jk says how well dimension j alone predicts factor k. Of a continuous factor it is the R² of linear regression. Of a discrete
+one it is the balanced accuracy of thresholds on the dimension, here at the edges of its 20 bins of equal frequency, every bin
+going to the class that fills it most; from it chance is taken off, (accuracy − 1/C)/(1 − 1/C) for C classes, so that 1 can be
+reached (Kumar et al. do not, and the gap of two classes is then 0.5 at most). Regressions and thresholds are fitted on *fit*
+and applied to *score*; what is worse than a constant counts as 0. At most 10,000 rows of either half are used.
 """
 
 import numpy as np

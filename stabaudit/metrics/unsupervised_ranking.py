@@ -1,20 +1,21 @@
 """UDR, unsupervised disentanglement ranking: does each dimension of one restart match one of the other? (Duan et al. 2020).
 
-With R_kl = |Spearman correlation| of dimension k of a and l of b, over informative dimensions only, r_l = max_k R_kl and r_k likewise,
+With R_kl = |Spearman correlation| of dimension k of a and l of b, over informative dimensions only, r_l = max_k R_kl and r_k
+likewise,
 
     UDR(a, b) = 1 / (d_a + d_b) [ Σ_l r_l² / Σ_k R_kl  +  Σ_k r_k² / Σ_l R_kl ]
 
-1 where every dimension has one partner of correlation 1 and no other; a turned copy, whose dimensions share theirs, has less. Of a
-copy the score falls short of 1 by the correlations that its own dimensions have, by chance too: 3 · 0.03 for four dimensions of 600
-rows.
+1 where every dimension has one partner of correlation 1 and no other; a turned copy, whose dimensions share theirs, has less.
+Of a copy the score falls short of 1 by the correlations that its own dimensions have, by chance too: 3 · 0.03 for four
+dimensions of 600 rows.
 
 A restart's own UDR is the median over its pairs with the others (`ranking`); a restart of a higher one is more likely to be
 disentangled, on the assumption that restarts agree in what is disentangled and differ in every other way.
 
-*Where we differ.* The paper keeps dimensions whose divergence from the prior exceeds 0.01 nats. Latents alone do not tell it, so a
-dimension is informative here if its mean varies by at least 0.01, as an active unit (Burda et al. 2016, arXiv:1509.00519); this is
-in units of a standard normal prior, so latents of other units are to be scaled first. The paper prefers weights of a lasso to
-correlations, by a little. A pair without informative dimensions on either side scores 0.
+*Where we differ.* The paper keeps dimensions whose divergence from the prior exceeds 0.01 nats. Latents alone do not tell it,
+so a dimension is informative here if its mean varies by at least 0.01, as an active unit (Burda et al. 2016, arXiv:1509.00519);
+this is in units of a standard normal prior, so latents of other units are to be scaled first. The paper prefers weights of a
+lasso to correlations, by a little. A pair without informative dimensions on either side scores 0.
 """
 
 from dataclasses import dataclass

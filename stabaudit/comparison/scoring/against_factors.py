@@ -1,7 +1,8 @@
 """Each restart against known factors of variation: is every factor there, in one dimension, and alone in it?
 
-The true sources of a dataset, or those of a file, are the factors. Encoder means are scored, whatever the correlation; a restart is
-one value, so the interval of a mean over restarts is Student's. These scores are computed only where they are asked for.
+The true sources of a dataset, or those of a file, are the factors. Encoder means are scored, whatever the correlation; a
+restart is one value, so the interval of a mean over restarts is Student's. These scores are computed only where they are asked
+for.
 """
 
 from collections.abc import Sequence
@@ -97,16 +98,16 @@ def _left_out(group: Group, wanted: Sequence[Measure], kept: Sequence[Measure]) 
 def _described(run: RunSummary, factors: Array) -> str:
     """Which factors are taken for classes, which for numbers, and which say nothing."""
     there = set(varying(factors).tolist())
-    kinds: dict[str, list[str]] = {"taken for classes": [], "for numbers": [], "constant and left out": []}
+    kinds: dict[str, list[str]] = {"classes": [], "numbers": [], "constant": []}
     called = run.source_names if len(run.source_names) == factors.shape[1] else [f"s{k}" for k in range(factors.shape[1])]
     for k, (name, values) in enumerate(zip(called, factors.T, strict=True)):
         if k not in there:
-            kinds["constant and left out"].append(name)
+            kinds["constant"].append(name)
         elif is_discrete(values):
-            kinds["taken for classes"].append(f"{name} ({len(np.unique(values))})")
+            kinds["classes"].append(f"{name} ({len(np.unique(values))})")
         else:
-            kinds["for numbers"].append(name)
-    return f"{run.name}: factors " + "; ".join(f"{kind}: {', '.join(named)}" for kind, named in kinds.items() if named)
+            kinds["numbers"].append(name)
+    return f"{run.name}: factors: " + "; ".join(f"{kind} {', '.join(named)}" for kind, named in kinds.items() if named)
 
 
 def _names(measures: Sequence[Measure]) -> str:

@@ -15,6 +15,7 @@ from stabaudit.reports.report import Report, Section
 from stabaudit.reports.sections.collapse import collapse_section, collapse_summary
 from stabaudit.reports.sections.densities import density_section
 from stabaudit.reports.sections.grid_positions import position_section
+from stabaudit.reports.sections.ranking import ranking_words
 from stabaudit.reports.sections.restarts_needed import needed_sentence
 from stabaudit.reports.verdict import axes_in_short, never_active, strong_sentence, verdict
 from stabaudit.reports.wording import (
@@ -207,6 +208,7 @@ def _pair_section(comparison: Comparison, scores: Sequence[Score]) -> Section:
     if strong is not None and strong.rotation_floor is not None:
         words.append(strong_sentence(strong, comparison.rotations))
         words += _more_restarts(comparison, strong)
+    words += ranking_words(comparison, scores[0].run_a) if scores[0].relation == "within" else []
     return Section(_title(comparison, scores[0]), header, rows, words)
 
 

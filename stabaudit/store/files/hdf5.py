@@ -1,5 +1,7 @@
-"""HDF5 files from anywhere. Nothing in them is code, but a file can point to other files and promise more than it holds; both are
-refused before anything is allocated.
+"""HDF5 files from anywhere.
+
+Nothing in them is code, but a file can point to other files and promise more than it holds; both are refused before anything is
+allocated.
 """
 
 from typing import Any
