@@ -77,11 +77,9 @@ _BUILT_IN: dict[Kind, dict[str, Entry]] = {
         "cifar10": Entry("stabaudit.data.cifar10:load", "60,000 colour pictures 32×32 of ten kinds, binary batches"),
         "svhn": Entry("stabaudit.data.svhn:load", "99,289 house-number digits 32×32 in colour, from .mat files"),
         "omniglot": Entry("stabaudit.data.omniglot:load", "32,460 drawings of 1,623 characters, from zipped PNGs, 28×28"),
-        "shapes": Entry("stabaudit.data.shapes:load", "squares, ellipses and hearts 32×32 of known size, angle and place"),
-        "dsprites": Entry("stabaudit.data.dsprites:load", "white shapes 64×64 of five known factors, from the published .npz"),
-        "3dshapes": Entry(
-            "stabaudit.data.shapes3d:load", "objects in a room 64×64 of six known factors, from 3dshapes.h5 (h5py)"
-        ),
+        "shapes": Entry("stabaudit.data.shapes:load", "squares, ellipses, hearts 32×32 of known size and place"),
+        "dsprites": Entry("stabaudit.data.dsprites:load", "shapes 64×64 of five known factors, from the published .npz"),
+        "3dshapes": Entry("stabaudit.data.shapes3d:load", "objects in a room 64×64 of six factors, from 3dshapes.h5"),
         "tcl": Entry("stabaudit.data.tcl:load", "known sources in segments, mixed by a random network"),
         "tcl-willetts": Entry("stabaudit.data.tcl:load_willetts", "tcl in the setting of Willetts and Paige 2021"),
         "pinwheel": Entry("stabaudit.data.pinwheel:load", "K curved arms in the plane"),

@@ -47,6 +47,7 @@ def read(found: OfHalves) -> tuple[float, float]:
 def modularity_of(mutual: Array) -> float:
     """Modularity of a matrix of mutual information, shape (d, K).
 
+    >>> import numpy as np
     >>> modularity_of(np.array([[2.0, 0.0, 0.0], [1.0, 1.0, 0.0]]))
     0.75
     """
