@@ -61,7 +61,8 @@ class Score:
         relation: pairs of restarts within one run, or of one restart of either.
         metric: name of the score (`stabaudit list scores`); a directed one is averaged over both ways within a run, and is a→b
             between runs, where the name with _reverse is b→a; source_ begins the name of a score of encoder means against the
-            true sources, one value per restart, and sampled_source_ that of one posterior sample of each row.
+            true sources, one value per restart, and sampled_source_ that of one posterior sample of each row; a score against
+            known factors has a name of its own, one value per restart too.
         k: parts averaged by a counted score, such as canonical pairs; None for all.
         sample: scored on the rows it was fitted on, or on the others.
         mean: over pairs, in the range of the score.

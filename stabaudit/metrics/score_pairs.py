@@ -21,7 +21,7 @@ from stabaudit.metrics.floors import turned_cross, turnings
 from stabaudit.metrics.halves import Cross, Marginal
 from stabaudit.metrics.pair_scores import DEFAULT_K, Array, Pair, PairScores, Scored, ScoreName
 from stabaudit.metrics.ranks import Correlation
-from stabaudit.metrics.scores import Measure, OneSide, Parts, chosen, default_scores, mean_of_first
+from stabaudit.metrics.scores import Measure, OneSide, Parts, chosen, chosen_of_pairs, default_scores, mean_of_first
 from stabaudit.metrics.threads import in_parallel
 
 SOURCES = -1  # the position that stands for the true sources in a pair
@@ -76,7 +76,7 @@ def score_pairs(
         weak_mcc 1.0
     """
     evidence = Evidence.of_rows(latents, fit, correlation, names)
-    measures = chosen(default_scores() if scores is None else scores)
+    measures = chosen_of_pairs(default_scores() if scores is None else scores)
     return score(
         evidence,
         pairs,
@@ -107,7 +107,7 @@ def score_sources(
     called = [*(names or [f"latents {position}" for position in range(len(latents))]), "sources"]
     evidence = Evidence.of_rows([*latents, sources], fit, correlation, called)
     pairs = [(position, len(latents)) for position in range(len(latents))]
-    measures = chosen(default_scores() if scores is None else scores)
+    measures = chosen_of_pairs(default_scores() if scores is None else scores)
     scored = score(
         evidence,
         pairs,

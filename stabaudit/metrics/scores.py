@@ -395,6 +395,20 @@ def chosen(names: Iterable[str]) -> tuple[Measure, ...]:
     return tuple(sorted(wanted.values(), key=lambda one: order.index(one.name) if one.name in order else len(order)))
 
 
+def chosen_of_pairs(names: Iterable[str]) -> tuple[Measure, ...]:
+    """Scores of pairs of latents by name, as of `chosen`; "all" leaves those against known factors out.
+
+    Raises:
+        UsageError: as of `chosen`, and for the name of a score against factors.
+    """
+    asked = list(names)
+    found = chosen(asked)
+    for one in found:
+        if one.factors is not None and one.name in asked:
+            raise UsageError(f"score {one.name!r} is of one restart and known factors, not of pairs of restarts")
+    return tuple(one for one in found if one.factors is None)
+
+
 def is_known(name: str) -> bool:
     """Whether a name stands for a score; never imports a `module:function`."""
     if ":" in name:

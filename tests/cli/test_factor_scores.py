@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import jsonschema
 import numpy as np
@@ -10,6 +11,9 @@ import pytest
 
 import stabaudit
 from stabaudit.cli.main import _run
+from stabaudit.comparison.reading.selectors import read_groups
+from stabaudit.comparison.scoring.against_factors import factor_warnings
+from stabaudit.comparison.settings import Settings
 from stabaudit.metrics.information_gap import mig
 from stabaudit.metrics.scores import of_factors
 from stabaudit.metrics.split import split_halves
@@ -116,6 +120,14 @@ def test_streamed_latents_are_left_out_with_a_line(make_run, invoke):
     )
     _, err = invoke("compare", run, "--scores", "weak_mcc,mig", "--memory", "1500kB", *FEW)
     assert "big: mig: left out, since its latents are streamed and these scores need all rows; raise --memory" in err
+
+
+def test_grids_are_left_out_with_a_line(run):
+    (group,) = read_groups([str(run)])
+    grid = replace(group, sources=None, summary=replace(group.summary, grid=(1, 1, 3)))
+    assert factor_warnings([grid], Settings(scores=("strong_mcc", "mig"))) == [
+        "vae: mig: left out, since latents on a grid are not scored against factors"
+    ]
 
 
 def test_gates_reports_tests_of_families_and_figures(run, invoke, tmp_path):

@@ -8,6 +8,7 @@ from stabaudit.errors import BadData, UsageError
 from stabaudit.metrics.factors import quietly
 from stabaudit.metrics.pair_scores import ScoreName
 from stabaudit.metrics.score_factors import score_factors
+from stabaudit.metrics.score_pairs import score_pairs
 from stabaudit.metrics.scores import MEANS, SAMPLES, every_name, measure, of_factors, of_pairs
 from stabaudit.metrics.split import split_halves
 
@@ -29,7 +30,7 @@ def mixed(v, seed=1):
     return z @ np.random.default_rng(seed).normal(size=(v.shape[1], v.shape[1]))
 
 
-def out_of_sample(one, z, v, draws=1, fit=FIT):
+def out_of_sample(one, z, v, draws=0, fit=FIT):
     (found,) = score_factors([z], v, fit, [one], floor_draws=draws, rng=np.random.default_rng(0))
     name = ScoreName(one.name, None, "out")
     return found.values[name], found.independence[name]
@@ -108,7 +109,7 @@ def test_magnitudes_types_and_constant_columns(one):
 @pytest.mark.parametrize("n", [4, 9, 30])
 def test_few_rows_give_a_number_in_range(one, n):
     v = factors(n=n)
-    value, floor = out_of_sample(one, mixed(v)[:, :2], v, fit=split_halves(np.arange(n)))
+    value, floor = out_of_sample(one, mixed(v)[:, :2], v, draws=1, fit=split_halves(np.arange(n)))
     assert one.low <= value <= one.high
     assert np.isfinite(floor).all()
 
@@ -130,6 +131,8 @@ def test_it_is_never_one_of_two_restarts(one):
     assert one.needs == "factors"
     assert one.unit == "restart"
     assert one not in of_pairs()
+    with pytest.raises(UsageError, match="is of one restart and known factors, not of pairs of restarts"):
+        score_pairs([factors(), factors()], FIT, scores=[one.name], rng=np.random.default_rng(0))
     assert one.name in every_name()
     for against in (MEANS, SAMPLES):
         assert f"{against.prefix}{one.name}" not in every_name()

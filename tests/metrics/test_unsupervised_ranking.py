@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from stabaudit.metrics import udr
-from stabaudit.metrics.unsupervised_ranking import ranking
+from stabaudit.metrics.unsupervised_ranking import MOST_ROWS, ranking, ranks_of, relative_strength
 
 
 def written_out(a, b):
@@ -44,3 +44,12 @@ def test_dimensions_that_are_not_informative_do_not_count():
 def test_a_restart_has_the_median_over_the_others():
     pairs = np.array([[0.0, 0.9, 0.8, 0.1], [0.9, 0.0, 0.7, 0.3], [0.8, 0.7, 0.0, 0.2], [0.1, 0.3, 0.2, 0.0]])
     assert ranking(pairs).tolist() == [0.8, 0.7, 0.7, 0.2]
+
+
+def test_of_many_rows_a_fixed_part_is_ranked_and_a_shuffle_leaves_nothing():
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=(2 * MOST_ROWS, 2))
+    ranks = ranks_of(a)
+    assert len(ranks.columns) == MOST_ROWS
+    assert relative_strength(ranks, ranks_of(a)) > 0.98
+    assert relative_strength(ranks, ranks.permuted(rng.permutation(len(a)))) < 0.05

@@ -67,7 +67,7 @@ def factor_warnings(groups: Sequence[Group], settings: Settings) -> list[str]:
     few = [one for one in wanted if drawn(one, settings.floor_draws) < settings.floor_draws]
     if few and any(group.sources is not None for group in groups):
         count = drawn(few[0], settings.floor_draws)
-        found.append(f"{_names(few)}: their floors are means over {count} of {settings.floor_draws} draws, which take long")
+        found.append(f"{_names(few)}: floors are means over {count} draws, not {settings.floor_draws}, since each takes long")
     if not settings.measures and not any(_kept(group, settings) for group in groups):
         raise UsageError("; ".join(found))
     return found
