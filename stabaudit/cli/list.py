@@ -85,7 +85,7 @@ def _computed(one: "Measure") -> str:
         return "always"
     if one.option is not None:
         return one.option
-    return f"--scores {one.name}" if one.unit == "pair" and (one.function or one.from_moments) else "where it is known"
+    return f"--scores {one.name}" if one.by_request else "where it is known"
 
 
 def _plans() -> dict[str, str]:

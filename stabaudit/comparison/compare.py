@@ -10,6 +10,7 @@ from stabaudit.comparison.reading.join_rows import Group
 from stabaudit.comparison.reading.streaming import stream_moments
 from stabaudit.comparison.records import AnatomyRecord, Comparison, NonlinearRecord, Score
 from stabaudit.comparison.scoring.active_dimensions import active_scores
+from stabaudit.comparison.scoring.against_factors import against_factors, factor_warnings
 from stabaudit.comparison.scoring.against_sources import AgainstSources, against_sources, in_batches, unequal_to_sources
 from stabaudit.comparison.scoring.anatomy import anatomy_records, group_scores, run_anatomy, run_solutions
 from stabaudit.comparison.scoring.cluster_scores import cluster_scores
@@ -60,6 +61,7 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
             allow_unequal=settings.allow_unequal,
         )
 
+    of_factors = factor_warnings(groups, settings)
     facts = [(group.summary.name, group.labels, group.facts) for group in groups]
     positions: list[Scored] = []
     against: dict[str, list[AgainstSources]] = {}
@@ -73,6 +75,8 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
         if streamed:
             facts = [_with_variances(group, member, evidence) for group, member in zip(groups, members, strict=True)]
         against = _against_sources(groups, members, evidence, settings)
+        for group in groups:
+            against.setdefault(group.summary.name, []).append(against_factors(group, settings))
         for member, (_, _, known) in zip(members, facts, strict=True):
             if found := run_anatomy(member, known, evidence):
                 anatomies += anatomy_records(member, found)
@@ -121,6 +125,7 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
         warnings=(
             *scored.warnings,
             *_warnings(groups, dead),
+            *of_factors,
             *outlier_warnings(groups, settings),
             *(warning for a, b in between for warning in _seed_warnings(a, b)),
             *_floor_warnings(pairs, streamed=streamed),
@@ -266,7 +271,7 @@ def _floor_warnings(pairs: Pairs, *, streamed: bool) -> list[str]:
             "the latents were streamed, so the independence floor is drawn from their means and covariances, as of normal latents"
         )
     drawn = sum(1 for pair in pairs.scored.values() if pair.independence)
-    if drawn < len(pairs.scored):
+    if 0 < drawn < len(pairs.scored):
         found.append(f"the floors are means over {drawn} of {len(pairs.scored)} pairs, evenly over the restarts")
     return found
 

@@ -29,6 +29,7 @@ class RunSummary:
         lost: restarts that failed, diverged or are not trained yet, one line each.
         grid: (h, w, d) of latents on a grid; None for vectors.
         unfinished: what speaks against its restarts having converged, in one line, or None.
+        source_names: what the true sources are called, where they have names.
         changes: what was changed in the user's own model or program while the run was trained, one line each.
     """
 
@@ -48,6 +49,7 @@ class RunSummary:
     grid: tuple[int, int, int] | None = None
     changes: tuple[str, ...] = ()
     unfinished: str | None = None
+    source_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ class Score:
         relation: pairs of restarts within one run, or of one restart of either.
         metric: name of the score (`stabaudit list scores`); a directed one is averaged over both ways within a run, and is a→b
             between runs, where the name with _reverse is b→a; source_ begins the name of a score of encoder means against the
-            true sources, one value per restart, and sampled_source_ that of one posterior sample of each row.
+            true sources, one value per restart, and sampled_source_ that of one posterior sample of each row; a score against
+            known factors has a name of its own, one value per restart too.
         k: parts averaged by a counted score, such as canonical pairs; None for all.
         sample: scored on the rows it was fitted on, or on the others; "out" on all rows where nothing is fitted to a pair, as of
             clusters.

@@ -31,7 +31,7 @@ class Settings:
         clusters: how many clusters are to be found in each restart and held against each other; "prior" for the components of
             learned mixture priors; None for those that restarts come with, a column of their files or a learned prior.
         cluster_by: "k-means" or a Gaussian "gmm" with full covariances, where a number of clusters is given.
-        scores: names of scores of pairs; "all" for every one, `package.module:function` for one's own.
+        scores: names of scores of pairs or against known factors; "all" for every one, `package.module:function` for one's own.
         densities: affine density distances however long they take, of mixtures fitted to the latents where none were learned;
             otherwise those of learned priors alone, where that takes seconds.
     """
@@ -72,12 +72,17 @@ class Settings:
     @property
     def measures(self) -> tuple[Measure, ...]:
         """The scores of pairs, in the order of tables."""
-        return chosen(self.scores)
+        return tuple(one for one in chosen(self.scores) if one.factors is None)
+
+    @property
+    def factor_measures(self) -> tuple[Measure, ...]:
+        """The scores of restarts against known factors, in the order of tables."""
+        return tuple(one for one in chosen(self.scores) if one.factors is not None)
 
     def including(self, names: Iterable[str]) -> "Settings":
-        """The same with further scores of pairs, for what is asked about them; names of other scores change nothing."""
+        """The same with further scores, for what is asked about them; names of what cannot be asked for change nothing."""
         known = [measure(name) for name in names if is_known(name)]
-        wanted = [one.name for one in known if one.unit == "pair" and (one.function or one.from_moments)]
+        wanted = [one.name for one in known if one.by_request]
         return replace(self, scores=(*self.scores, *wanted))
 
 

@@ -21,7 +21,7 @@ from stabaudit.metrics.floors import turned_cross, turnings
 from stabaudit.metrics.halves import Cross, Marginal
 from stabaudit.metrics.pair_scores import DEFAULT_K, Array, Pair, PairScores, Scored, ScoreName
 from stabaudit.metrics.ranks import Correlation
-from stabaudit.metrics.scores import Measure, OneSide, Parts, chosen, default_scores, mean_of_first
+from stabaudit.metrics.scores import Measure, OneSide, Parts, chosen, chosen_of_pairs, default_scores, mean_of_first
 from stabaudit.metrics.threads import in_parallel
 
 SOURCES = -1  # the position that stands for the true sources in a pair
@@ -76,7 +76,7 @@ def score_pairs(
         weak_mcc 1.0
     """
     evidence = Evidence.of_rows(latents, fit, correlation, names)
-    measures = chosen(default_scores() if scores is None else scores)
+    measures = chosen_of_pairs(default_scores() if scores is None else scores)
     return score(
         evidence,
         pairs,
@@ -107,7 +107,7 @@ def score_sources(
     called = [*(names or [f"latents {position}" for position in range(len(latents))]), "sources"]
     evidence = Evidence.of_rows([*latents, sources], fit, correlation, called)
     pairs = [(position, len(latents)) for position in range(len(latents))]
-    measures = chosen(default_scores() if scores is None else scores)
+    measures = chosen_of_pairs(default_scores() if scores is None else scores)
     scored = score(
         evidence,
         pairs,
@@ -161,7 +161,7 @@ def score(
         for a, b in every:
             require_equal_dimensions(d[a], d[b], f"{evidence.names[a]} and {evidence.names[b]}")
     measures = chosen(default_scores()) if measures is None else measures
-    kept, warnings = _computable(measures, evidence, max(d))
+    kept, warnings = _computable(measures, evidence, [(d[a], d[b]) for a, b in every])
     scoring = _Scoring(evidence, kept, k)
     seed = int(rng.integers(2**63))
     with redirect_stdout(sys.stderr):  # whatever functions of users print: results are what stdout is for; once, for all threads
@@ -187,16 +187,18 @@ def score(
     return Scored(scored, evidence.dead, (*evidence.warnings, *warnings))
 
 
-def _computable(measures: Sequence[Measure], evidence: Evidence, d: int) -> tuple[list[Measure], list[str]]:
-    """The measures that these latents allow, and a warning on those that they do not.
+def _computable(
+    measures: Sequence[Measure], evidence: Evidence, pairs: Sequence[tuple[int, int]]
+) -> tuple[list[Measure], list[str]]:
+    """The measures that pairs of so many dimensions allow, and a warning on those that they do not.
 
     Raises:
-        UsageError: where they allow none.
+        UsageError: where they allow none of those that are wanted.
     """
     streamed = [one for one in measures if evidence.rows is None and not one.from_moments]
-    n = evidence.values.fit.n
+    n, d = evidence.values.fit.n, max(len(marginal.scale) for marginal in evidence.values.marginals)
     short = [one for one in measures if n < one.rows_per_dimension * d and one not in streamed]
-    sizes = {len(marginal.scale) for marginal in evidence.values.marginals}
+    sizes = {size for both in pairs for size in both}
     unequal = [one for one in measures if one.equal_dimensions and len(sizes) > 1]
     kept = [one for one in measures if one not in streamed and one not in short and one not in unequal]
     warnings = []
@@ -212,7 +214,7 @@ def _computable(measures: Sequence[Measure], evidence: Evidence, d: int) -> tupl
         names = ", ".join(one.name for one in short)
         needed = max(one.rows_per_dimension for one in short) * d
         warnings.append(f"{names}: left out, since {n} rows to fit on for {d} dimensions leave it arbitrary; {needed} are needed")
-    if not kept:
+    if measures and not kept:
         raise UsageError("; ".join(warnings))
     return kept, warnings
 

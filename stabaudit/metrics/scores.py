@@ -26,7 +26,7 @@ from stabaudit.registry import known, resolve, unknown
 Floor = Literal["independence", "rotation"]
 Unit = Literal["pair", "restart", "run"]
 Scale = Literal["identity", "logit", "atanh", "log1m", "log"]
-Needs = Literal["moments", "rows", "labels", "model"]
+Needs = Literal["moments", "rows", "labels", "model", "factors"]
 
 
 class Parts(NamedTuple):
@@ -77,6 +77,27 @@ class Sides(NamedTuple):
     estimates: bool = False
 
 
+def _as_found(found: tuple[float, float]) -> tuple[float, float]:
+    return found
+
+
+class FromFactors(NamedTuple):
+    """A score of one restart against known factors of variation, which is never one of two restarts, in two steps.
+
+    Args:
+        relate: of latents (n, d), factors (n, K) and the rows of *fit* (n,), what scores are read from; done once for all scores
+            that share it.
+        read: of that, the score on *fit* and on *score*; by default it is these two.
+        fewest: factors, below which it says nothing and is left out.
+        draws: of the independence floor, at most, where each takes long; the same for all that share `relate`.
+    """
+
+    relate: Callable[[Array, Array, Array], Any]
+    read: Callable[[Any], tuple[float, float]] = _as_found
+    fewest: int = 1
+    draws: int | None = None
+
+
 @dataclass(frozen=True)
 class Measure:
     """One score.
@@ -88,11 +109,12 @@ class Measure:
         low, high: its range.
         reference: where it is defined, with DOI or arXiv number.
         function: of two arrays of shape (n, d_a) and (n, d_b), and of `fit` if it estimates something on rows that it does not
-            score; returns a number. None where scores of this kind are not computed from pairs of latents.
+            score; returns a number. None where scores of this kind are not computed from two arrays.
         from_moments: the same from moments, for stacked pairs; None where it needs rows.
         sides: the same in two steps, of which the first is done once for all pairs and draws; None where it is one step.
-        invariances: maps of either side by itself that leave the score as it is in-sample: "axis scaling" of every dimension by
-            its own factor and sign, "linear" by any invertible matrix.
+        factors: where the second side is known factors and never latents, how it is found; None for every other score.
+        invariances: maps of either side by itself (of the latents alone, where the other side is factors) that leave the score as
+            it is in-sample: "axis scaling" of every dimension by its own factor and sign, "linear" by any invertible matrix.
         question: what it asks of two restarts: are the *axes* the same, is the *space* up to a linear map, is its *shape* up to a
             rotation and one scale, is one a *function* of the other, are they the same numbers (*identity*)? None for others.
         by_variance: whether it answers with a part of the variance, not of the dimensions.
@@ -124,6 +146,7 @@ class Measure:
     function: Callable[..., float] | None = None
     from_moments: FromMoments | None = None
     sides: Sides | None = None
+    factors: FromFactors | None = None
     invariances: tuple[Invariance, ...] = ()
     question: Question | None = None
     by_variance: bool = False
@@ -155,6 +178,16 @@ class Measure:
             raise UsageError(f"score {self.name}: a counted score needs from_moments, which gives the parts that are counted")
         if not self.low < self.high:
             raise UsageError(f"score {self.name}: its range [{self.low:g}, {self.high:g}] has no room")
+
+    @property
+    def of_pairs(self) -> bool:
+        """Whether it is computed from pairs of latents."""
+        return self.unit == "pair" and (self.function is not None or self.from_moments is not None)
+
+    @property
+    def by_request(self) -> bool:
+        """Whether it can be asked for by its name: a score of pairs, or one against known factors."""
+        return self.of_pairs or self.factors is not None
 
     @property
     def best(self) -> float | None:
@@ -219,6 +252,15 @@ class Measure:
             return self._checked(inside), self._checked(outside)
         inside, outside = (self._called(score, *both) for both in zip(a, b, strict=True))
         return inside, outside
+
+    def of_factors(self, related: object) -> tuple[float, float]:
+        """The score of one restart against known factors, in-sample and out-of-sample; errors as of `of_rows`.
+
+        Args:
+            related: what `factors.relate` gives.
+        """
+        found = (math.nan, math.nan) if self.factors is None else self.factors.read(related)
+        return self._called(lambda: found[0]), self._called(lambda: found[1])
 
     @property
     def _estimates(self) -> bool:
@@ -293,7 +335,12 @@ def _built_in() -> frozenset[str]:
 
 def of_pairs() -> list[Measure]:
     """Scores of pairs of latents, in the order of tables."""
-    return [one for one in registered() if one.unit == "pair" and (one.function or one.from_moments)]
+    return [one for one in registered() if one.of_pairs]
+
+
+def of_factors() -> list[Measure]:
+    """Scores of one restart against known factors, in the order of tables."""
+    return [one for one in registered() if one.factors is not None]
 
 
 def default_scores() -> tuple[str, ...]:
@@ -311,7 +358,7 @@ def every_name() -> list[str]:
     names = []
     for one in registered():
         names.append(one.name)
-        if one.unit == "pair" and one.of_sources and (one.function or one.from_moments):
+        if one.of_pairs and one.of_sources:
             names += [f"{against.prefix}{one.name}" for against in (MEANS, SAMPLES)]
     return names
 
@@ -334,6 +381,8 @@ def measure(name: str) -> Measure:
     for against in (MEANS, SAMPLES):
         if name.startswith(against.prefix):
             with_sources = measure(name.removeprefix(against.prefix))
+            if with_sources.factors is not None:
+                break
             return replace(with_sources, name=name, label=f"{against.label} {with_sources.label}", unit="restart")
     if name.endswith(_REVERSE):
         forward = measure(name.removesuffix(_REVERSE))
@@ -358,30 +407,44 @@ def _is_function(name: str) -> bool:
 
 
 def chosen(names: Iterable[str]) -> tuple[Measure, ...]:
-    """Scores of pairs by name, each once, in the order of tables.
+    """Scores of pairs and against known factors by name, each once, in the order of tables.
 
     "all" stands for every one that is registered, the first word of several names for these: "knn" for knn_overlap and others.
 
     Raises:
-        UsageError: an unknown name, one that is no score of pairs, or none at all.
+        UsageError: an unknown name, one that cannot be asked for, or none at all.
     """
     wanted: dict[str, Measure] = {}
     for name in names:
-        for one in of_pairs() if name == "all" else _of_one_kind(name) or [measure(name)]:
+        for one in [*of_pairs(), *of_factors()] if name == "all" else _of_one_kind(name) or [measure(name)]:
             if one.option is not None:
                 raise UsageError(f"score {name!r} comes with {one.option}, and is not asked for by --scores")
-            if one.unit != "pair" or not (one.function or one.from_moments) or one.name.endswith(_REVERSE):
+            if not one.by_request or one.name.endswith(_REVERSE):
                 raise UsageError(f"score {name!r} is not computed from pairs of restarts; see 'stabaudit list scores'")
             wanted[one.name] = one
     if not wanted:
         raise UsageError("--scores: name at least one; see 'stabaudit list scores'")
-    order = [one.name for one in of_pairs()]
+    order = [one.name for one in registered()]
     return tuple(sorted(wanted.values(), key=lambda one: order.index(one.name) if one.name in order else len(order)))
 
 
 def _of_one_kind(word: str) -> list[Measure]:
-    """Scores of pairs whose names begin with a word that is no name itself."""
-    return [] if word in known("score") else [one for one in of_pairs() if one.name.startswith(f"{word}_")]
+    """Scores whose names begin with a word that is no name itself."""
+    return [] if word in known("score") else [one for one in [*of_pairs(), *of_factors()] if one.name.startswith(f"{word}_")]
+
+
+def chosen_of_pairs(names: Iterable[str]) -> tuple[Measure, ...]:
+    """Scores of pairs of latents by name, as of `chosen`; "all" leaves those against known factors out.
+
+    Raises:
+        UsageError: as of `chosen`, and for the name of a score against factors.
+    """
+    asked = list(names)
+    found = chosen(asked)
+    for one in found:
+        if one.factors is not None and one.name in asked:
+            raise UsageError(f"score {one.name!r} is of one restart and known factors, not of pairs of restarts")
+    return tuple(one for one in found if one.factors is None)
 
 
 def is_known(name: str) -> bool:

@@ -44,6 +44,18 @@ HEADS = {
     "purity": "the part of the shared information that sits in that partner",
     "above": "the purity that an axis must exceed",
     "active": "restarts in which the dimension is active",
+    # beyond linear maps
+    "of the central restart": "its dimensions, those of a subspace together",
+    "linear R²": "of these dimensions from those matched with them in another restart, by an affine map",
+    "nonlinear R²": "the same by an affine map and by the nearest rows",
+    "from elsewhere": "from the dimensions of another restart that are not matched with them",
+    "from all": "from all dimensions of another restart",
+    "chance of all": "what unrelated latents give from all dimensions",
+    # drift
+    "asks for": "whether the axes, the space or the shape are the same, one is a function of the other, or the same numbers",
+    "value [95% over rows]": "the score, with the interval that other rows of the kind would give",
+    "moved by": "distance from where an affine map of the old version puts the row, in units of the spread of the new one",
+    "neighbours kept": "of a row's nearest rows in the old version, those that stay so",
     # alignment and how many restarts
     "group": "of restarts that agree among themselves",
     "aligned to": "the restart in whose terms the others are written",

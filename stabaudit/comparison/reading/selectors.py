@@ -237,6 +237,7 @@ def _read_run(run: Run, restart: int | None, *, streamed: bool) -> Unjoined:
         unfinished=unfinished_training(run) if restart is None else None,
         grid=manifest.grid,
         changes=_changes(manifest) if restart is None else (),
+        source_names=() if sources is None else tuple(manifest.dataset.source_names),
     )
     priors = read_priors(run, chosen) if summary.latent_dim <= MOST_DIMENSIONS else ()
     return Unjoined(summary, chosen, latents, sources, facts, priors, run_clusters(run, chosen, latents), classes[0])

@@ -17,6 +17,7 @@ from stabaudit.reports.sections.collapse import collapse_section, collapse_summa
 from stabaudit.reports.sections.densities import density_section
 from stabaudit.reports.sections.grid_positions import position_section
 from stabaudit.reports.sections.nonlinear import nonlinear_section
+from stabaudit.reports.sections.ranking import ranking_words
 from stabaudit.reports.sections.restarts_needed import needed_sentence
 from stabaudit.reports.verdict import axes_in_short, never_active, strong_sentence, verdict
 from stabaudit.reports.wording import (
@@ -132,7 +133,7 @@ def summarised(comparison: Comparison) -> list[Measure]:
     """Scores that a summary has columns for: the headlines, and those that are computed only when asked for."""
     there = {score.metric for score in comparison.scores if score.relation == "within"}
     known = [measure(name) for name in dict.fromkeys(score.metric for score in comparison.scores) if name in there]
-    return [one for one in known if one.unit == "pair" and one.brief and (one.headline or not one.default)]
+    return [one for one in known if (one.unit == "pair" or one.factors) and one.brief and (one.headline or not one.default)]
 
 
 def _with_floors(score: Score | None) -> list[str]:
@@ -216,6 +217,7 @@ def _pair_section(comparison: Comparison, scores: Sequence[Score]) -> Section:
     if strong is not None and strong.rotation_floor is not None:
         words.append(strong_sentence(strong, comparison.rotations))
         words += _more_restarts(comparison, strong)
+    words += ranking_words(comparison, scores[0].run_a) if scores[0].relation == "within" else []
     return Section(_title(comparison, scores[0]), header, rows, words)
 
 
@@ -255,7 +257,8 @@ def _says_more(comparison: Comparison, score: Score | PositionScore | Difference
 
 def _title(comparison: Comparison, score: Score) -> str:
     runs = {run.name: run for run in comparison.runs}
-    sizes = f"{counted(score.restarts, 'restart')}, {counted(score.pairs, 'pair')}, {counted(runs[score.run_a].rows, 'row')}"
+    pairs = [] if measure(score.metric).unit == "restart" else [counted(score.pairs, "pair")]
+    sizes = ", ".join([counted(score.restarts, "restart"), *pairs, counted(runs[score.run_a].rows, "row")])
     grid = runs[score.run_a].grid
     at = f" at each of {grid[0]}×{grid[1]} positions" if grid else ""
     if score.relation == "within":

@@ -12,7 +12,7 @@ ROWS = (
     "another training would give; 'stabaudit compare' of several restarts does."
 )
 MOVED = (
-    "displacement: how far a row lies from where an affine map of the old version puts it, in units of the spread of the new; "
+    "moved by: how far a row lies from where an affine map of the old version puts it, in units of the spread of the new; "
     "neighbours kept: of its nearest rows in the old version, those that stay so."
 )
 
@@ -52,7 +52,7 @@ def drift_report(found: Drift) -> Report:
 def _moved_section(found: Drift) -> Section:
     labelled = any(one.label is not None for one in found.moved)
     counts = any(one.neighbours_kept is not None for one in found.moved)
-    header = ["row", *(["label"] if labelled else []), "displacement", *(["neighbours kept"] if counts else [])]
+    header = ["row", *(["label"] if labelled else []), "moved by", *(["neighbours kept"] if counts else [])]
     rows = [
         [
             str(one.sample_id),

@@ -1,8 +1,7 @@
 """One array of an AnnData file (`.h5ad`): latents of cells under a key of `obsm`, named by the index of `obs`.
 
 The format is HDF5 with a documented layout (anndata.readthedocs.io, "On-disk format"), so h5py alone reads it: a tenth of the
-weight of the anndata package, which would load the whole count matrix's machinery for one dense array. Nothing in HDF5 is code,
-but a file can point to other files and promise more than it holds; both are refused before anything is allocated.
+weight of the anndata package, which would load the whole count matrix's machinery for one dense array.
 """
 
 from pathlib import Path
@@ -14,13 +13,13 @@ from numpy.typing import NDArray
 from stabaudit.errors import BadData, UsageError
 from stabaudit.registry import unknown
 from stabaudit.store.files.atomic import reason, shown
+from stabaudit.store.files.hdf5 import HDF5_ERRORS, member_of, require_held
 from stabaudit.store.files.memory import require_memory
 from stabaudit.store.files.regular import require_regular
 
 Array = NDArray[Any]
 
-_COMPRESSION_LIMIT = 1032  # bytes that one byte can stand for (deflate's most; Deutsch 1996, RFC 1951)
-_HDF5_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, OverflowError, MemoryError)
+_EXPECTED = "an .h5ad file with obs and obsm"
 
 
 def read_h5ad(
@@ -54,7 +53,7 @@ def read_h5ad(
             obs = reader.member(file, "obs", "group")
             ids = reader.ids(obs, id_column)
             cluster = None if cluster_column is None else reader.ids(obs, cluster_column)
-    except _HDF5_ERRORS as error:
+    except HDF5_ERRORS as error:
         cause = " ".join(str(error).split())[:200]
         raise BadData(f"{where} is damaged, cut short or not .h5ad ({cause}); restore it or write it anew") from error
     if ids.shape != values.shape[:1]:
@@ -75,13 +74,9 @@ class _Reader:
         """What a name stands for in this very file; never a path, whose parts could be links."""
         import h5py  # noqa: PLC0415
 
-        if name not in list(group):  # `name in group` would walk along paths and links
-            raise BadData(f"{self._where}: no {name!r} in {group.name}; expected an .h5ad file with obs and obsm")
-        if group.id.links.get_info(name.encode()).type != h5py.h5l.TYPE_HARD:
-            raise BadData(f"{self._where}: {name!r} is a link to elsewhere, which is not followed; write the file anew")
-        found = group[name]
+        found = member_of(group, name, self._where, _EXPECTED)
         if kind == "group" and not isinstance(found, h5py.Group):
-            raise BadData(f"{self._where}: {name!r} is no group; expected an .h5ad file with obs and obsm")
+            raise BadData(f"{self._where}: {name!r} is no group; expected {_EXPECTED}")
         return found
 
     def values(self, obsm: Any, key: str | None) -> Array:  # noqa: ANN401
@@ -133,14 +128,7 @@ class _Reader:
     def _read(self, view: Any, dataset: Any = None) -> Array:  # noqa: ANN401
         """All of a dataset that lies in this file and holds what its shape promises."""
         dataset = view if dataset is None else dataset
-        if dataset.is_virtual or dataset.external:
-            raise BadData(f"{self._where}: {dataset.name} lies in other files, which are not opened; write the file anew")
-        needed, stored = dataset.size * dataset.dtype.itemsize, min(dataset.id.get_storage_size(), self._size)
-        if needed > stored * (_COMPRESSION_LIMIT if dataset.id.get_create_plist().get_nfilters() else 1):
-            raise BadData(
-                f"{self._where}: {dataset.name}, shape {dataset.shape} of {dataset.dtype}, takes {needed:,} bytes, "
-                f"the file holds {stored:,}; write it anew"
-            )
+        needed = require_held(dataset, self._size, self._where)
         require_memory(needed, f"{self._where}: {dataset.name}, shape {dataset.shape} of {dataset.dtype}")
         array: Array = view[()]
         return array
