@@ -51,9 +51,11 @@ def import_latents(
         obsm=naming.obsm,
         key=naming.key,
         dimensions_first=naming.dimensions_first,
+        folder=naming.folder,
     )
     with at_most(memory):
-        run = import_run(latents_files(paths), out, external, command=command_line(), sources=sources, strict=naming.strict)
+        files = latents_files(paths, naming.folder)
+        run = import_run(files, out, external, command=command_line(), sources=sources, strict=naming.strict)
     from stabaudit.reports.wording import counted
 
     n, count = run.manifest.dataset.evaluation_rows, len(run.done)

@@ -24,14 +24,17 @@ from stabaudit.defaults import MEMORY
 from stabaudit.errors import BadData, BadRun, Guessed, Noticed, UsageError, strictly
 from stabaudit.metrics.density_distance import MOST_DIMENSIONS
 from stabaudit.store.files.atomic import shown
+from stabaudit.store.files.h5ad import size_of_h5ad
 from stabaudit.store.files.memory import at_most
 from stabaudit.store.files.natural_order import natural
-from stabaudit.store.imports.foreign_files import AS_IS, SUFFIXES, Naming, kind
-from stabaudit.store.imports.import_run import latents_files
+from stabaudit.store.imports.foreign_files import AS_IS, SUFFIXES, Naming, kind, sparse_size, turned
+from stabaudit.store.imports.import_run import holds_a_table, latents_files
+from stabaudit.store.imports.table_folder import bytes_on_disk, is_parquet, restarts_below, say_so
 from stabaudit.store.run.convergence import unfinished_training
 from stabaudit.store.run.external_labels import External
 from stabaudit.store.run.find import parse_selector
-from stabaudit.store.run.latents import Latents, read_header, read_latents
+from stabaudit.store.run.latents import Latents, read_latents
+from stabaudit.store.run.latents_stream import read_header
 from stabaudit.store.run.manifest import Manifest
 from stabaudit.store.run.run_folder import Run
 
@@ -59,9 +62,9 @@ def read_groups(
     for (path, restart), (other, other_restart) in combinations(map(parse_selector, selectors), 2):
         if path.resolve() == other.resolve() and (restart == other_restart or None in {restart, other_restart}):
             raise UsageError(f"{path} is given twice; a restart is not compared with itself")
-    streamed = sum(map(_numbers, selectors)) * _BYTES_PER_NUMBER > memory
     strict, one_model = naming.strict, naming.one_model
     naming = replace(naming, strict=False, one_model=False)
+    streamed = sum(_numbers(selector, naming) for selector in selectors) * _BYTES_PER_NUMBER > memory
     with strictly(strict), at_most(None if streamed else memory):
         groups = [_read(selector, naming, streamed=streamed) for selector in selectors]
     if one_model and _are_of_one_model(groups):
@@ -86,20 +89,33 @@ def _with_sources(read: Unjoined, truth: Opened) -> Unjoined:
     return replace(read, sources=truth, summary=replace(read.summary, sources=truth.dimensions))
 
 
-def _numbers(selector: str) -> int:
-    """How many numbers the latents of a selector are; of other files than Parquet, as many as their bytes could hold."""
+def _numbers(selector: str, naming: Naming) -> int:
+    """How many numbers the latents of a selector are."""
     path, restart = parse_selector(selector)
-    if path.is_file():
-        if kind(path) == ".h5ad":  # most of it is the count matrix
-            return 0
-        if kind(path) != ".parquet":
-            return path.stat().st_size // 4
-        header = read_header(path)
-        return header.rows * header.dimensions
+    if _is_one_file(path, naming):
+        return _numbers_in_file(path, naming)
     if restart is None and _is_folder_of_latents(path):
-        return sum(_numbers(str(file)) for file in latents_files([path]))
+        return sum(_numbers_in_file(file, naming) for file in latents_files([path], naming.folder))
     run = Run.open(path)
     return sum(_numbers_of(run, index) for index in (run.done if restart is None else [restart]))
+
+
+def _numbers_in_file(path: Path, naming: Naming) -> int:
+    """How many numbers the latents in a file are; where no header says it, as many as its bytes could hold."""
+    if path.is_dir() or kind(path) == ".parquet":
+        if not is_parquet(path):
+            return bytes_on_disk(path) // 4
+        header = read_header(path, naming)
+        return header.rows * header.dimensions
+    if kind(path) == ".h5ad":  # most of it may be the count matrix
+        return size_of_h5ad(path, naming.obsm)
+    dense = sparse_size(path) if kind(path) == ".npz" else None
+    return path.stat().st_size // 4 if dense is None else dense
+
+
+def _is_one_file(path: Path, naming: Naming) -> bool:
+    """Whether a path is one file of latents, or a folder with the parts of one table."""
+    return path.is_file() or (not (path / "run.json").exists() and holds_a_table(path, naming.folder))
 
 
 def _numbers_of(run: Run, index: int) -> int:
@@ -109,7 +125,7 @@ def _numbers_of(run: Run, index: int) -> int:
 
 def _read(selector: str, naming: Naming, *, streamed: bool) -> Unjoined:
     path, restart = parse_selector(selector)
-    if path.is_file():
+    if _is_one_file(path, naming):
         return _read_file(path, naming, streamed=streamed)
     if restart is None and _is_folder_of_latents(path):
         return _read_folder(path, naming, streamed=streamed)
@@ -119,23 +135,27 @@ def _read(selector: str, naming: Naming, *, streamed: bool) -> Unjoined:
 
 def _is_folder_of_latents(path: Path) -> bool:
     """Whether a folder is no run but holds files of latents."""
-    return path.is_dir() and not (path / "run.json").exists() and any(kind(one) in SUFFIXES for one in path.iterdir())
+    if not path.is_dir() or (path / "run.json").exists():
+        return False
+    return any(kind(one) in SUFFIXES for one in path.iterdir()) or bool(restarts_below(path))
 
 
 def _read_folder(path: Path, naming: Naming, *, streamed: bool) -> Unjoined:
     """The files of latents in a folder as the restarts of one model."""
-    files = latents_files([path])
+    files = latents_files([path], naming.folder)
     said = f"its {len(files)} files are taken for restarts of one model"
     matched = " --ids-by-position" if naming.ids_by_position else ""
     instead = f"write 'stabaudit import {shlex.quote(str(path))} --out RUN{matched}' first"
-    warnings.warn(Guessed(shown(path), said, instead), stacklevel=4)
+    if naming.folder is None:
+        warnings.warn(Guessed(shown(path), said, instead), stacklevel=4)
     read = [_read_file(file, naming, streamed=streamed) for file in files]
     first = read[0].summary
     for file, one in zip(files, read, strict=True):
+        hint = turned((one.summary.rows, one.summary.latent_dim), (first.rows, first.latent_dim))
         if (one.summary.latent_dim, one.summary.grid) != (first.latent_dim, first.grid):
             raise BadData(
-                f"{shown(file)} has {one.summary.latent_dim} dimensions, {shown(files[0])} {first.latent_dim}; "
-                "restarts of one model have the same"
+                f"{shown(file)} has {one.summary.latent_dim} dimensions, {shown(files[0])} {first.latent_dim}"
+                f"{hint or '; restarts of one model have the same'}"
             )
     return _as_one(read, path.resolve().name, path)
 
@@ -154,7 +174,7 @@ def _are_of_one_model(groups: Sequence[Unjoined]) -> bool:
     """Whether these are files of as many dimensions whose names differ in numbers alone."""
     paths = {re.sub(r"\d+", "#", one.summary.path) for one in groups}
     shapes = {(one.summary.latent_dim, one.summary.grid) for one in groups}
-    return len(groups) >= _ENOUGH and len(paths) == len(shapes) == 1 and Path(groups[0].summary.path).is_file()
+    return len(groups) >= _ENOUGH and len(paths) == len(shapes) == 1 and not any(one.restarts for one in groups)
 
 
 def _as_said_one(groups: Sequence[Unjoined]) -> Unjoined:
@@ -167,16 +187,21 @@ def _as_said_one(groups: Sequence[Unjoined]) -> Unjoined:
 
 
 def _read_file(path: Path, naming: Naming, *, streamed: bool) -> Unjoined:
-    if streamed and (kind(path) != ".parquet" or naming != AS_IS):
+    if streamed and not (is_parquet(path) if path.is_dir() else kind(path) == ".parquet"):
+        made_dense = ", made dense," if kind(path) == ".npz" and sparse_size(path) is not None else ""
         raise BadData(
-            f"{shown(path)}: these latents exceed --memory, and only Parquet files with sample ids can be streamed; "
+            f"{shown(path)}: these latents{made_dense} exceed --memory, and only Parquet files with sample ids can be streamed; "
             "'stabaudit import' it or raise that"
         )
-    found = Opened.latents_file(path, read_header(path)) if streamed else Opened.in_memory(_latents(path, naming))
+    if streamed:
+        say_so(path, naming)
+        found = Opened.latents_file(path, read_header(path, naming), naming)
+    else:
+        found = Opened.in_memory(_latents(path, naming))
     latents, facts = _with_facts(found, {}, None)
     grid = latents.metadata.grid
     summary = RunSummary(
-        name=path.stem,
+        name=path.stem or path.resolve().name,
         path=str(path),
         family=None,
         architecture=None,
@@ -196,7 +221,7 @@ def _read_file(path: Path, naming: Naming, *, streamed: bool) -> Unjoined:
 
 def _latents(path: Path, naming: Naming) -> Latents:
     """Latents of a file; what Parquet takes was counted before, other files are held against --memory by their headers."""
-    with at_most(None) if kind(path) == ".parquet" else nullcontext():
+    with at_most(None) if path.is_dir() or kind(path) == ".parquet" else nullcontext():
         return read_latents(path, naming)
 
 
