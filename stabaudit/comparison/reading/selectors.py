@@ -29,12 +29,12 @@ from stabaudit.store.files.memory import at_most
 from stabaudit.store.files.natural_order import natural
 from stabaudit.store.imports.foreign_files import AS_IS, SUFFIXES, Naming, kind, sparse_size, turned
 from stabaudit.store.imports.import_run import holds_a_table, latents_files
-from stabaudit.store.imports.table_folder import bytes_on_disk, is_parquet, restarts_below, say_so
+from stabaudit.store.imports.table_folder import bytes_on_disk, is_parquet, restarts_below
 from stabaudit.store.run.convergence import unfinished_training
 from stabaudit.store.run.external_labels import External
 from stabaudit.store.run.find import parse_selector
 from stabaudit.store.run.latents import Latents, read_latents
-from stabaudit.store.run.latents_stream import read_header
+from stabaudit.store.run.latents_stream import read_header, say_layout
 from stabaudit.store.run.manifest import Manifest
 from stabaudit.store.run.run_folder import Run
 
@@ -194,7 +194,7 @@ def _read_file(path: Path, naming: Naming, *, streamed: bool) -> Unjoined:
             "'stabaudit import' it or raise that"
         )
     if streamed:
-        say_so(path, naming)
+        say_layout(path, naming)
         found = Opened.latents_file(path, read_header(path, naming), naming)
     else:
         found = Opened.in_memory(_latents(path, naming))

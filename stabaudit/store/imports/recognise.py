@@ -54,9 +54,14 @@ def recognised(table: pa.Table, where: str, *, by_position: bool, key: str | Non
         return table
     values = lists.spread(table.column(held), held, where)
     if key is None:
-        said = f"its column '{held}' of lists is taken for {values.shape[1]} dimensions"
-        warnings.warn(Guessed(where, said, f"write --key {held}"), stacklevel=4)
+        say_embedding(held, values.shape[1], where)
     return spread_out(table, values)
+
+
+def say_embedding(name: str, d: int, where: str) -> None:
+    """Say that a column of lists is taken for the latents."""
+    said = f"its column '{name}' of lists is taken for {d} dimensions"
+    warnings.warn(Guessed(where, said, f"write --key {name}"), stacklevel=5)
 
 
 def embedding_in(schema: pa.Schema, key: str | None, where: str) -> str | None:

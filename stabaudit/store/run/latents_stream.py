@@ -19,8 +19,8 @@ from stabaudit.store.files import columns, lists
 from stabaudit.store.files.atomic import shown
 from stabaudit.store.files.parquet import READ_BUFFER, ROW_GROUP, numbers_per_row, opened
 from stabaudit.store.imports.foreign_files import AS_IS, Naming, with_sample_id
-from stabaudit.store.imports.recognise import embedding_in, spread_out
-from stabaudit.store.imports.table_folder import blocks, parts_of, require_columns
+from stabaudit.store.imports.recognise import embedding_in, say_embedding, spread_out
+from stabaudit.store.imports.table_folder import blocks, parts_of, require_columns, say_so
 from stabaudit.store.run.latents import Latents, LatentsMetadata, from_table, metadata_of
 
 Array = NDArray[Any]
@@ -97,6 +97,14 @@ def _layout(path: Path, naming: Naming) -> _Layout:
             return _Layout(named, [name], numbers_per_row(file, name), True, schema)
         found = [column for column in columns.dimensions(schema, where) if column != naming.id_column]
         return _Layout(named, found, len(found), False, schema)
+
+
+def say_layout(path: Path, naming: Naming) -> None:
+    """Say of latents that are streamed how they are taken, where the user has not."""
+    say_so(path, naming)
+    found = _layout(path, naming)
+    if found.of_lists and naming.key is None:
+        say_embedding(found.dimensions[0], found.width, shown(path))
 
 
 def _streamable(path: Path, naming: Naming) -> _Layout:
