@@ -256,6 +256,18 @@ def test_folders_of_seeds_are_restarts(tmp_path, capsys, known):
     assert "its 3 files are taken for restarts of one model" in err
 
 
+def test_folders_of_any_name_are_restarts_where_it_is_said(tmp_path, capsys, known):
+    folder = tmp_path / "models"
+    folder.mkdir()
+    for seed in range(3):
+        frame(latents(seed)).assign(fold=ID // 80).to_parquet(folder / f"model={seed}", partition_cols=["fold"], index=False)
+    said = ("--folder", "restarts", "--strict")
+    same(scores_of(capsys, "compare", folder, *said, *QUICK, "--format", "json")[0], known)
+    assert _run(["import", str(folder), *said, "--out", str(tmp_path / "run")]) == 0
+    assert _run(["compare", str(folder), *QUICK]) == 2
+    assert "sample ids are repeated" in capsys.readouterr().err
+
+
 def test_a_key_of_labels_is_the_class_of_the_rows_and_others_are_left_out(tmp_path):
     from stabaudit.store.run.latents import read_latents
 

@@ -1,5 +1,6 @@
 """Latents that are not what they should be are refused in one line that says where and what to do."""
 
+import errno
 import json
 import pickle
 
@@ -13,6 +14,7 @@ from pyarrow import feather
 from scipy import sparse
 
 from stabaudit.cli.main import _run
+from stabaudit.store.imports import table_folder
 
 N, D = 60, 4
 Z = np.random.default_rng(0).normal(size=(N, D))
@@ -203,6 +205,21 @@ def test_a_folder_that_is_said_to_be_a_table_and_is_none(refused, tmp_path):
     (tmp_path / "a").mkdir()
     np.save(tmp_path / "a" / "z.npy", Z)
     assert "--folder table: a holds no .parquet or .arrow files" in refused("a", "--folder", "table")
+
+
+def test_folders_that_cannot_be_read(refused, tmp_path, monkeypatch):
+    """A link that leads to itself, or a folder that the system refuses."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "fold=1").symlink_to(".", target_is_directory=True)
+    (tmp_path / "a" / "fold=2").mkdir()
+    frame().to_parquet(tmp_path / "a" / "fold=2" / "x.parquet", index=False)
+    assert "sample ids are repeated" in refused("a", "--folder", "table", command=("import",))
+
+    def refuse(folder):
+        raise PermissionError(errno.EACCES, "no")
+
+    monkeypatch.setattr(table_folder.Path, "iterdir", refuse)
+    assert "cannot read a: permission denied" in refused("a", command=("compare", "import", "dimensions"))
 
 
 def test_two_files_that_are_transposes_of_each_other(refused, tmp_path):

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from stabaudit.comparison.reading.join_rows import Group, Unjoined, join
 from stabaudit.comparison.reading.learned_priors import read_priors
+from stabaudit.comparison.reading.sizes import is_folder_of_latents, is_one_file, numbers_in, numbers_of_restart
 from stabaudit.comparison.reading.streaming import Opened
 from stabaudit.comparison.records import RunSummary
 from stabaudit.comparison.scoring.collapse import Facts, facts_of
@@ -24,12 +25,11 @@ from stabaudit.defaults import MEMORY
 from stabaudit.errors import BadData, BadRun, Guessed, Noticed, UsageError, strictly
 from stabaudit.metrics.density_distance import MOST_DIMENSIONS
 from stabaudit.store.files.atomic import shown
-from stabaudit.store.files.h5ad import size_of_h5ad
 from stabaudit.store.files.memory import at_most
 from stabaudit.store.files.natural_order import natural
-from stabaudit.store.imports.foreign_files import AS_IS, SUFFIXES, Naming, kind, sparse_size, turned
-from stabaudit.store.imports.import_run import holds_a_table, latents_files
-from stabaudit.store.imports.table_folder import bytes_on_disk, is_parquet, restarts_below
+from stabaudit.store.imports.foreign_files import AS_IS, Naming, kind, sparse_size, turned
+from stabaudit.store.imports.import_run import latents_files
+from stabaudit.store.imports.table_folder import is_parquet
 from stabaudit.store.run.convergence import unfinished_training
 from stabaudit.store.run.external_labels import External
 from stabaudit.store.run.find import parse_selector
@@ -64,7 +64,7 @@ def read_groups(
             raise UsageError(f"{path} is given twice; a restart is not compared with itself")
     strict, one_model = naming.strict, naming.one_model
     naming = replace(naming, strict=False, one_model=False)
-    streamed = sum(_numbers(selector, naming) for selector in selectors) * _BYTES_PER_NUMBER > memory
+    streamed = sum(numbers_in(selector, naming) for selector in selectors) * _BYTES_PER_NUMBER > memory
     with strictly(strict), at_most(None if streamed else memory):
         groups = [_read(selector, naming, streamed=streamed) for selector in selectors]
     if one_model and _are_of_one_model(groups):
@@ -89,55 +89,14 @@ def _with_sources(read: Unjoined, truth: Opened) -> Unjoined:
     return replace(read, sources=truth, summary=replace(read.summary, sources=truth.dimensions))
 
 
-def _numbers(selector: str, naming: Naming) -> int:
-    """How many numbers the latents of a selector are."""
-    path, restart = parse_selector(selector)
-    if _is_one_file(path, naming):
-        return _numbers_in_file(path, naming)
-    if restart is None and _is_folder_of_latents(path):
-        return sum(_numbers_in_file(file, naming) for file in latents_files([path], naming.folder))
-    run = Run.open(path)
-    return sum(_numbers_of(run, index) for index in (run.done if restart is None else [restart]))
-
-
-def _numbers_in_file(path: Path, naming: Naming) -> int:
-    """How many numbers the latents in a file are; where no header says it, as many as its bytes could hold."""
-    if path.is_dir() or kind(path) == ".parquet":
-        if not is_parquet(path):
-            return bytes_on_disk(path) // 4
-        header = read_header(path, naming)
-        return header.rows * header.dimensions
-    if kind(path) == ".h5ad":  # most of it may be the count matrix
-        return size_of_h5ad(path, naming.obsm)
-    dense = sparse_size(path) if kind(path) == ".npz" else None
-    return path.stat().st_size // 4 if dense is None else dense
-
-
-def _is_one_file(path: Path, naming: Naming) -> bool:
-    """Whether a path is one file of latents, or a folder with the parts of one table."""
-    return path.is_file() or (not (path / "run.json").exists() and holds_a_table(path, naming.folder))
-
-
-def _numbers_of(run: Run, index: int) -> int:
-    header = run.latents_header(index)
-    return header.rows * header.dimensions
-
-
 def _read(selector: str, naming: Naming, *, streamed: bool) -> Unjoined:
     path, restart = parse_selector(selector)
-    if _is_one_file(path, naming):
+    if is_one_file(path, naming):
         return _read_file(path, naming, streamed=streamed)
-    if restart is None and _is_folder_of_latents(path):
+    if restart is None and is_folder_of_latents(path, naming):
         return _read_folder(path, naming, streamed=streamed)
     with at_most(None):  # how much a run takes is known from its headers
         return _read_run(Run.open(path), restart, streamed=streamed)
-
-
-def _is_folder_of_latents(path: Path) -> bool:
-    """Whether a folder is no run but holds files of latents."""
-    if not path.is_dir() or (path / "run.json").exists():
-        return False
-    return any(kind(one) in SUFFIXES for one in path.iterdir()) or bool(restarts_below(path))
 
 
 def _read_folder(path: Path, naming: Naming, *, streamed: bool) -> Unjoined:
@@ -293,7 +252,7 @@ def read_run(run: Run, *, name: str, memory: int = MEMORY) -> Group:
         BadRun: where none is done.
         BadData: a file that cannot be read, or different sample ids.
     """
-    streamed = sum(_numbers_of(run, index) for index in run.done) * _BYTES_PER_NUMBER > memory
+    streamed = sum(numbers_of_restart(run, index) for index in run.done) * _BYTES_PER_NUMBER > memory
     (group,) = join([_read_run(run, None, streamed=streamed).named(name)])
     return group
 

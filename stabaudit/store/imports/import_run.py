@@ -96,7 +96,7 @@ def latents_files(paths: Sequence[Path], folder: Folder | None = None) -> list[P
     files: list[Path] = []
     for path in paths:
         try:
-            found = _in_folder(path) if path.is_dir() and not holds_a_table(path, folder) else [path]
+            found = _in_folder(path, folder) if path.is_dir() and not holds_a_table(path, folder) else [path]
             if not path.exists():
                 raise UsageError(missing(path))
         except OSError as error:
@@ -115,7 +115,7 @@ def holds_a_table(path: Path, folder: Folder | None) -> bool:
 
     Raises:
         UsageError: a folder without parts that is said to be one.
-        OSError: one that cannot be read.
+        BadData: one that cannot be read.
     """
     if folder != "table":
         return folder is None and looks_like_a_table(path) is not None
@@ -126,9 +126,9 @@ def holds_a_table(path: Path, folder: Folder | None) -> bool:
     return True
 
 
-def _in_folder(folder: Path) -> list[Path]:
+def _in_folder(folder: Path, said: Folder | None) -> list[Path]:
     files = [path for path in folder.iterdir() if kind(path) in SUFFIXES and not path.name.startswith(".")]
-    files = files or restarts_below(folder)
+    files = files or restarts_below(folder, said)
     kinds = sorted({kind(path) for path in files})
     if not files:
         raise UsageError(f"{shown(folder)} holds no files of latents ({', '.join(SUFFIXES)})")

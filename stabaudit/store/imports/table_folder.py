@@ -15,6 +15,7 @@ import hashlib
 import re
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
@@ -27,7 +28,7 @@ from stabaudit.store.files.atomic import reason, sha256, shown
 from stabaudit.store.files.feather import read_feather
 from stabaudit.store.files.memory import require_memory
 from stabaudit.store.files.natural_order import natural
-from stabaudit.store.imports.foreign_files import Naming
+from stabaudit.store.imports.foreign_files import Folder, Naming
 
 ENDINGS = (".parquet", ".arrow")
 _MARKS = ("_SUCCESS", "_metadata", "_common_metadata")
@@ -51,9 +52,10 @@ def looks_like_a_table(folder: Path) -> str | None:
     """What shows that a folder holds one table in parts; None where nothing does.
 
     Raises:
-        OSError: a folder that cannot be read.
+        BadData: a folder that cannot be read.
     """
-    names = {entry.name for entry in folder.iterdir()}
+    with _readable(folder):
+        names = {entry.name for entry in folder.iterdir()}
     files, below = _entries(folder)
     keys = {_key(one) for one in below}
     if (not files and not below) or keys & _OF_RESTARTS:
@@ -69,14 +71,19 @@ def looks_like_a_table(folder: Path) -> str | None:
     return next((why for why, found in shown_by.items() if found), None)
 
 
-def restarts_below(folder: Path) -> list[Path]:
+def restarts_below(folder: Path, said: Folder | None = None) -> list[Path]:
     """Folders in a folder that each hold one table, in the order of their numbers.
 
+    Args:
+        folder: of which they are part.
+        said: what the user says that folders hold; where it is restarts, every folder with tables is one.
+
     Raises:
-        OSError: a folder that cannot be read.
+        BadData: a folder that cannot be read.
     """
-    below = [one for one in folder.iterdir() if one.is_dir() and not one.name.startswith((".", "_"))]
-    found = [one for one in below if _key(one) in _OF_RESTARTS or looks_like_a_table(one) is not None]
+    with _readable(folder):
+        below = [one for one in folder.iterdir() if one.is_dir() and not one.name.startswith((".", "_"))]
+    found = [one for one in below if said == "restarts" or _key(one) in _OF_RESTARTS or looks_like_a_table(one) is not None]
     return sorted((one for one in found if _parts(one)), key=lambda one: natural(one.name))
 
 
@@ -88,10 +95,7 @@ def parts_of(path: Path) -> tuple[Part, ...]:
     """
     if not path.is_dir():
         return (Part(path),)
-    try:
-        found = tuple(_parts(path))
-    except OSError as error:
-        raise BadData(f"cannot read {shown(path)}: {reason(error)}") from error
+    found = tuple(_parts(path))
     endings = sorted({part.path.suffix.lower() for part in found})
     if len(endings) != 1:
         held = f"{' and '.join(endings)} files" if endings else f"no {' or '.join(ENDINGS)} files"
@@ -106,7 +110,7 @@ def is_parquet(path: Path) -> bool:
 
 def say_so(path: Path, naming: Naming) -> None:
     """Say that a folder is taken for one table, where the user has not."""
-    if path.is_dir() and naming.folder != "table":
+    if path.is_dir() and naming.folder is None:
         parts, why = parts_of(path), looks_like_a_table(path)
         count = "1 file is" if len(parts) == 1 else f"{len(parts)} files are"
         because = "" if why is None else f" ({why})"
@@ -211,10 +215,24 @@ def bytes_on_disk(path: Path) -> int:
 
 def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
     """Files of tables, and folders; what begins with a dot or an underscore is neither, as for all who write such folders."""
-    visible = (one for one in folder.iterdir() if not one.name.startswith((".", "_")))
-    entries = sorted(visible, key=lambda one: natural(one.name))
-    below = [one for one in entries if one.is_dir()]
-    return [one for one in entries if one.suffix.lower() in ENDINGS and one not in below], below
+    with _readable(folder):
+        visible = [one for one in folder.iterdir() if not one.name.startswith((".", "_"))]
+        below = sorted((one for one in visible if one.is_dir()), key=lambda one: natural(one.name))
+    files = sorted((one for one in visible if one.suffix.lower() in ENDINGS), key=lambda one: natural(one.name))
+    return [one for one in files if one not in below], below
+
+
+@contextmanager
+def _readable(folder: Path) -> Iterator[None]:
+    """Say in one line that a folder cannot be read.
+
+    Raises:
+        BadData: saying why.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise BadData(f"cannot read {shown(folder)}: {reason(error)}") from error
 
 
 def _parts(folder: Path, label: str | None = None, depth: int = 0) -> list[Part]:
