@@ -78,6 +78,7 @@ _WORDS = {
     "\u2009": r"\,",
     "\u202f": r"\,",
     "\u2010": "-",
+    "\u2044": "/",
     "\u2011": r"\mbox{-}",
     "§": r"\S{}",
     "•": r"\textbullet{}",
@@ -139,6 +140,6 @@ def _one(character: str) -> str:
         return f"${'^' if kind.startswith('<super>') else '_'}{{{parts.replace('−', '-')}}}$"
     if len(parts) == 2 and parts[0].isascii() and parts[1] in _ACCENTS:
         return rf"\{_ACCENTS[parts[1]]}{{{parts[0]}}}"
-    if parts.isascii() and parts != character:
+    if parts != character and all(part.isascii() or part in _KNOWN for part in parts):
         return "".join(map(_one, parts))
     return f"[U+{ord(character):04X}]"
