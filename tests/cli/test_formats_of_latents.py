@@ -187,7 +187,7 @@ def test_the_scores_are_those_of_npy_bit_for_bit(name, tmp_path, capsys, known):
     same(scores_of(capsys, "compare", tmp_path / "run", *QUICK, "--format", "json")[0], known)
     of_folder, err = scores_of(capsys, "compare", folder, *said, *QUICK, "--format", "json")
     same(of_folder, known)
-    assert "its 3 files are taken for restarts of one model" in err
+    assert f"its 3 {'folders' if paths[0].is_dir() else 'files'} are taken for restarts of one model" in err
 
 
 @pytest.mark.parametrize("name", ["lists", "Spark", "Arrow stream", "csr", "layer", "Hive"])
@@ -253,7 +253,7 @@ def test_folders_of_seeds_are_restarts(tmp_path, capsys, known):
     every.to_parquet(tmp_path / "all", partition_cols=["seed"], index=False)
     found, err = scores_of(capsys, "compare", tmp_path / "all", *QUICK, "--format", "json")
     same(found, known)
-    assert "its 3 files are taken for restarts of one model" in err
+    assert "its 3 folders are taken for restarts of one model" in err
 
 
 def test_folders_of_any_name_are_restarts_where_it_is_said(tmp_path, capsys, known):

@@ -102,7 +102,7 @@ def _read(selector: str, naming: Naming, *, streamed: bool) -> Unjoined:
 def _read_folder(path: Path, naming: Naming, *, streamed: bool) -> Unjoined:
     """The files of latents in a folder as the restarts of one model."""
     files = latents_files([path], naming.folder)
-    said = f"its {len(files)} files are taken for restarts of one model"
+    said = f"its {len(files)} {'folders' if files[0].is_dir() else 'files'} are taken for restarts of one model"
     matched = " --ids-by-position" if naming.ids_by_position else ""
     instead = f"write 'stabaudit import {shlex.quote(str(path))} --out RUN{matched}' first"
     if naming.folder is None:

@@ -22,6 +22,7 @@ _LONG = 40  # rows; more than a page takes
 _WIDE_TEXT = 45  # characters; a longer text is broken over lines
 _FOR_WIDE = 0.5  # of a line, for all columns of such text together
 _MANY_COLUMNS = 8  # of a table that needs small print
+_SMALL = r"\footnotesize\setlength{\tabcolsep}{4pt}"
 _NUMBER = re.compile(r"(?P<sign>[-+−]?)(?P<whole>\d{1,3}(?:,\d{3})+|\d+)(?:\.(?P<decimals>\d+))?")
 _WITH_INTERVAL = re.compile(rf"(?P<number>{_NUMBER.pattern}) (?P<interval>\[.+\])")
 _MISSING = ("", NONE)
@@ -121,7 +122,7 @@ def _table(columns: Sequence[Column], title: str, notes: Sequence[str]) -> str:
             r"\begin{table}[htbp]",
             r"\centering",
             rf"\caption{{{title}}}",
-            *([r"\footnotesize"] if len(columns) > _MANY_COLUMNS or any("p{" in column.kind for column in columns) else []),
+            *([_SMALL] if len(columns) > _MANY_COLUMNS or any("p{" in column.kind for column in columns) else []),
             rf"\begin{{tabular}}{{{' '.join(column.kind for column in columns)}}}",
             r"\toprule",
             heads,

@@ -106,7 +106,7 @@ def _rows(array: pa.Array, name: str, where: str, start: int) -> Array:
             raise BadData(
                 f"{where}: column {name!r} holds no list in row {start + _first_null(array) // each}; leave out such rows"
             )
-        lengths = pc.list_value_length(array).to_numpy(zero_copy_only=False)
+        lengths = np.from_dlpack(pc.list_value_length(array))  # to_numpy would import pandas
         others = np.flatnonzero(lengths != lengths[0])
         if len(others):
             found = {start: lengths[0], start + int(others[0]) // each: lengths[others[0]]}

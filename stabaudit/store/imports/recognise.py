@@ -80,7 +80,13 @@ def spread_out(table: pa.Table, values: Array) -> pa.Table:
     """Ids and labels of a table beside an embedding of shape (n, d) as columns z0, z1, …."""
     kept = [name for name in ("sample_id", "label") if name in table.column_names]
     noted = {key: value for key, value in (table.schema.metadata or {}).items() if key != b"pandas"}
-    return pa.table({name: table.column(name) for name in kept} | columns.numbered("z", values), metadata=noted)
+    spread = {name: _of_numpy(column) for name, column in columns.numbered("z", values).items()}
+    return pa.table({name: table.column(name) for name in kept} | spread, metadata=noted)
+
+
+def _of_numpy(column: Array) -> pa.Array:
+    """A contiguous column as Arrow's, without a copy; to give it to Arrow as it is would import pandas."""
+    return pa.Array.from_buffers(pa.from_numpy_dtype(column.dtype), len(column), [None, pa.py_buffer(column)])
 
 
 def _ids(table: pa.Table) -> tuple[str, str] | None:
