@@ -53,9 +53,11 @@ def import_latents(
         key=naming.key,
         dimensions_first=naming.dimensions_first,
         cluster_column=cluster_column,
+        folder=naming.folder,
     )
     with at_most(memory):
-        run = import_run(latents_files(paths), out, external, command=command_line(), sources=sources, strict=naming.strict)
+        files = latents_files(paths, naming.folder)
+        run = import_run(files, out, external, command=command_line(), sources=sources, strict=naming.strict)
     from stabaudit.reports.wording import counted
 
     n, count = run.manifest.dataset.evaluation_rows, len(run.done)

@@ -17,6 +17,7 @@ from stabaudit.comparison.records import RunSummary
 from stabaudit.comparison.scoring.collapse import Facts
 from stabaudit.errors import BadData, UsageError
 from stabaudit.metrics.mixtures import GaussianMixture
+from stabaudit.store.imports.foreign_files import turned
 from stabaudit.store.imports.recognise import alike
 from stabaudit.store.run.latents import Latents
 
@@ -111,11 +112,15 @@ def join(groups: Sequence[Unjoined], *, by_position: bool = False) -> tuple[Grou
         by_position: the user says that rows without ids correspond.
 
     Raises:
-        BadData: different sample ids, ids missing without a fingerprint, or grid latents that would have to be streamed.
+        BadData: a table that is another's transpose, different sample ids, ids missing without a fingerprint, or grid latents
+            that would have to be streamed.
     """
     first, first_label = groups[0].latents[0], groups[0].labels[0]
     for group in groups:
         for latents, label in zip(group.latents, group.labels, strict=True):
+            shape, expected = (latents.rows, latents.dimensions), (first.rows, first.dimensions)
+            if hint := turned(shape, expected):
+                raise BadData(f"{label} has shape {shape}, {first_label} {expected}{hint}")
             if latents is not first and not by_position:
                 _require_matchable(first, first_label, latents, label)
     if first.stream is not None:

@@ -57,12 +57,13 @@ def members(path: Path) -> set[str]:
         raise BadData(f"{shown(path)} is damaged, cut short or not .npz ({error}); restore it or write it anew") from error
 
 
-def load_npz(path: Path, wanted: Collection[str] | None = None) -> dict[str, Array]:
+def load_npz(path: Path, wanted: Collection[str] | None = None, *, scalars: bool = False) -> dict[str, Array]:
     """The arrays in a `.npz` file by name.
 
     Args:
         path: the file.
         wanted: their names; None: all of them.
+        scalars: take arrays of shape () too.
 
     Raises:
         BadData: a missing file, one that is not `.npz`, is cut short or damaged, or holds Python objects.
@@ -74,7 +75,8 @@ def load_npz(path: Path, wanted: Collection[str] | None = None) -> dict[str, Arr
                 if wanted is not None and member.filename.removesuffix(".npy") not in wanted:
                     continue
                 with archive.open(member) as content:
-                    array = _read(cast("BinaryIO", content), member.file_size, f"{shown(path)}: {shown(member.filename)}")
+                    where = f"{shown(path)}: {shown(member.filename)}"
+                    array = _read(cast("BinaryIO", content), member.file_size, where, scalars=scalars)
                 arrays[member.filename.removesuffix(".npy")] = array
     except OSError as error:
         raise BadData(f"cannot read {shown(path)}: {reason(error)}") from error
@@ -147,7 +149,7 @@ def _entries(archive: zipfile.ZipFile, path: Path) -> list[zipfile.ZipInfo]:
     return entries
 
 
-def _header(file: BinaryIO, size: int, where: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def _header(file: BinaryIO, size: int, where: str, *, scalars: bool = False) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Shape, order and type of an array in `.npy` format, in a file of `size` bytes that holds just that."""
     try:
         version = npy.read_magic(file)
@@ -159,7 +161,7 @@ def _header(file: BinaryIO, size: int, where: str) -> tuple[tuple[int, ...], boo
         raise BadData(f"{where} holds Python objects, which are never unpickled; save numbers or text instead")
     if dtype.names is not None:
         raise BadData(f"{where} holds records; save one plain array of shape (n, d)")
-    if not shape or min(shape) < 0:
+    if not (shape or scalars) or min(shape, default=0) < 0:
         raise BadData(f"{where} has shape {shape}, expected at least one row")
     needed, found = math.prod(shape) * dtype.itemsize, size - file.tell()
     if needed != found:
@@ -167,9 +169,9 @@ def _header(file: BinaryIO, size: int, where: str) -> tuple[tuple[int, ...], boo
     return shape, fortran_order, dtype
 
 
-def _read(file: BinaryIO, size: int, where: str) -> Array:
+def _read(file: BinaryIO, size: int, where: str, *, scalars: bool = False) -> Array:
     """One array in `.npy` format from a file of `size` bytes."""
-    shape, fortran_order, dtype = _header(file, size, where)
+    shape, fortran_order, dtype = _header(file, size, where, scalars=scalars)
     needed = math.prod(shape) * dtype.itemsize
     require_memory(needed, f"{where}: shape {shape} of {dtype}")
     content = read_at_most(file, needed)

@@ -7,7 +7,7 @@ another run.
 from typing import Literal
 
 from stabaudit.config import Frozen, NonNegative
-from stabaudit.store.imports.foreign_files import Naming
+from stabaudit.store.imports.foreign_files import Folder, Naming
 
 LatentsFormat = Literal["npy", "npz", "parquet", "csv", "h5ad"]
 UNNAMED = "unnamed"  # a dataset that nobody gave a name
@@ -49,6 +49,7 @@ class External(Frozen):
         key: which array of an `.npz` file holds the latents; None: one of a usual name, or the only one.
         cluster_column: which column names the cluster of each row; None: none does.
         dimensions_first: whether arrays have the shape (d, n).
+        folder: what folders of files hold, where the user said it.
         program: that made the latents; None where they were imported.
         files: names of the imported files and their SHA-256, in the order of the restarts.
         sources: SHA-256 of the file of true sources, or None.
@@ -63,6 +64,7 @@ class External(Frozen):
     key: str | None = None
     dimensions_first: bool = False
     cluster_column: str | None = None
+    folder: Folder | None = None
     program: Program | None = None
     files: dict[str, str] = {}
     sources: str | None = None
@@ -81,4 +83,5 @@ class External(Frozen):
             self.key,
             dimensions_first=self.dimensions_first,
             cluster_column=self.cluster_column,
+            folder=self.folder,
         )

@@ -3,11 +3,10 @@
 On a grid the dimensions are called `z{row}_{column}_{k}`, and so are the columns of the log-variances.
 
 A run's own files say which dataset and restart they belong to. `read_latents` also reads what came from elsewhere: Parquet with
-any numeric columns, `.npy`, `.npz`, `.csv`, `.tsv` and `.h5ad`.
+any numeric columns or lists, whole or in parts, Arrow, numpy's and scipy's files, CSV and `.h5ad`.
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -20,12 +19,13 @@ from pydantic import ValidationError
 from stabaudit.config import Frozen, NonNegative, Positive
 from stabaudit.errors import BadData
 from stabaudit.registry import unknown
-from stabaudit.store.files import columns
+from stabaudit.store.files import columns, csv_table
 from stabaudit.store.files.atomic import shown
 from stabaudit.store.files.feather import read_feather
 from stabaudit.store.files.h5ad import read_h5ad
-from stabaudit.store.files.parquet import ROW_GROUP, opened, read_table, write_table
+from stabaudit.store.files.parquet import read_table, write_table
 from stabaudit.store.imports import foreign_files as foreign
+from stabaudit.store.imports.table_folder import read_folder, say_so
 from stabaudit.store.run.row_checks import require_finite, require_unique
 
 Array = NDArray[Any]
@@ -33,7 +33,6 @@ FloatArray = NDArray[Any]
 
 _KEY = b"stabaudit"  # of the file's metadata
 _CLUSTER = "cluster"  # the column of clusters in files of runs
-READ_BUFFER = 2**14  # bytes of each column held while a file is read in blocks; whole row groups of ten files take 100 MB more
 
 
 class LatentsMetadata(Frozen):
@@ -120,15 +119,15 @@ def write_latents(path: Path, latents: Latents) -> None:
 
 
 def read_latents(path: Path, naming: foreign.Naming = foreign.AS_IS) -> Latents:
-    """Latents from a file: Parquet (a run's or another's), Feather, numpy's, safetensors, CSV or `.h5ad`.
+    """Latents from a file (Parquet, Arrow, numpy's, scipy's, safetensors, CSV or `.h5ad`) or from a folder with parts of a table.
 
-    Of several arrays the one under the key `z` is taken. CSV may be gzipped.
-    The dimensions are the columns z0, z1, …, or z0_0_0, … where they form a grid, or, where there are none, all columns but
-    `sample_id`, `label` and `split`. Rows are named by `sample_id`, or else counted from 0. Numbers of other types are rounded
-    to float32 unless that would blur them.
+    Of several arrays the one under the key `z` is taken; sparse ones are made dense. CSV may be gzipped. The dimensions are the
+    columns z0, z1, …, or z0_0_0, … where they form a grid; or, where there are none, the numbers in a column of lists, or all
+    columns but `sample_id`, `label` and `split`. Rows are named by `sample_id`, or else counted from 0. Numbers of other types
+    are rounded to float32 unless that would blur them.
 
     Args:
-        path: the file.
+        path: the file, or a folder with the parts of a table.
         naming: what its ids and its array are called, and whether the ids count.
 
     Raises:
@@ -136,12 +135,15 @@ def read_latents(path: Path, naming: foreign.Naming = foreign.AS_IS) -> Latents:
         UsageError: no column of that name, or several arrays in an `.h5ad` file; or what reads such files is not installed.
     """
     where = shown(path)
-    match foreign.kind(path):
+    match "folder" if path.is_dir() else foreign.kind(path):
+        case "folder":
+            say_so(path, naming)
+            latents = latents_of_table(read_folder(path), where, naming)
         case ".parquet":
             latents = latents_of_table(read_table(path), where, naming)
-        case ".feather":
+        case ".feather" | ".arrow" | ".ipc":
             latents = latents_of_table(read_feather(path), where, naming)
-        case ".csv" | ".tsv" | ".csv.gz" | ".tsv.gz":
+        case ending if ending in csv_table.SUFFIXES:
             latents = latents_of_table(foreign.read_csv(path, naming), where, naming)
         case ".npy" | ".npz" | ".safetensors":
             latents = _from_arrays(*foreign.read_arrays(path, naming))
@@ -155,82 +157,6 @@ def read_latents(path: Path, naming: foreign.Naming = foreign.AS_IS) -> Latents:
     return latents
 
 
-@dataclass(frozen=True)
-class LatentsHeader:
-    """What a Parquet file of latents says before its rows are read: n rows of d dimensions, and the rest as in `Latents`.
-
-    `posterior` says whether it holds log-variances, `clusters` whether the cluster of each row.
-    """
-
-    rows: int
-    dimensions: int
-    metadata: LatentsMetadata
-    ids_by_position: bool
-    posterior: bool = False
-    clusters: bool = False
-
-
-def read_header(path: Path, naming: foreign.Naming = foreign.AS_IS) -> LatentsHeader:
-    """What a Parquet file of latents holds.
-
-    Args:
-        path: the file.
-        naming: what its clusters are called.
-
-    Raises:
-        BadData: a missing or damaged file, or one without latent dimensions.
-    """
-    where = shown(path)
-    with opened(path) as file:
-        schema = file.schema_arrow
-        dimensions = columns.dimensions(schema, where)
-        metadata = _metadata(schema, where)
-        named = naming.cluster_column is not None or (_KEY in (schema.metadata or {}) and _CLUSTER in schema.names)
-        return LatentsHeader(
-            file.metadata.num_rows,
-            len(dimensions),
-            metadata,
-            "sample_id" not in schema.names,
-            posterior="log_var0" in schema.names,
-            clusters=named,
-        )
-
-
-def read_ids(path: Path) -> Array:
-    """The ids alone of a Parquet file of latents, shape (n,), counted from 0 where it names no rows.
-
-    Raises:
-        BadData: a missing or damaged file.
-    """
-    with opened(path, buffer=READ_BUFFER) as file:
-        if "sample_id" not in file.schema_arrow.names:
-            return np.arange(file.metadata.num_rows)
-        return columns.names_or_codes(file.read(columns=["sample_id"]), "sample_id", shown(path))
-
-
-def iter_latents(path: Path, rows: int = ROW_GROUP) -> Iterator[Latents]:
-    """The means of a Parquet file in blocks of `rows` rows, the last one smaller, without holding a row group.
-
-    Log-variances and labels are not read. Ids are unique within a block; across blocks is for the caller to check.
-
-    Raises:
-        BadData: as `read_latents`, when the block in question is reached.
-    """
-    where = shown(path)
-    start = 0
-    with opened(path, buffer=READ_BUFFER) as file:
-        schema = file.schema_arrow
-        wanted = [name for name in ("sample_id", *columns.dimensions(schema, where)) if name in schema.names]
-        for batch in file.iter_batches(batch_size=rows, columns=wanted):
-            table = pa.Table.from_batches([batch]).replace_schema_metadata(schema.metadata)
-            block = _from_table(table, where, start)
-            block.validate(where)
-            start += len(block.sample_id)
-            yield block
-    if start == 0:
-        raise BadData(f"{where}: no rows")
-
-
 def latents_of_table(table: pa.Table, where: str, naming: foreign.Naming = foreign.AS_IS) -> Latents:
     """Latents in a table from elsewhere, as if it had been read from a file; not checked.
 
@@ -239,17 +165,26 @@ def latents_of_table(table: pa.Table, where: str, naming: foreign.Naming = forei
     """
     name = naming.cluster_column
     if name is None:
-        own = _KEY in (table.schema.metadata or {}) and _CLUSTER in table.column_names
-        cluster = columns.names_or_codes(table, _CLUSTER, where) if own else None
+        cluster = columns.names_or_codes(table, _CLUSTER, where) if has_clusters(table.schema) else None
     elif name not in table.column_names:
         raise unknown(f"column of {where}", name, table.column_names)
     else:
         cluster = columns.names_or_codes(table, name, where)
         table = table.drop_columns([name])
-    return replace(_from_table(foreign.as_named(table, naming, where), where), cluster=cluster)
+    return replace(from_table(foreign.as_named(table, naming, where), where), cluster=cluster)
 
 
-def _from_table(table: pa.Table, where: str, start: int = 0) -> Latents:
+def has_clusters(schema: pa.Schema) -> bool:
+    """Whether a file of a run holds the cluster of each row."""
+    return _KEY in (schema.metadata or {}) and _CLUSTER in schema.names
+
+
+def from_table(table: pa.Table, where: str, start: int = 0) -> Latents:
+    """Latents in a table whose columns have the names of ours, rows without ids counted from `start`; not checked.
+
+    Raises:
+        BadData: columns that do not fit together or are no numbers.
+    """
     names = table.column_names
     dimensions = columns.dimensions(table.schema, where)
     log_vars = columns.run_or_grid("log_var", names, where)
@@ -261,7 +196,7 @@ def _from_table(table: pa.Table, where: str, start: int = 0) -> Latents:
         mean=columns.matrix(table, dimensions, where),
         log_var=columns.matrix(table, log_vars, where) if log_vars else None,
         label=columns.labels(table, where),
-        metadata=_metadata(table.schema, where),
+        metadata=metadata_of(table.schema, where),
         ids_by_position=not named,
     )
 
@@ -272,7 +207,12 @@ def _from_arrays(values: Array, sample_id: Array | None, cluster: Array | None) 
     return Latents(ids, mean, ids_by_position=sample_id is None, cluster=cluster)
 
 
-def _metadata(schema: pa.Schema, where: str) -> LatentsMetadata:
+def metadata_of(schema: pa.Schema, where: str) -> LatentsMetadata:
+    """What the schema of a file of latents says of them.
+
+    Raises:
+        BadData: metadata that are damaged, too new, or of another grid than the columns.
+    """
     text = (schema.metadata or {}).get(_KEY)
     grid = columns.grid_of(columns.dimensions(schema, where))  # the names of the columns say it where nothing else does
     if text is None:
