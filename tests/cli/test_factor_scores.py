@@ -45,6 +45,7 @@ def invoke(capsys):
     return invoke
 
 
+@pytest.mark.slow
 def test_every_score_in_table_and_json_with_its_floor_and_interval(run, invoke):
     out, err = invoke("compare", run, "--scores", "all", *FEW, "--format", "json")
     assert "vae: factors: classes s2 (3); numbers s0, s1" in err

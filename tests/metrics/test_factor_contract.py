@@ -14,7 +14,8 @@ from stabaudit.metrics.split import split_halves
 
 N = 1200
 FIT = split_halves(np.arange(N))
-by_name = pytest.mark.parametrize("one", of_factors(), ids=lambda one: one.name)
+_ALL = [pytest.param(one, id=one.name, marks=pytest.mark.slow if one.factors.draws else ()) for one in of_factors()]
+by_name = pytest.mark.parametrize("one", _ALL)  # those of few draws take a second each
 
 
 def factors(seed=0, n=N):
