@@ -9,7 +9,7 @@ that both do the same work. Floors are not part of it: no rival has them.
 """
 
 import argparse
-import importlib.util
+import importlib
 import json
 import platform
 import statistics
@@ -34,7 +34,16 @@ from stabaudit.metrics.sampled_rows import sampled
 
 
 def there(package: str) -> bool:
-    return importlib.util.find_spec(package) is not None
+    """Whether a package is installed, with all that it needs itself."""
+    try:
+        importlib.import_module(package)
+    except Exception as error:  # noqa: BLE001 -- what others raise while they are imported
+        print(f"{package} is left out: {type(error).__name__}: {error}")
+        return False
+    return True
+
+
+RIVALS = {package: there(package) for package in ("repsim", "dcor")}
 
 
 def neighbours(a, b, k=10):
@@ -72,14 +81,14 @@ def rival_of(name: str) -> tuple[str, Callable, bool, bool] | None:
         "rsa_pearson": ("scipy", lambda a, b: pearsonr(pdist(a), pdist(b)).statistic, True, True),
         "rsa_spearman": ("scipy", lambda a, b: spearmanr(pdist(a), pdist(b)).statistic, True, True),
     }
-    if there("repsim"):
+    if RIVALS["repsim"]:
         import repsim
 
         found["pwcca"] = ("repsim", lambda a, b: repsim.pwcca([a, b])[0, 1], False, False)
         found["svcca"] = ("repsim", lambda a, b: repsim.svcca([a, b])[0, 1], False, False)
         found["cka_rbf"] = ("repsim", lambda a, b: repsim.cka([a, b], "rbf")[0, 1], True, False)
-        found["cka"] = ("repsim", lambda a, b: repsim.cka([a, b], "linear")[0, 1], False, False)
-    if there("dcor"):
+        found["cka"] = ("repsim", lambda a, b: repsim.cka([a, b], "linear")[0, 1], True, False)
+    if RIVALS["dcor"]:
         import dcor
 
         found["distance_correlation"] = ("dcor", dcor.distance_correlation, True, True)
