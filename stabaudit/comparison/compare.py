@@ -18,7 +18,7 @@ from stabaudit.comparison.scoring.collapse import Facts, collapse_scores, collap
 from stabaudit.comparison.scoring.densities import density_scores
 from stabaudit.comparison.scoring.grid import evidence_at, position_scores, score_positions, shared_size, together
 from stabaudit.comparison.scoring.headline_warnings import headline_warnings
-from stabaudit.comparison.scoring.nonlinear import STREAMED, nonlinear_records
+from stabaudit.comparison.scoring.nonlinear import ALONE, STREAMED, nonlinear_records
 from stabaudit.comparison.scoring.outliers import outlier_warnings
 from stabaudit.comparison.scoring.pairs import Member, Pairs, adjusted_over_all, floor_pairs, independent
 from stabaudit.comparison.settings import DEFAULT_SETTINGS, Settings
@@ -131,6 +131,7 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
             *_floor_warnings(pairs, streamed=streamed),
             *(headline_warnings(members, pairs, evidence, settings) if evidence else []),
             *([STREAMED] if streamed and settings.nonlinear else []),
+            *([ALONE] if settings.nonlinear and not anatomies else []),
             *_one_seed(groups),
             *_doubles(labels, [seed for group in groups for seed in group.seeds], same),
             *(warning for name, labels, known in facts if known for warning in collapse_warnings(name, labels, known)),
