@@ -5,8 +5,8 @@ Euclidean distances. The length of the image of a curve, ∫ ‖d f(γ(t))/dt‖
 curve between two rows, their geodesic distance under the metric that f pulls back from the data. Here f is the mean of p(x|z).
 
 A curve is a polyline of 16 points between the encoder means of two rows. From the straight line on, Adam lowers its energy
-Σ ‖f(z_{i+1}) − f(z_i)‖², whose minimum is a shortest curve passed at constant speed. Lengths are sums of chords, with each piece of
-the polyline cut in four, so that no curve gains by leaping over a bend. The descent finds a curve near the straight line, which
+Σ ‖f(z_{i+1}) − f(z_i)‖², whose minimum is a shortest curve passed at constant speed. Lengths are sums of chords, with each piece
+of the polyline cut in four, so that no curve gains by leaping over a bend. The descent finds a curve near the straight line, which
 need not be the shortest of all; of the two the shorter is kept, so a geodesic distance is never above that of the straight line.
 """
 
@@ -116,10 +116,12 @@ def _chords(decode: Decode, curve: Tensor) -> Tensor:
 
 
 def _energy(decode: Decode, curve: Tensor) -> Tensor:
-    return _chords(decode, curve).square().sum((1, 2))
+    energy: Tensor = _chords(decode, curve).square().sum((1, 2))
+    return energy
 
 
 def _length(decode: Decode, curve: Tensor) -> Tensor:
     share = torch.arange(CUTS, device=curve.device, dtype=curve.dtype)[:, None] / CUTS
     cut = (curve[:, :-1, None] + share * curve.diff(dim=1)[:, :, None]).flatten(1, 2)
-    return _chords(decode, torch.cat([cut, curve[:, -1:]], 1)).double().norm(dim=2).sum(1)
+    chords = _chords(decode, torch.cat([cut, curve[:, -1:]], 1)).double()
+    return torch.linalg.vector_norm(chords, dim=2).sum(1)

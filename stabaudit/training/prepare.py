@@ -229,9 +229,7 @@ def _require_decoder(model: Family, config: RunConfig, rows: int) -> None:
         found = model.eval().decode(torch.zeros(2, config.latent_dim))
     model.train()
     if found is None:
-        raise UsageError(
-            f"--geometry: family {config.family.name!r} has no decoder of a vector z, by which distances are measured: leave it out"
-        )
+        raise UsageError(f"--geometry: family {config.family.name!r} has no decoder of a vector z to measure distances by")
 
 
 def _within_unit(dataset: Dataset) -> bool:
