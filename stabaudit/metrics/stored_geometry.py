@@ -3,8 +3,8 @@
 Coordinates of latents are not identifiable, yet lengths of curves in data space are: two models of the same data, however their
 latents are bent, have the same geodesic distances between the same rows under the metrics that their decoders pull back. Training
 keeps such distances of fixed pairs of rows (`train --geometry`); here those of two restarts are correlated, and beside them the
-Euclidean distances of the same latents, which may change with coordinates. The paper compares coefficients of variation of each
-distance over models; correlation over pairs of rows is ours: it has a floor, 0, and does not change with the unit of a restart.
+Euclidean distances of the same latents, which may change with coordinates. That distances are correlated over pairs of rows is
+our definition: such a score has a floor and does not change with the unit of a restart.
 """
 
 from dataclasses import replace

@@ -6,8 +6,8 @@ curve between two rows, their geodesic distance under the metric that f pulls ba
 
 A curve is a polyline of 16 points between the encoder means of two rows. From the straight line on, Adam lowers its energy
 Σ ‖f(z_{i+1}) − f(z_i)‖², whose minimum is a shortest curve passed at constant speed. Lengths are sums of chords, with each piece
-of the polyline cut in four, so that no curve gains by leaping over a bend. The descent finds a curve near the straight line, which
-need not be the shortest of all; of the two the shorter is kept, so a geodesic distance is never above that of the straight line.
+of the polyline cut in four, so that no curve gains by leaping over a bend. The descent finds a curve near the straight line,
+which need not be the shortest of all; the shorter of the two is kept, so that no geodesic is longer than the straight line.
 """
 
 from collections.abc import Callable
@@ -112,16 +112,16 @@ def _descend(decode: Decode, line: Tensor) -> Tensor:
 
 def _chords(decode: Decode, curve: Tensor) -> Tensor:
     """From each point of curves, shape (pairs, points, d), to the next, in data space: shape (pairs, points − 1, D)."""
-    return decode(curve.flatten(0, 1)).flatten(1).unflatten(0, curve.shape[:2]).diff(dim=1)
+    decoded = decode(curve.flatten(0, 1)).flatten(1)
+    return decoded.reshape(*curve.shape[:2], -1).diff(dim=1)
 
 
 def _energy(decode: Decode, curve: Tensor) -> Tensor:
-    energy: Tensor = _chords(decode, curve).square().sum((1, 2))
-    return energy
+    return _chords(decode, curve).square().sum((1, 2))
 
 
 def _length(decode: Decode, curve: Tensor) -> Tensor:
     share = torch.arange(CUTS, device=curve.device, dtype=curve.dtype)[:, None] / CUTS
     cut = (curve[:, :-1, None] + share * curve.diff(dim=1)[:, :, None]).flatten(1, 2)
     chords = _chords(decode, torch.cat([cut, curve[:, -1:]], 1)).double()
-    return torch.linalg.vector_norm(chords, dim=2).sum(1)
+    return chords.square().sum(2).sqrt().sum(1)
