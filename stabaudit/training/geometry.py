@@ -27,7 +27,7 @@ Decode = Callable[[Tensor], Tensor]  # (batch, d) to (batch, *x_shape)
 PAIRS = 200
 POINTS = 16  # of a curve, both ends among them
 CUTS = 4  # of each piece of a curve, for its length
-STEPS = 150
+STEPS = 100
 RATE = 0.02  # of Adam, in units of the distance between both ends; it falls to 0
 _SEED = 13757  # of the pairs of rows, the same for all runs
 
