@@ -4,12 +4,15 @@ Latent coordinates are not identifiable: with a decoder f, latents g(z) and the 
 Euclidean distances. The length of the image of a curve, ∫ ‖d f(γ(t))/dt‖ dt, is the same for both, and so is that of the shortest
 curve between two rows, their geodesic distance under the metric that f pulls back from the data. Here f is the mean of p(x|z).
 
-A curve is a polyline of 16 points between the encoder means of two rows. From the straight line on, Adam lowers its energy
-Σ ‖f(z_{i+1}) − f(z_i)‖², whose minimum is a shortest curve passed at constant speed. Lengths are sums of chords, with each piece
-of the polyline cut in four, so that no curve gains by leaping over a bend. The descent finds a curve near the straight line,
-which need not be the shortest of all; the shorter of the two is kept, so that no geodesic is longer than the straight line.
+A curve is the straight line between the encoder means of two rows plus eight sines, Σ_k c_k sin(kπt)/k, so that under a flat
+metric all coefficients matter alike and the descent is well conditioned. (The points of a polyline are not: on a trained decoder,
+as many steps shortened it by 6% where sines take off 43%.) From c = 0 on, Adam lowers the energy Σ ‖f(γ(t_{i+1})) − f(γ(t_i))‖² at
+32 points, whose minimum is a shortest curve passed at constant speed. Lengths are sums of chords between four times as many
+points, so that no curve gains by leaping over a bend. The descent finds a curve near the straight line, which need not be the
+shortest of all; the shorter of the two is kept, so that no geodesic is longer than the straight line.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -25,10 +28,11 @@ Array = NDArray[Any]
 Decode = Callable[[Tensor], Tensor]  # (batch, d) to (batch, *x_shape)
 
 PAIRS = 200
-POINTS = 16  # of a curve, both ends among them
-CUTS = 4  # of each piece of a curve, for its length
-STEPS = 100
-RATE = 0.02  # of Adam, in units of the distance between both ends; it falls to 0
+POINTS = 32  # of a curve where its energy is taken, both ends among them
+SINES = 8
+CUTS = 4  # of each piece between points, for the length
+STEPS = 400
+RATE = 0.1  # of Adam, in units of the distance between both ends; it falls to 0
 _SEED = 13757  # of the pairs of rows, the same for all runs
 
 
@@ -86,28 +90,37 @@ def lengths(decode: Decode, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         a: where curves begin, shape (pairs, d).
         b: where they end, shape (pairs, d).
     """
-    share = torch.linspace(0, 1, POINTS, device=a.device, dtype=a.dtype)[:, None]
-    line = a[:, None] + share * (b - a)[:, None]
-    bent = _descend(decode, line)
     with torch.no_grad():
-        straight, curved = _length(decode, line), _length(decode, bent)
+        straight = _length(decode, a, b, a.new_zeros(len(a), SINES, a.shape[1]))
+    bend = _descend(decode, a, b)
+    with torch.no_grad():
+        curved = _length(decode, a, b, bend)
     return straight, torch.where(curved < straight, curved, straight)  # also where the descent left the finite numbers
 
 
-def _descend(decode: Decode, line: Tensor) -> Tensor:
-    """Curves of lower energy with the same ends, shape (pairs, points, d) both."""
-    scale = (line[:, -1] - line[:, 0]).norm(dim=1)[:, None, None]
-    bend = torch.zeros_like(line[:, 1:-1]).requires_grad_()
+def _curve(a: Tensor, b: Tensor, bend: Tensor, points: int) -> Tensor:
+    """Points of curves from a to b, both of shape (pairs, d), that coefficients (pairs, sines, d) bend: (pairs, points, d)."""
+    share = torch.linspace(0, 1, points, device=a.device, dtype=a.dtype)[:, None]
+    k = torch.arange(1, SINES + 1, device=a.device, dtype=a.dtype)
+    sines = torch.sin(math.pi * share * k) / k
+    sines[-1] = 0  # which rounding leaves at 1e-7: all curves end in b
+    apart = (b - a)[:, None]
+    return a[:, None] + share * apart + apart.norm(dim=2, keepdim=True) * (sines @ bend)
+
+
+def _descend(decode: Decode, a: Tensor, b: Tensor) -> Tensor:
+    """Coefficients of curves from a to b of lower energy, shape (pairs, sines, d)."""
+    bend = a.new_zeros(len(a), SINES, a.shape[1]).requires_grad_()
     adam = torch.optim.Adam([bend], lr=RATE)
     falling = torch.optim.lr_scheduler.CosineAnnealingLR(adam, STEPS)
     with torch.no_grad():
-        unit = _energy(decode, line).clamp(min=torch.finfo(line.dtype).tiny)
+        unit = _energy(decode, _curve(a, b, bend, POINTS)).clamp(min=torch.finfo(a.dtype).tiny)
     for _ in range(STEPS):
-        curve = torch.cat([line[:, :1], line[:, 1:-1] + scale * bend, line[:, -1:]], 1)
-        (bend.grad,) = torch.autograd.grad((_energy(decode, curve) / unit).sum(), bend)  # of no weight of the decoder
+        energy = _energy(decode, _curve(a, b, bend, POINTS)) / unit
+        (bend.grad,) = torch.autograd.grad(energy.sum(), bend)  # of no weight of the decoder
         adam.step()
         falling.step()
-    return torch.cat([line[:, :1], line[:, 1:-1] + scale * bend.detach(), line[:, -1:]], 1)
+    return bend.detach()
 
 
 def _chords(decode: Decode, curve: Tensor) -> Tensor:
@@ -120,8 +133,6 @@ def _energy(decode: Decode, curve: Tensor) -> Tensor:
     return _chords(decode, curve).square().sum((1, 2))
 
 
-def _length(decode: Decode, curve: Tensor) -> Tensor:
-    share = torch.arange(CUTS, device=curve.device, dtype=curve.dtype)[:, None] / CUTS
-    cut = (curve[:, :-1, None] + share * curve.diff(dim=1)[:, :, None]).flatten(1, 2)
-    chords = _chords(decode, torch.cat([cut, curve[:, -1:]], 1)).double()
+def _length(decode: Decode, a: Tensor, b: Tensor, bend: Tensor) -> Tensor:
+    chords = _chords(decode, _curve(a, b, bend, CUTS * (POINTS - 1) + 1)).double()
     return chords.square().sum(2).sqrt().sum(1)

@@ -6,7 +6,9 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+import scipy.sparse
 import torch
+from safetensors.torch import load_file
 
 from stabaudit.config import Choice, RunConfig, Training
 from stabaudit.data.dataset import Dataset, Split
@@ -16,6 +18,7 @@ from stabaudit.registry import known, resolve
 from stabaudit.store.run.manifest import read_manifest
 from stabaudit.store.run.run_folder import Run
 from stabaudit.store.run.verify import verify
+from stabaudit.training import geometry
 from stabaudit.training.build import OWN, builder, choose, own
 from stabaudit.training.geometry import CUTS, PAIRS, POINTS, lengths, row_pairs, stored_distances
 from stabaudit.training.prepare import job_of
@@ -98,6 +101,48 @@ def test_on_a_sphere_the_curve_is_the_great_circle():
     straight, geodesic = lengths(sphere, a, b)
     torch.testing.assert_close(geodesic, great, rtol=3e-3, atol=0)
     assert straight[0] > 1.05 * great[0]
+
+
+def test_round_a_hill_the_curve_is_as_short_as_the_shortest_way_over_a_fine_grid():
+    def hill(z):
+        return torch.cat([z, 3 * (-2 * z.square().sum(1, keepdim=True)).exp()], 1)
+
+    side = 81
+    axis = np.linspace(-2, 2, side)
+    grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
+    steps = [(i, j) for i in range(-4, 5) for j in range(-4, 5) if math.gcd(i, j) == 1 and (i, j) > (0, 0)]
+    places = np.arange(side * side).reshape(side, side)
+    edges = []
+    for i, j in steps:
+        start = places[: side - i, max(0, -j) : side - max(0, j)]
+        edges.append(np.stack([start.ravel(), (start + i * side + j).ravel()]))
+    first, second = np.concatenate(edges, 1)
+    share = np.linspace(0, 1, 9)[:, None, None]
+    image = hill(torch.from_numpy(grid[first] + share * (grid[second] - grid[first])).flatten(0, 1)).unflatten(0, (9, -1)).numpy()
+    weight = np.linalg.norm(np.diff(image, axis=0), axis=2).sum(0)
+    graph = scipy.sparse.coo_array((weight, (first, second)), shape=(side**2, side**2)).tocsr()
+    ways = [((-1.5, 0.1), (1.5, -0.2)), ((-1.2, -0.7), (1.0, 1.3)), ((0.0, 0.3), (1.5, 1.5))]
+    ends = np.array([[np.abs(grid - end).sum(1).argmin() for end in way] for way in ways])
+    shortest = scipy.sparse.csgraph.dijkstra(graph, directed=False, indices=ends[:, 0])[np.arange(3), ends[:, 1]]
+    straight, geodesic = lengths(hill, *torch.from_numpy(grid[ends]).float().unbind(1))
+    np.testing.assert_allclose(geodesic, shortest, rtol=0.015)  # the grid's ways are up to 1% longer
+    assert straight[0] > 1.5 * geodesic[0]
+
+
+@pytest.mark.slow
+def test_on_a_trained_decoder_more_steps_and_finer_curves_shorten_little(tmp_path, monkeypatch):
+    recipe = Recipe(family="vae", data="digits", latent_dim=5, restarts=1, steps=1000)
+    (run,) = train([job_of(recipe, tmp_path / "digits")], workers=1)
+    family = builder(run.manifest.config, (1, 8, 8), 0, 1198)()
+    family.load_state_dict(load_file(run.folder / "weights" / "restart-000.safetensors"))
+    a, b = torch.from_numpy(run.latents(0).mean)[:30].unflatten(0, (15, 2)).unbind(1)
+    straight, found = lengths(family.eval().decode, a, b)
+    assert (1 - found / straight).mean() > 0.1
+    monkeypatch.setattr(geometry, "STEPS", 3 * geometry.STEPS)
+    monkeypatch.setattr(geometry, "SINES", 2 * geometry.SINES)
+    finer = lengths(family.decode, a, b)[1]
+    assert (found / finer - 1).mean() < 0.05
+    assert np.corrcoef(found, finer)[0, 1] > 0.95
 
 
 @pytest.mark.parametrize("size", [1e-4, 1.0, 1e4])
