@@ -333,6 +333,8 @@ class NonlinearRecord:
         gain: `members` less `linear`.
         gain_low, gain_high: 95% interval.
         elsewhere: from all dimensions but the members; None for a single dimension, or where there are no others.
+        elsewhere_low, elsewhere_high: 95% interval.
+        elsewhere_floor: that of unrelated latents.
         everything: from all dimensions.
         everything_low, everything_high: 95% interval.
         everything_floor: that of unrelated latents.
@@ -351,6 +353,9 @@ class NonlinearRecord:
     gain_low: float | None
     gain_high: float | None
     elsewhere: float | None
+    elsewhere_low: float | None
+    elsewhere_high: float | None
+    elsewhere_floor: float | None
     everything: float
     everything_low: float | None
     everything_high: float | None

@@ -96,5 +96,14 @@ def reading(jaccard: float, draws: Array) -> Reading | None:
         return "chance"
     if draws.mean() >= PATTERN:
         return None
+    return step(jaccard)
+
+
+def step(jaccard: float) -> Reading:
+    """What the usual reading calls such a value, where chance is far below.
+
+    >>> step(0.85), step(0.8), step(0.5)
+    ('highly stable', 'stable', 'unstable')
+    """
     steps: tuple[tuple[float, Reading], ...] = ((HIGHLY_STABLE, "highly stable"), (STABLE, "stable"), (PATTERN, "pattern"))
     return next((word for least, word in steps if jaccard >= least), "unstable")

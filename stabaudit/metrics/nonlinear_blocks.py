@@ -33,6 +33,7 @@ class NonlinearBlock:
         elsewhere: from all dimensions but the members; None where there are no others.
         everything: from all dimensions.
         floor: `members` had the restarts been unrelated, mean over draws.
+        floor_of_elsewhere: the same of `elsewhere`.
         floor_of_everything: the same of `everything`.
     """
 
@@ -43,6 +44,7 @@ class NonlinearBlock:
     elsewhere: Array | None
     everything: Array
     floor: Array
+    floor_of_elsewhere: Array | None
     floor_of_everything: Array
 
 
@@ -93,20 +95,23 @@ def nonlinear_blocks(
             members = found.matching[restart, list(dimensions)]
             own = local(z[:, members], fit, MOST_ROWS)
             rest = np.delete(z, members, axis=1) if len(dimensions) > 1 else z[:, :0]
+            beside = local(rest, fit, MOST_ROWS) if rest.shape[1] else None
             shuffled = [wanted.permuted(order) for order in orders]
             rows.append(
                 [
                     _r2(own, wanted, neighbours=False),
                     _r2(own, wanted),
-                    _r2(local(rest, fit, MOST_ROWS), wanted) if rest.shape[1] else np.nan,
+                    _r2(beside, wanted) if beside else np.nan,
                     _r2(whole, wanted),
-                    float(np.mean([_r2(own, one) for one in shuffled])) if shuffled else np.nan,
-                    float(np.mean([_r2(whole, one) for one in shuffled])) if shuffled else np.nan,
+                    *(
+                        float(np.mean([_r2(source, one) for one in shuffled])) if source and shuffled else np.nan
+                        for source in (own, beside, whole)
+                    ),
                 ]
             )
         return rows
 
-    values = np.array(in_parallel(from_restart, others)).reshape(len(others), len(units), 6)
+    values = np.array(in_parallel(from_restart, others)).reshape(len(others), len(units), 7)
     blocks = [
         NonlinearBlock(
             dimensions=dimensions,
@@ -116,7 +121,8 @@ def nonlinear_blocks(
             elsewhere=None if np.isnan(values[:, at, 2]).any() else values[:, at, 2],
             everything=values[:, at, 3],
             floor=values[:, at, 4],
-            floor_of_everything=values[:, at, 5],
+            floor_of_elsewhere=None if np.isnan(values[:, at, 2]).any() else values[:, at, 5],
+            floor_of_everything=values[:, at, 6],
         )
         for at, (dimensions, block) in enumerate(units)
     ]

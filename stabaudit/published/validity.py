@@ -113,6 +113,8 @@ def validity_text() -> str:
         f"  data processes: {processes}\n  encoders: {encoders}\n\n"
         "A score answers one question (stabaudit list scores) with a part of the dimensions or of the variance. What it says,\n"
         f"adjusted to 0 at chance and 1 at the best, is right within {TOLERANCE:g} of that part; other errors in brackets.\n"
-        ".axis_alignment is the axis score: adjusted to 0 at the rotation floor in place of chance."
+        ".axis_alignment is the axis score: adjusted to 0 at the rotation floor in place of chance.\n"
+        "Not in the table: scores against known factors, UDR, clusters and distances by decoders, which ask for what no pair of\n"
+        "these restarts has, or for a ranking of models."
     )
     return head + "\n\n" + "\n\n".join(sentences())

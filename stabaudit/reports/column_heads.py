@@ -45,12 +45,12 @@ HEADS = {
     "above": "the purity that an axis must exceed",
     "active": "restarts in which the dimension is active",
     # beyond linear maps
-    "of the central restart": "its dimensions, those of a subspace together",
+    "dimensions": "of the central restart, those of a subspace together",
     "linear R²": "of these dimensions from those matched with them in another restart, by an affine map",
     "nonlinear R²": "the same by an affine map and by the nearest rows",
-    "from elsewhere": "from the dimensions of another restart that are not matched with them",
-    "from all": "from all dimensions of another restart",
-    "chance of all": "what unrelated latents give from all dimensions",
+    "elsewhere": "from the dimensions of another restart that are not matched with them",
+    "all": "from all dimensions of another restart",
+    "its chance": "what unrelated latents give of what stands before it",
     # drift
     "asks for": "whether the axes, the space or the shape are the same, one is a function of the other, or the same numbers",
     "value [95% over rows]": "the score, with the interval that other rows of the kind would give",

@@ -29,6 +29,7 @@ from stabaudit.training.workers.shared_arrays import rows_of
 
 RUNS = Path("runs")  # where runs go
 NOISE_MARGIN = 10  # a direction of the data is seen when its variance is so many times the decoder's
+_AXES_SHOWN = 10
 MOST_SPREAD = 10_000  # variance of the data in units of the decoder's: data with standard deviation 1 have 100
 WITHIN_UNIT = {"bernoulli": "Bernoulli", "logistic": "logistic"}  # likelihoods of values in [0, 1]
 GROUPED_PARAMETERS = 100_000  # larger networks fill a core alone; stacking them gains nothing
@@ -275,7 +276,9 @@ def _spectrum(config: RunConfig, dataset: Dataset) -> list[str]:
     if dataset.train.sources is None:
         return []
     values = spectrum(dataset.train.x)
-    said = f"variances of the data along its principal axes: {', '.join(f'{value:.3g}' for value in values)}"
+    first = values if len(values) <= _AXES_SHOWN else values[: _AXES_SHOWN - 1]
+    rest = "" if len(first) == len(values) else f" … {values[-1]:.3g} ({len(values)} axes)"
+    said = f"variances of the data along its principal axes: {', '.join(f'{value:.3g}' for value in first)}{rest}"
     noise = config.likelihood.options.get("variance")
     if isinstance(noise, float) and values[-1] < NOISE_MARGIN * noise:
         smaller = f"--set variance={values[-1] / NOISE_MARGIN:.1g}"

@@ -76,6 +76,7 @@ def test_files_with_ids_become_a_run_whose_rows_are_joined_on_them(suffix, run_c
         "",
         "stabaudit: 3 restarts of 200 rows are imported to run\nstabaudit: next: stabaudit compare run\n",
     )
+    assert run_command("verify", "run")[0] == 0
     of_run = json.loads(run_command("compare", "run", "--format", "json")[1])
     files = sorted(Path("made").iterdir())
     of_files = json.loads(run_command("compare", *files, "--strict", "--format", "json")[1])  # each a model of its own
@@ -369,3 +370,24 @@ def test_files_are_compared_with_true_sources_as_they_are(run_command):
     scores = {s["metric"]: s["mean"] for s in json.loads(out)["scores"] if s["sample"] == "out"}
     assert scores["source_strong_mcc"] > 0.95
     assert run_command("compare", "made", "--ids-by-position", "--sources", "nowhere.npy")[0] == 2
+
+
+def test_factors_of_a_file_keep_their_names_and_are_refused_by_them(run_command):
+    truth = latents(99)
+    for seed in range(3):
+        saved(f"made/{seed}.npy", truth + 0.1 * np.random.default_rng(seed).normal(size=truth.shape))
+    names = ["size", "hue", "angle", "depth"][:D]
+    table = pd.DataFrame(truth, columns=names)
+    table.to_csv("truth.csv", index=False)
+    words = ("compare", "made", "--ids-by-position", "--sources", "truth.csv", "--scores", "mig", "--floor-draws", "2")
+    status, out, err = run_command(*words)
+    assert status == 0
+    assert f"factors: numbers {', '.join(names)}" in err
+    assert "sampled" not in out
+    table.loc[3, "hue"] = np.nan
+    table.to_csv("truth.csv", index=False)
+    assert run_command(*words)[::2] == (
+        2,
+        "stabaudit: made: its 3 files are taken for restarts of one model\nstabaudit: error: truth.csv: hue holds 1 NaN or infinite "
+        "values; leave out the rows in question, or train again what gave them\n",
+    )

@@ -118,6 +118,10 @@ def test_posterior_samples_are_scored_against_sources_beside_means(make_run):
     batched = score(comparison, "tcl", "batched_source_strong_mcc.in")
     assert batched.mean == pytest.approx(score(comparison, "tcl", "sampled_source_strong_mcc").mean, abs=0.04)
     assert batched.independence_floor == pytest.approx(0.16, abs=0.02)  # what 64 rows of unrelated latents give
+    other = compare(
+        read_groups([str(make_run("other", "aligned", 5, sources=sources, log_var=0.5))]), Settings(scores=("affine_r2",))
+    )
+    assert not any(found.metric.startswith("batched") for found in other.scores)
     alone = compare(read_groups([str(make_run("without", "aligned", 5, sources=True))]))
     assert not any(found.metric.startswith("sampled") for found in alone.scores)
 

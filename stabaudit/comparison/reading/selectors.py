@@ -88,7 +88,8 @@ def read_groups(
 
 
 def _with_sources(read: Unjoined, truth: Opened) -> Unjoined:
-    return replace(read, sources=truth, summary=replace(read.summary, sources=truth.dimensions))
+    named = () if truth.read is None else truth.read.names
+    return replace(read, sources=truth, summary=replace(read.summary, sources=truth.dimensions, source_names=named))
 
 
 def _read(selector: str, naming: Naming, *, streamed: bool) -> Unjoined:

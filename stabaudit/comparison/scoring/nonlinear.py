@@ -29,6 +29,8 @@ def nonlinear_records(member: Member, found: Anatomy, evidence: Evidence, settin
 def _record(run: str, one: NonlinearBlock) -> NonlinearRecord:
     members, everything = _over(one.members), _over(one.everything)
     gain = jackknife.over_restarts(one.members - one.linear)
+    elsewhere = None if one.elsewhere is None else _over(one.elsewhere)
+    low_elsewhere, high_elsewhere = (None, None) if elsewhere is None else limits(elsewhere)
     (low, high), (low_of_all, high_of_all), (least, most) = limits(members), limits(everything), limits(gain)
     return NonlinearRecord(
         run=run,
@@ -42,7 +44,10 @@ def _record(run: str, one: NonlinearBlock) -> NonlinearRecord:
         gain=gain.mean,
         gain_low=least,
         gain_high=most,
-        elsewhere=None if one.elsewhere is None else float(one.elsewhere.mean()),
+        elsewhere=None if elsewhere is None else elsewhere.mean,
+        elsewhere_low=low_elsewhere,
+        elsewhere_high=high_elsewhere,
+        elsewhere_floor=None if one.floor_of_elsewhere is None else float(one.floor_of_elsewhere.mean()),
         everything=everything.mean,
         everything_low=low_of_all,
         everything_high=high_of_all,

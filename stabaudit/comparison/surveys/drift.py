@@ -229,9 +229,10 @@ def _scores(  # noqa: PLR0917 -- as `_values`
 def _displacement(old: Array, new: Array, fit: Array) -> Array:
     """How far each row lies from where the affine map puts it, in units of the spread of the new version, shape (n,)."""
     a, b = (np.asarray(z, dtype=np.float64) for z in (old, new))
-    spread = float(np.sqrt(((b - b.mean(axis=0)) ** 2).sum(axis=1).mean()))
-    if spread == 0:
-        raise BadData("the new version does not vary: all of its rows are the same")
+    old_spread, spread = (float(np.sqrt(((z - z.mean(axis=0)) ** 2).sum(axis=1).mean())) for z in (a, b))
+    for called, of in (("old", old_spread), ("new", spread)):
+        if of == 0:
+            raise BadData(f"the {called} version does not vary: all of its rows are the same")
     distance = np.empty(len(a))
     for half in (fit, ~fit):
         matrix, offset = affine_map(a, b, ~half)

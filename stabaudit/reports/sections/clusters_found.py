@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from stabaudit.comparison.cluster_records import ClusterChange, ClusteringRecord, ClusterRecord
 from stabaudit.comparison.records import Comparison
 from stabaudit.metrics.cluster_agreement import SCORE
-from stabaudit.metrics.cluster_recovery import CONTAINED, HIGHLY_STABLE, PART, PATTERN, STABLE, Reading
+from stabaudit.metrics.cluster_recovery import CONTAINED, HIGHLY_STABLE, PART, PATTERN, STABLE, Reading, step
 from stabaudit.reports.report import Section
 from stabaudit.reports.wording import NONE, counted, mean_with_interval, number
 
@@ -33,7 +33,7 @@ def found_section(comparison: Comparison, clustering: ClusteringRecord) -> Secti
             number(one.jaccard_floor, 2),
             number(one.adjusted, 2),
             f"{one.recovered} of {one.restarts}",
-            one.reading or NONE,
+            _reading(one),
         ]
         for one in clusters
     ]
@@ -64,9 +64,21 @@ def _agreement(comparison: Comparison, clustering: ClusteringRecord) -> list[str
     return words
 
 
+def _reading(one: ClusterRecord) -> str:
+    """The usual reading of a cluster; of both limits of its interval where they are read otherwise than its mean."""
+    if one.reading is None:
+        return NONE
+    if one.reading == "chance" or one.jaccard_low is None or one.jaccard_high is None:
+        return one.reading
+    low, high = step(one.jaccard_low), step(one.jaccard_high)
+    return low if low == high else f"{low} to {high}"
+
+
 def _readings(clusters: Sequence[ClusterRecord]) -> list[str]:
-    """How many clusters are reproducible, in the usual reading."""
-    counts = {word: sum(one.reading == word for one in clusters) for word in _READINGS}
+    """How many clusters are reproducible, in the usual reading of their whole intervals."""
+    read = [_reading(one) for one in clusters if one.reading is not None]
+    counts = {word: read.count(word) for word in _READINGS}
+    counts["not settled, as intervals are read in two ways"] = sum(word not in _READINGS for word in read)
     said = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
     steps = f"≥ {HIGHLY_STABLE} highly stable, ≥ {STABLE} stable, ≥ {PATTERN} a pattern without clear members, below unstable"
     words = [f"Of {counted(len(clusters), 'cluster')} {said} ({steps}; Hennig 2007)."] if said else []

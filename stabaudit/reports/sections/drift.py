@@ -88,7 +88,7 @@ def drift_sentences(found: Drift) -> list[str]:
             lowest = min(own, key=lambda one: one.value if one.adjusted is None else one.adjusted)
             limits = [_adjusted(lowest, limit) for limit in (lowest.ci_low, lowest.ci_high)]
             what = kept if min(limits) >= KEPT else changed if max(limits) < KEPT else f"whether {kept} is not settled"
-            value = mean_with_interval(lowest.value, lowest.ci_low, lowest.ci_high, 2)
+            value = mean_with_interval(lowest.value, lowest.ci_low, lowest.ci_high)
             said.append(f"{what} ({score_name(lowest.metric, lowest.k)} {value})")
     whole = "; ".join(said)
     return [f"{whole[:1].upper()}{whole[1:]}."] if said else []

@@ -8,17 +8,19 @@ from stabaudit.reports.wording import NONE, mean_with_interval, number
 
 BEYOND = 0.05  # of R², by which a nonlinear relation must exceed what it is held against
 _HEADER = (
-    "of the central restart",
+    "dimensions",
     "linear R²",
     "nonlinear R² [95%]",
     "chance",
-    "from elsewhere",
-    "from all [95%]",
-    "chance of all",
+    "elsewhere [95%]",
+    "its chance",
+    "all [95%]",
+    "its chance",
 )
 _LEGEND = (
     "R² of dimensions of the central restart from each other restart, out-of-sample: from the dimensions matched with them by an "
-    "affine map, and by it and the 10 nearest rows; from the other dimensions; and from all. In many dimensions no row is near."
+    "affine map, and by it and the 10 nearest rows; from elsewhere, which is all other dimensions; and from all. In many "
+    "dimensions no row is near. Dimensions that are matched together stand in one row, whatever the verdict on each."
 )
 
 
@@ -32,12 +34,13 @@ def nonlinear_section(run: str, own: Sequence[NonlinearRecord]) -> Section:
     rows = [
         [
             called(one),
-            number(one.linear),
-            mean_with_interval(one.members, one.members_low, one.members_high),
-            number(one.members_floor),
-            NONE if one.elsewhere is None else number(one.elsewhere),
-            mean_with_interval(one.everything, one.everything_low, one.everything_high),
-            number(one.everything_floor),
+            number(one.linear, 2),
+            mean_with_interval(one.members, one.members_low, one.members_high, 2),
+            number(one.members_floor, 2),
+            NONE if one.elsewhere is None else mean_with_interval(one.elsewhere, one.elsewhere_low, one.elsewhere_high, 2),
+            NONE if one.elsewhere_floor is None else number(one.elsewhere_floor, 2),
+            mean_with_interval(one.everything, one.everything_low, one.everything_high, 2),
+            number(one.everything_floor, 2),
         ]
         for one in own
     ]

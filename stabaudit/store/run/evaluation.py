@@ -98,5 +98,5 @@ def iter_sources(path: Path, rows: int) -> Iterator[tuple[Array, FloatArray]]:
         for batch in file.iter_batches(batch_size=rows, columns=["sample_id", *sources]):
             table = pa.Table.from_batches([batch])
             values = columns.matrix(table, sources, where)
-            require_finite(values, "s", where)
+            require_finite(values, sources, where)
             yield columns.names_or_codes(table, "sample_id", where), values

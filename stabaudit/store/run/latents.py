@@ -63,6 +63,7 @@ class Latents:
         label: class of each row, integers or text, shape (n,), or None.
         metadata: where the latents come from.
         cluster: the cluster that each row was put into with these latents, integers or text, shape (n,), or None.
+        names: what a table calls the dimensions, d of them; empty where nothing says.
         ids_by_position: True where the file named no rows and `sample_id` merely counts them from 0.
     """
 
@@ -73,6 +74,7 @@ class Latents:
     metadata: LatentsMetadata = field(default_factory=LatentsMetadata)
     ids_by_position: bool = False
     cluster: Array | None = None
+    names: tuple[str, ...] = ()
 
     def validate(self, where: str) -> None:
         """Check shapes, ids and finiteness.
@@ -92,9 +94,10 @@ class Latents:
             raise BadData(f"{where}: {self.mean.shape[1]} dimensions, expected {grid} as its metadata say")
         if self.log_var is not None and self.log_var.shape != self.mean.shape:
             raise BadData(f"{where}: log-variances have shape {self.log_var.shape}, means {self.mean.shape}")
-        require_finite(self.mean, "z", where, self.metadata.grid)
+        count, grid = self.mean.shape[1], self.metadata.grid
+        require_finite(self.mean, self.names or columns.names_of("z", count, grid), where)
         if self.log_var is not None:
-            require_finite(self.log_var, "log_var", where, self.metadata.grid)
+            require_finite(self.log_var, columns.names_of("log_var", count, grid), where)
         require_unique(self.sample_id, where)
 
 
@@ -198,6 +201,7 @@ def from_table(table: pa.Table, where: str, start: int = 0) -> Latents:
         label=columns.labels(table, where),
         metadata=metadata_of(table.schema, where),
         ids_by_position=not named,
+        names=tuple(dimensions),
     )
 
 

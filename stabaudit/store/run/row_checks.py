@@ -1,12 +1,12 @@
 """What the rows of every file of a run must be: named apart, and finite."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stabaudit.errors import BadData
-from stabaudit.store.files import columns
 
 Array = NDArray[Any]
 
@@ -23,8 +23,8 @@ def require_unique(sample_id: Array, where: str) -> None:
         raise BadData(f"{where}: {len(repeated)} sample ids are repeated, the first is {repeated[0]}; ids must name one row each")
 
 
-def require_finite(values: Array, prefix: str, where: str, grid: columns.Grid | None = None) -> None:
-    """Refuse NaN and infinity in columns that are called as `columns.names_of` says.
+def require_finite(values: Array, names: Sequence[str], where: str) -> None:
+    """Refuse NaN and infinity in columns of these names.
 
     Raises:
         BadData: naming the first column that holds some and how many.
@@ -35,8 +35,7 @@ def require_finite(values: Array, prefix: str, where: str, grid: columns.Grid | 
         first = int(np.flatnonzero(counts)[0])
         others = int((counts > 0).sum()) - 1
         more = f", and {others} more columns hold some" if others else ""
-        name = columns.names_of(prefix, len(counts), grid)[first]
         raise BadData(
-            f"{where}: {name} holds {counts[first]} NaN or infinite values{more}; "
-            "retrain this restart, or leave out the rows in question"
+            f"{where}: {names[first]} holds {counts[first]} NaN or infinite values{more}; "
+            "leave out the rows in question, or train again what gave them"
         )

@@ -171,9 +171,13 @@ def _latents(run: Run, index: int, lead: _Lead) -> str | None:
     latents = run.latents(index)
     if lead.sample_id is None:
         lead.sample_id, lead.label = latents.sample_id, latents.label
-    if not np.array_equal(latents.sample_id, lead.sample_id):
+    ids, others = latents.sample_id, lead.sample_id
+    mine, its = slice(None), slice(None)
+    if not run.manifest.made_from_seeds:  # files from elsewhere name their rows in an order of their own
+        mine, its = np.argsort(ids, kind="stable"), np.argsort(others, kind="stable")
+    if not np.array_equal(ids[mine], others[its]):
         return "names other samples than the files before it, or the same in another order"
-    if lead.label is not None and latents.label is not None and not np.array_equal(latents.label, lead.label):
+    if lead.label is not None and latents.label is not None and not np.array_equal(latents.label[mine], lead.label[its]):
         return "gives its rows other labels than the files before it"
     lead.dimensions = latents.mean.shape[1]
     return None

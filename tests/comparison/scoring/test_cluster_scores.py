@@ -261,3 +261,15 @@ def test_clusters_that_are_missing_are_refused(change, said):
     first, second = frames(assigned)
     with pytest.raises((BadData, UsageError), match=said):
         compare_frames({"mine": [change(first), second]})
+
+
+def test_a_reading_is_that_of_the_whole_interval():
+    _, assigned = noisy(4, 0.02, k=5, n=1000)
+    assigned[2] = np.where(assigned[2] == 1, np.arange(1000) % 2 * 8 + 1, assigned[2])
+    found = compare_frames({"mine": frames(assigned)})
+    (section,) = [one for one in comparison_report(found).sections if one.header[0] == "cluster"]
+    read = {row[0]: row[-1] for row in section.rows}
+    (split,) = [one for one in found.clusters if one.cluster == "1"]
+    assert (split.reading, split.jaccard_low < 0.6, split.jaccard_high > 0.85) == ("stable", True, True)
+    assert read == {"0": "highly stable", "1": "unstable to highly stable"} | dict.fromkeys("234", "highly stable")
+    assert any("4 highly stable, 1 not settled" in word for word in section.words)

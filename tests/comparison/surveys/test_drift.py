@@ -215,8 +215,10 @@ def test_few_rows_few_halves_and_a_version_that_does_not_vary_are_refused():
             stabaudit.drift(old[:rows], new[:rows], half_samples=10)
     with pytest.raises(UsageError, match="expected at least 10"):
         stabaudit.drift(old, new, half_samples=9)
-    with pytest.raises(BadData, match="does not vary"):
+    with pytest.raises(BadData, match="the new version does not vary"):
         stabaudit.drift(old, np.ones_like(new), half_samples=10)
+    with pytest.raises(BadData, match="the old version does not vary"):
+        stabaudit.drift(np.ones_like(old), new, half_samples=10)
 
 
 @pytest.mark.parametrize("rows", [5, 6, 7])
