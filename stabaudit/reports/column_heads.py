@@ -48,8 +48,8 @@ HEADS = {
     "dimensions": "of the central restart, those of a subspace together",
     "linear R²": "of these dimensions from those matched with them in another restart, by an affine map",
     "nonlinear R²": "the same by an affine map and by the nearest rows",
-    "elsewhere": "from the dimensions of another restart that are not matched with them",
-    "all": "from all dimensions of another restart",
+    "from elsewhere": "from the dimensions of another restart that are not matched with them",
+    "from all": "from all dimensions of another restart",
     "its chance": "what unrelated latents give of what stands before it",
     # drift
     "asks for": "whether the axes, the space or the shape are the same, one is a function of the other, or the same numbers",

@@ -77,9 +77,9 @@ def _reading(one: ClusterRecord) -> str:
 def _readings(clusters: Sequence[ClusterRecord]) -> list[str]:
     """How many clusters are reproducible, in the usual reading of their whole intervals."""
     read = [_reading(one) for one in clusters if one.reading is not None]
-    counts = {word: read.count(word) for word in _READINGS}
-    counts["not settled, as intervals are read in two ways"] = sum(word not in _READINGS for word in read)
-    said = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    counts = [(read.count(word), str(word)) for word in _READINGS]
+    counts.append((sum(word not in _READINGS for word in read), "not settled, as intervals are read in two ways"))
+    said = ", ".join(f"{count} {word}" for count, word in counts if count)
     steps = f"≥ {HIGHLY_STABLE} highly stable, ≥ {STABLE} stable, ≥ {PATTERN} a pattern without clear members, below unstable"
     words = [f"Of {counted(len(clusters), 'cluster')} {said} ({steps}; Hennig 2007)."] if said else []
     large = [one for one in clusters if one.reading is None]

@@ -12,9 +12,9 @@ _HEADER = (
     "linear R²",
     "nonlinear R² [95%]",
     "chance",
-    "elsewhere [95%]",
+    "from elsewhere [95%]",
     "its chance",
-    "all [95%]",
+    "from all [95%]",
     "its chance",
 )
 _LEGEND = (

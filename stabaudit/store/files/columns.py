@@ -113,9 +113,7 @@ def numbers(table: pa.Table, name: str, where: str) -> Array:
     column = table.column(name)
     kind = column.type
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
-        raise BadData(
-            f"{where}: column {name!r} is {kind}, expected numbers; remove it, give it as numbers, or name the dimensions z0, z1, …"
-        )
+        raise BadData(f"{where}: column {name!r} is {kind}, expected numbers; remove it, or name the dimensions z0, z1, …")
     if column.null_count or pa.types.is_decimal(kind):
         column = column.cast(pa.float64(), safe=False).fill_null(math.nan)
     return _array(column)

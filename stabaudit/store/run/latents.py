@@ -94,10 +94,9 @@ class Latents:
             raise BadData(f"{where}: {self.mean.shape[1]} dimensions, expected {grid} as its metadata say")
         if self.log_var is not None and self.log_var.shape != self.mean.shape:
             raise BadData(f"{where}: log-variances have shape {self.log_var.shape}, means {self.mean.shape}")
-        count, grid = self.mean.shape[1], self.metadata.grid
-        require_finite(self.mean, self.names or columns.names_of("z", count, grid), where)
+        require_finite(self.mean, self.names or columns.names_of("z", self.mean.shape[1], self.metadata.grid), where)
         if self.log_var is not None:
-            require_finite(self.log_var, columns.names_of("log_var", count, grid), where)
+            require_finite(self.log_var, columns.names_of("log_var", self.mean.shape[1], self.metadata.grid), where)
         require_unique(self.sample_id, where)
 
 

@@ -172,8 +172,9 @@ def _latents(run: Run, index: int, lead: _Lead) -> str | None:
     if lead.sample_id is None:
         lead.sample_id, lead.label = latents.sample_id, latents.label
     ids, others = latents.sample_id, lead.sample_id
-    mine, its = slice(None), slice(None)
-    if not run.manifest.made_from_seeds:  # files from elsewhere name their rows in an order of their own
+    if run.manifest.made_from_seeds:
+        mine, its = np.arange(len(ids)), np.arange(len(others))
+    else:  # files from elsewhere name their rows in orders of their own
         mine, its = np.argsort(ids, kind="stable"), np.argsort(others, kind="stable")
     if not np.array_equal(ids[mine], others[its]):
         return "names other samples than the files before it, or the same in another order"
