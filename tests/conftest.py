@@ -49,7 +49,16 @@ KINDS = {"aligned": aligned, "rotated": rotated, "unrelated": unrelated}
 @pytest.fixture
 def make_run(tmp_path):
     """Write a run folder: `make_run("vae", "aligned", 4)`."""
+    return writer_of_runs(tmp_path)
 
+
+@pytest.fixture(scope="module")
+def make_lasting_run(tmp_path_factory):
+    """The same, for what the tests of a module share and only read."""
+    return writer_of_runs(tmp_path_factory.mktemp("runs"))
+
+
+def writer_of_runs(parent):
     def make(
         name,
         kind="aligned",
@@ -72,7 +81,7 @@ def make_run(tmp_path):
             latents = [KINDS[kind](rng, base) for _ in range(restarts)]
         ids = np.arange(ROWS) if ids is None else ids
         total = len(latents) + len(lost)
-        folder = tmp_path / name
+        folder = parent / name
         choices = {
             "family": Choice(name=config.get("family", "vae"), options=config.get("options", {})),
             "dataset": Choice(name=config.get("dataset", "synthetic")),
