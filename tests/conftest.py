@@ -46,6 +46,14 @@ def unrelated(rng, base):
 KINDS = {"aligned": aligned, "rotated": rotated, "unrelated": unrelated}
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_waiting_for_the_disk():
+    """These files need not survive a power cut; `tests/store/files/test_atomic.py` holds that they would be flushed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
+
+
 @pytest.fixture
 def make_run(tmp_path):
     """Write a run folder: `make_run("vae", "aligned", 4)`."""
