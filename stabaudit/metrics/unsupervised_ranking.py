@@ -22,7 +22,6 @@ half are ranked.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
 
 from stabaudit.metrics.collapse import active_units
 from stabaudit.metrics.pair_scores import Array
@@ -45,6 +44,8 @@ class Ranks:
 
 def ranks_of(z: Array) -> Ranks:
     """What the score needs of latents of shape (n, d)."""
+    from scipy.stats import rankdata  # noqa: PLC0415 -- takes longer to load than a comparison
+
     kept = z[sampled(len(z), MOST_ROWS)][:, active_units(z)]
     if kept.shape[1] == 0:
         return Ranks(kept)
