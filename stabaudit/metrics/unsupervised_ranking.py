@@ -25,6 +25,7 @@ import numpy as np
 
 from stabaudit.metrics.collapse import active_units
 from stabaudit.metrics.pair_scores import Array
+from stabaudit.metrics.ranks import midranks
 from stabaudit.metrics.sampled_rows import reordered, require_rows, sampled
 from stabaudit.metrics.scores import Measure, Sides
 
@@ -44,12 +45,10 @@ class Ranks:
 
 def ranks_of(z: Array) -> Ranks:
     """What the score needs of latents of shape (n, d)."""
-    from scipy.stats import rankdata  # noqa: PLC0415 -- takes longer to load than a comparison
-
     kept = z[sampled(len(z), MOST_ROWS)][:, active_units(z)]
     if kept.shape[1] == 0:
         return Ranks(kept)
-    ranks = rankdata(kept, axis=0)
+    ranks = midranks(kept)
     ranks -= ranks.mean(axis=0)
     return Ranks(ranks / np.linalg.norm(ranks, axis=0))
 
