@@ -46,10 +46,27 @@ def unrelated(rng, base):
 KINDS = {"aligned": aligned, "rotated": rotated, "unrelated": unrelated}
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_waiting_for_the_disk():
+    """These files need not survive a power cut; `tests/store/files/test_atomic.py` holds that they would be flushed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
+
+
 @pytest.fixture
 def make_run(tmp_path):
     """Write a run folder: `make_run("vae", "aligned", 4)`."""
+    return writer_of_runs(tmp_path)
 
+
+@pytest.fixture(scope="module")
+def make_lasting_run(tmp_path_factory):
+    """The same, for what the tests of a module share and only read."""
+    return writer_of_runs(tmp_path_factory.mktemp("runs"))
+
+
+def writer_of_runs(parent):
     def make(
         name,
         kind="aligned",
@@ -72,7 +89,7 @@ def make_run(tmp_path):
             latents = [KINDS[kind](rng, base) for _ in range(restarts)]
         ids = np.arange(ROWS) if ids is None else ids
         total = len(latents) + len(lost)
-        folder = tmp_path / name
+        folder = parent / name
         choices = {
             "family": Choice(name=config.get("family", "vae"), options=config.get("options", {})),
             "dataset": Choice(name=config.get("dataset", "synthetic")),

@@ -1,7 +1,6 @@
 """Examples in README.md, run as they stand there."""
 
 import json
-import os
 import re
 import shlex
 import shutil
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stabaudit.cli.main import _run
 from stabaudit.store.run.run_folder import Run
 
 pytestmark = pytest.mark.slow
@@ -67,7 +67,7 @@ def test_python_examples_run(tmp_path):
     assert any("purity" in out and "axis" in out for out in said)  # a verdict for every dimension
 
 
-def test_the_job_for_build_servers_passes_a_run_like_the_baseline_and_fails_a_worse_one(tmp_path):
+def test_the_job_for_build_servers_passes_a_run_like_the_baseline_and_fails_a_worse_one(tmp_path, monkeypatch, capfd):
     """Its steps as they stand, on the module of the section on a model of one's own, with little training."""
     text = README.read_text("utf-8")
     (job,) = re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
@@ -78,29 +78,22 @@ def test_the_job_for_build_servers_passes_a_run_like_the_baseline_and_fails_a_wo
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "my_data.npz", x=rng.laplace(size=(400, 3)) @ np.linalg.qr(rng.normal(size=(6, 3)))[0].T)
     summary = tmp_path / "summary.md"
-
-    def stabaudit(*arguments):
-        return subprocess.run(
-            [sys.executable, "-P", "-m", "stabaudit", *arguments],
-            cwd=tmp_path,
-            env=os.environ | {"GITHUB_STEP_SUMMARY": str(summary)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
     small = ["--latent-dim", "3", "--steps", "150", "--quiet"]
-    assert stabaudit(*train, *small).returncode == 0
+    assert _run([*train, *small]) == 0
     update = [*check[:4], "--margin", "0.1", "--update-baseline"]  # check runs/mine --baseline stability.json
-    assert stabaudit(*update).returncode == 0
-    passed = stabaudit(*check)
-    assert (passed.returncode, "::error" in passed.stdout) == (0, False), passed.stdout + passed.stderr
+    assert _run(update) == 0
+    capfd.readouterr()
+    status, out = _run(check), capfd.readouterr().out
+    assert (status, "::error" in out) == (0, False), out
     shutil.rmtree(tmp_path / "runs")
-    assert stabaudit(*train, *small, "--steps", "1", "--seed", "100").returncode == 0
-    failed = stabaudit(*check)
-    assert failed.returncode == 1, failed.stdout + failed.stderr
-    assert "::error" in failed.stdout
+    assert _run([*train, *small, "--steps", "1", "--seed", "100"]) == 0
+    status, out = _run(check), capfd.readouterr().out
+    assert status == 1, out
+    assert "::error" in out
     assert "mine: fail." in summary.read_text("utf-8")
+    sys.modules.pop("my_model")
 
 
 def commands():

@@ -12,12 +12,14 @@ import sys
 import sysconfig
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, NoReturn, TextIO
+from typing import Annotated, Any, NoReturn, TextIO
 
 import typer
+from typer.main import get_command
 
 from stabaudit import __version__
 from stabaudit.cli import output
@@ -48,7 +50,20 @@ _COMMANDS = {
     "explain": "stabaudit.cli.explain:explain",
 }
 
-app = typer.Typer(
+
+class _Program(typer.Typer):
+    """A program whose commands are built once in a process; typer builds them at every call."""
+
+    @cached_property
+    def _built(self) -> Callable[..., Any]:
+        return get_command(self)
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401 -- as typer has it
+        """Run a command line."""
+        return self._built(*arguments, **named)
+
+
+app = _Program(
     cls=PlainGroup,
     help="If I train this model again, do I get the same representation?",
     context_settings={"help_option_names": ["-h", "--help"]},

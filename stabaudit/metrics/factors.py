@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import rankdata
 
 from stabaudit.errors import BadData
 from stabaudit.metrics.pair_scores import Array
@@ -96,6 +95,8 @@ def binned(values: Array) -> Array:
     >>> binned(np.array([[5.0], [1.0], [7.0], [3.0]])).ravel().tolist()
     [1, 0, 1, 0]
     """
+    from scipy.stats import rankdata  # noqa: PLC0415 -- takes longer to load than a comparison
+
     n = len(values)
     ranks = rankdata(values, axis=0)
     found: Array = ((ranks - 0.5) / n * bins_for(n)).astype(np.intp)

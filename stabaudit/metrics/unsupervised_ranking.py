@@ -22,10 +22,10 @@ half are ranked.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
 
 from stabaudit.metrics.collapse import active_units
 from stabaudit.metrics.pair_scores import Array
+from stabaudit.metrics.ranks import midranks
 from stabaudit.metrics.sampled_rows import reordered, require_rows, sampled
 from stabaudit.metrics.scores import Measure, Sides
 
@@ -48,7 +48,7 @@ def ranks_of(z: Array) -> Ranks:
     kept = z[sampled(len(z), MOST_ROWS)][:, active_units(z)]
     if kept.shape[1] == 0:
         return Ranks(kept)
-    ranks = rankdata(kept, axis=0)
+    ranks = midranks(kept)
     ranks -= ranks.mean(axis=0)
     return Ranks(ranks / np.linalg.norm(ranks, axis=0))
 

@@ -1,7 +1,6 @@
 """`stabaudit import`: latents from anywhere become a run that every other command takes."""
 
 import json
-import os
 from itertools import combinations
 from pathlib import Path
 
@@ -22,7 +21,6 @@ IDS = [f"cell-{i}" for i in range(ROWS)]
 def _workplace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
 @pytest.fixture

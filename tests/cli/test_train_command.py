@@ -65,7 +65,6 @@ def _workplace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.delenv("OMP_NUM_THREADS")
-    monkeypatch.setattr(os, "fsync", lambda _: None)
     Path("fit.py").write_text(FIT)
 
 

@@ -1,6 +1,5 @@
 """Runs to be struck."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -23,12 +22,6 @@ def manifest():
         shards=[[0, 1], [2]],
         restarts=[Restart(index=i, seed=i) for i in range(3)],
     )
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch):
-    """These files need not survive a power cut; `tests/store/files/test_atomic.py` holds that they would be flushed."""
-    monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
 @pytest.fixture

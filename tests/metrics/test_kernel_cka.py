@@ -5,7 +5,8 @@ import pytest
 from scipy.spatial.distance import cdist, pdist
 
 from stabaudit.errors import BadData
-from stabaudit.metrics import cka_rbf
+from stabaudit.metrics import cka_rbf, kernel_cka
+from stabaudit.metrics.sampled_rows import sampled
 
 
 def by_hand(a, b):
@@ -43,3 +44,15 @@ def test_unrelated_latents_are_about_zero():
     rng = np.random.default_rng(2)
     found = [cka_rbf(rng.normal(size=(60, 4)), rng.normal(size=(60, 4))) for _ in range(200)]
     assert abs(np.mean(found)) < 4 * np.std(found) / np.sqrt(200)
+
+
+def test_of_many_rows_a_part_in_any_order(monkeypatch):
+    rng = np.random.default_rng(3)
+    a = rng.normal(size=(90, 3))
+    b = a[:, :2] + 0.5 * rng.normal(size=(90, 2))
+    monkeypatch.setattr(kernel_cka, "MOST_ROWS", 40)
+    rows = sampled(90, 40)
+    assert cka_rbf(a, b) == pytest.approx(by_hand(a[rows], b[rows]), abs=1e-6)
+    whole = kernel_cka.kernel_of(a[rows])
+    order = rng.permutation(40)
+    np.testing.assert_allclose(whole.permuted(order).centred, kernel_cka.kernel_of(a[rows][order]).centred, atol=1e-12)

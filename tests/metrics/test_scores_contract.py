@@ -26,7 +26,7 @@ from stabaudit.metrics.scores import (
 from stabaudit.metrics.split import split_halves
 from stabaudit.registry import known
 
-N, D = 1200, 4
+N, D = 600, 4
 FIT = split_halves(np.arange(N))
 PAIRS = of_pairs()
 by_name = pytest.mark.parametrize("one", PAIRS, ids=lambda one: one.name)

@@ -1,7 +1,5 @@
 """A small run, and latents for it."""
 
-import os
-
 import numpy as np
 import pytest
 
@@ -58,12 +56,6 @@ def finish(run, index):
     run.save_history(index, {"epoch": np.arange(2), "loss": np.array([2.0, 1.0])})
     run.save_weights(index, {"encoder.weight": np.full((2, 3), index, np.float32)})
     run.record(run.restart(index).model_copy(update={"state": "done", "steps": 4, "scores": {"loss": 1.0}}))
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch):
-    """These files need not survive a power cut; `test_files` holds that they would be flushed."""
-    monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from stabaudit.metrics.evidence import Evidence
 from stabaudit.metrics.mcc_decorrelated import SCORE as DECORRELATED
 from stabaudit.metrics.mcc_strong import SCORE as STRONG
 from stabaudit.metrics.pair_scores import Array, Pair, ScoreName
+from stabaudit.metrics.ranks import midranks
 from stabaudit.metrics.sampled_rows import sampled
 from stabaudit.statistics import jackknife
 
@@ -58,7 +59,7 @@ def _other_by_rank(member: Member, pairs: Pairs, evidence: Evidence) -> list[str
     used = sorted({position for pair in chosen for position in pair})
     values = {position: np.asarray(evidence.rows.latents[position][rows], dtype=np.float64) for position in used}
     by_value = {position: _standardised(z) for position, z in values.items()}
-    by_rank = {position: _standardised(_ranks(z)) for position, z in values.items()}
+    by_rank = {position: _standardised(midranks(z)) for position, z in values.items()}
     found = np.array([[_matched(kind, pair, pairs) for kind in (by_value, by_rank)] for pair in chosen])
     value, rank = found.mean(axis=0)
     if (-LEAST < rank - value < LEAST_BY_RANK) or len(rows) < _MOST_ROWS // 10:
@@ -80,13 +81,6 @@ def _matched(standardised: dict[int, FloatArray], pair: Pair, pairs: Pairs) -> f
         raise ValueError(f"{STRONG.name} has a matching")
     a, b = (standardised[position][:, matching[:, side]] for side, position in enumerate(pair))
     return float(np.abs((a * b).sum(axis=0)).mean())
-
-
-def _ranks(z: Array) -> FloatArray:
-    from scipy.stats import rankdata  # noqa: PLC0415 -- takes longer to load than a comparison
-
-    ranks: FloatArray = rankdata(z, axis=0)
-    return ranks
 
 
 def _standardised(z: Array) -> FloatArray:

@@ -44,11 +44,11 @@ def scored(*folders):
     return compare(read_groups([str(folder) for folder in folders]), Settings(floor_draws=1))
 
 
-@pytest.fixture
-def figures(make_run):
+@pytest.fixture(scope="module")
+def figures(make_lasting_run):
     """Every kind of figure."""
-    one = make_run("one", restarts=3, losses=[1.0, 2.0, 3.0], sources=True, labels=np.arange(600) % 3)
-    other = make_run("other", "rotated", 3, losses=[2.0, 2.5, 3.5], sources=True, family="ivae")
+    one = make_lasting_run("one", restarts=3, losses=[1.0, 2.0, 3.0], sources=True, labels=np.arange(600) % 3)
+    other = make_lasting_run("other", "rotated", 3, losses=[2.0, 2.5, 3.5], sources=True, family="ivae")
     comparison = scored(one, other)
     return {
         "curves": curves_figure(comparison, "strong_mcc"),
@@ -63,13 +63,13 @@ def figures(make_run):
     }
 
 
-@pytest.fixture
-def many_runs(make_run):
+@pytest.fixture(scope="module")
+def many_runs(make_lasting_run):
     """Figures of one to eight runs with names as long as plans give them."""
     names = [f"family={family},data=digits,latent_dim={d}" for family in ("vae", "ivae") for d in (2, 4, 8, 16)]
     kinds = ("aligned", "rotated") * 4
     folders = [
-        make_run(
+        make_lasting_run(
             name,
             kind,
             3,

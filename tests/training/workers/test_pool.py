@@ -319,16 +319,12 @@ class Command:
         return found
 
 
-@pytest.fixture(scope="module")
-def commands(data, tmp_path_factory):
-    """Both at once: torch takes seconds to import."""
-    folder = tmp_path_factory.mktemp("struck")
-    moods = {"SIGKILL": "orphan", "SIGINT": "wait"}
-    commands = {name: Command(folder / name, data, mood) for name, mood in moods.items()}
-    yield commands
-    for command in commands.values():
-        command.process.kill()
-        command.process.communicate()
+@pytest.fixture
+def command(data, tmp_path, name):
+    command = Command(tmp_path / name, data, {"SIGKILL": "orphan", "SIGINT": "wait"}[name])
+    yield command
+    command.process.kill()
+    command.process.communicate()
 
 
 def until(condition, seconds=30):
@@ -360,8 +356,7 @@ def goes_on(job, folder, **asked):
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 @pytest.mark.parametrize(("name", "status"), [("SIGKILL", -signal.SIGKILL), ("SIGINT", 130)])
-def test_a_struck_command_leaves_no_process_and_goes_on_where_it_was(commands, job, calm, name, status):
-    command = commands[name]
+def test_a_struck_command_leaves_no_process_and_goes_on_where_it_was(command, job, calm, name, status):
     if name == "SIGINT":
         until(lambda: holds_checkpoint(command.folder) or command.process.poll() is not None)
         os.killpg(command.process.pid, signal.SIGINT)  # as a terminal does: to every process
