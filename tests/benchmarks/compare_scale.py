@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +78,7 @@ def show(what: str, value: str, beside: str) -> None:
 def in_memory(latents: list[np.ndarray]) -> Group:
     """Latents as the restarts of a run that has been read."""
     n, d = latents[0].shape
-    unknown = dict.fromkeys(field.name for field in fields(RunSummary))
+    unknown = dict.fromkeys(field.name for field in fields(RunSummary) if field.default is MISSING)
     counts = {"latent_dim": d, "rows": n, "restarts": len(latents), "trained": len(latents)}
     summary = RunSummary(**unknown | counts | {"name": "run", "path": "run", "lost": ()})
     return Group(

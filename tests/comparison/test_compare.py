@@ -12,7 +12,7 @@ from stabaudit.comparison.gating.baseline import as_baseline, read_baseline, req
 from stabaudit.comparison.gating.find_score import find_score
 from stabaudit.comparison.reading.selectors import read_groups
 from stabaudit.comparison.scoring import pairs
-from stabaudit.comparison.scoring.pairs import Member
+from stabaudit.comparison.scoring.members import Member
 from stabaudit.comparison.settings import Settings
 from stabaudit.comparison.surveys.configurations import table_of_runs
 from stabaudit.comparison.surveys.score_table import read_score_table

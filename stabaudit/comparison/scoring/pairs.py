@@ -1,6 +1,6 @@
 """Scores of pairs → their mean, interval and floors, within a group of restarts and between two groups."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -8,7 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stabaudit.comparison.records import Curve, Difference, Sample, Score, limits
+from stabaudit.comparison.scoring.floors import Floors
+from stabaudit.comparison.scoring.members import Member, independent
 from stabaudit.comparison.views.pair_values import PairTable
+from stabaudit.metrics.floor_shares import monte_carlo_error
 from stabaudit.metrics.floors import p_value
 from stabaudit.metrics.pair_scores import PairScores, ScoreName
 from stabaudit.metrics.scores import measure
@@ -18,60 +21,6 @@ from stabaudit.statistics.jackknife import Estimate
 from stabaudit.statistics.signed_rank import holm
 
 FloatArray = NDArray[np.float64]
-
-FLOOR_PAIRS = 200  # pairs within a run, or between two, over which floors are averaged; their error is then small
-
-
-@dataclass(frozen=True)
-class Member:
-    """A group as the pairs see it: its name, the positions of its latents among all that were scored, and their seeds."""
-
-    run: str
-    positions: tuple[int, ...]
-    seeds: tuple[int | None, ...]
-
-
-def independent(a: Member, b: Member) -> list[tuple[int, int]]:
-    """Pairs of a restart of `a` and one of `b` that were trained from different seeds, or all of them where no two were.
-
-    Restarts of one seed start from the same random numbers, whatever they are trained to be, and are more alike for it.
-
-    >>> independent(Member("a", (0, 1), (0, 1)), Member("b", (2, 3), (0, 1)))
-    [(0, 3), (1, 2)]
-    """
-    every = [
-        ((i, j), seed is None or seed != other)
-        for i, seed in zip(a.positions, a.seeds, strict=True)
-        for j, other in zip(b.positions, b.seeds, strict=True)
-    ]
-    return [pair for pair, apart in every if apart] or [pair for pair, _ in every]
-
-
-def floor_pairs(members: Sequence[Member]) -> list[tuple[int, int]]:
-    """Pairs to draw floors for: within each group and between each two all of them, or some 200.
-
-    Those some are spread evenly: every restart with its next, its next but one, and so on, in a circle.
-
-    >>> floor_pairs([Member("a", (0, 1, 2), (0, 1, 2)), Member("b", (3,), (None,))])
-    [(0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3)]
-    """
-    chosen: list[tuple[int, int]] = []
-    for a, b in (*((member, member) for member in members), *combinations(members, 2)):
-        steps = range(1, len(a.positions)) if a is b else range(max(len(a.positions), len(b.positions)))
-        found: set[tuple[int, int]] = set()
-        for step in steps:
-            if len(found) >= FLOOR_PAIRS:
-                break
-            found |= _circle(a.positions, b.positions, step)
-        chosen += sorted(found)
-    return chosen
-
-
-def _circle(a: Sequence[int], b: Sequence[int], step: int) -> set[tuple[int, int]]:
-    """Every position of the longer with the one `step` places on in the other, in ascending order within a pair."""
-    longest = max(len(a), len(b))
-    pairs = ((a[i % len(a)], b[(i + step) % len(b)]) for i in range(longest))
-    return {(min(pair), max(pair)) for pair in pairs}
 
 
 @dataclass(frozen=True)
@@ -232,28 +181,6 @@ def _both_ways(name: ScoreName) -> list[ScoreName]:
     return [name, name._replace(metric=one.reverse)] if one.directed else [name]
 
 
-@dataclass(frozen=True)
-class Floors:
-    """Draws of the mean over pairs by chance, shape (K,); None where a floor does not apply or was not drawn."""
-
-    independence: FloatArray | None
-    rotation: FloatArray | None
-
-    @classmethod
-    def of(cls, pairs: Iterable[PairScores], names: Sequence[ScoreName]) -> "Floors":
-        """Average each draw over the pairs (and over several names)."""
-        chosen = list(pairs)
-
-        def mean_of(draws: Callable[[PairScores], dict[ScoreName, FloatArray]]) -> FloatArray | None:
-            found = [draws(pair)[name] for pair in chosen for name in names if name in draws(pair)]
-            if not found or not len(found[0]):
-                return None
-            mean: FloatArray = np.mean(found, axis=0)
-            return mean
-
-        return cls(mean_of(lambda pair: pair.independence), mean_of(lambda pair: pair.rotation))
-
-
 def adjusted_over_all(differences: Iterable[Difference]) -> tuple[Difference, ...]:
     """Differences with p-values adjusted over all of them that have one."""
     every = list(differences)
@@ -295,4 +222,6 @@ def as_score(
         axis_alignment=measure(name.metric).above_floor(estimate.mean, rotation),
         p_rotation=p_rotation,
         dead_dimensions=dead,
+        independence_floor_se=None if floors.independence is None else monte_carlo_error(floors.independence),
+        rotation_floor_se=None if floors.rotation is None else monte_carlo_error(floors.rotation),
     )
