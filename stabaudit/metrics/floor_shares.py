@@ -4,7 +4,10 @@ The floor of a run is an expectation: over draws, of a mean over pairs. A draw n
 cut into shares of as many as keep the spread of a draw small, every share evenly over all pairs, and draws take the shares in
 turn. Draws are independent, and what pairs differ by is in their spread, since their shares differ. So with K draws of mean m_k
 
-    floor = m̄,    Monte-Carlo error = s(m_1, …, m_K) / √K.
+    floor = m̄,    Monte-Carlo error = s(m_1, …, m_K) / √K,
+
+which is rather too large than too small: that shares take turns evens out what pairs differ by. So is the p-value that is read
+from the draws, as they spread more than means over all pairs would.
 
 The mean |correlation| of one pair of unrelated latents spreads by less than 1/√n over n rows, that of latents turned at random by
 about 0.3/d over d dimensions. A share therefore has 50,000/n pairs of permuted rows, or 12,500/d² turned ones, and never fewer
