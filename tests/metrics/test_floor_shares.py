@@ -79,7 +79,7 @@ def test_shares_estimate_the_floor_of_all_pairs_within_the_stated_error(unlike, 
 @pytest.mark.parametrize("floor", ["independence", "rotation"])
 @pytest.mark.parametrize(("shared", "most"), [(0.0, 0.985), (0.5, 1.0)])
 def test_the_stated_error_covers(monkeypatch, floor, shared, most):
-    """95% intervals of 18 or 24 draws of five pairs hold the mean of all pairs: of unlike pairs more often, as shares take turns."""
+    """95% intervals of 18 or 24 draws of five pairs hold the mean of all: of unlike pairs more often, as shares take turns."""
     evidence, name = restarts_of(shared), NAMES[0]
     truth = getattr(floors(evidence, 1, name, groups=None, draws=1000, rotations=1000), floor).mean()
     monkeypatch.setattr(drawn_floors, "of_permutations", lambda _: 5)

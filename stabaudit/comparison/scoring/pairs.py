@@ -101,7 +101,8 @@ class Pairs:
         """Cumulative curves of scores that have parts, in- and out-of-sample, over pairs within a run (a is b) or between two."""
         chosen = list(combinations(a.positions, 2)) if a is b else independent(a, b)
         pairs = [self.scored[pair] for pair in chosen]
-        cells = [(a.positions.index(i), b.positions.index(j)) for i, j in chosen]
+        rows, columns = _places(a), _places(b)
+        cells = [(rows[i], columns[j]) for i, j in chosen]
         samples: tuple[Sample, ...] = ("in", "out")
         return [
             _curve(a, b, metric, sample, cells, [pair.curve(metric, sample) for pair in pairs])
@@ -130,8 +131,9 @@ class Pairs:
     def _rectangle(self, name: ScoreName, a: Member, b: Member) -> FloatArray:
         """Scores between two groups, shape (N_a, N_b), NaN for pairs of one seed."""
         values = np.full((len(a.positions), len(b.positions)), np.nan)
+        rows, columns = _places(a), _places(b)
         for i, j in independent(a, b):
-            values[a.positions.index(i), b.positions.index(j)] = self.scored[i, j].values[name]
+            values[rows[i], columns[j]] = self.scored[i, j].values[name]
         return values
 
     def matrix(self, name: ScoreName, positions: Sequence[int]) -> FloatArray:
@@ -145,6 +147,11 @@ class Pairs:
     def dead_of(self, *members: Member) -> tuple[str, ...]:
         """Constant dimensions of the restarts of some groups, by name."""
         return tuple(dead for member in members for position in member.positions for dead in self.dead[position])
+
+
+def _places(member: Member) -> dict[int, int]:
+    """The place of each position in its group."""
+    return {position: place for place, position in enumerate(member.positions)}
 
 
 def _curve(  # noqa: PLR0917 -- of what, then what from
