@@ -48,6 +48,7 @@ def shares(pairs: Sequence[Pair], draws: int, most: int) -> list[list[Pair]]:
 def monte_carlo_error(draws: Array) -> float | None:
     """Standard error of the mean of independent draws, shape (K,); None of a single one.
 
+    >>> import numpy as np
     >>> monte_carlo_error(np.array([1.0, 2.0, 3.0, 4.0])).round(3)
     0.645
     """
