@@ -46,7 +46,7 @@ def independence_floors(scoring: Scoring, groups: Groups, draws: int, *, whole: 
         orders = scoring.evidence.shuffled(len(several), rng=rng)
         batches = scoring.batches(pairs)
         crosses = scoring.evidence.unrelated(of_round, orders, batches, rng=rng) if scoring.by_moments else []
-        found = scoring.of_moments(pairs, crosses, with_parts=False)[-1]
+        found = scoring.of_moments(pairs, crosses)[-1]
         ends = accumulate(map(len, of_round), initial=0)
         for number, (draw, (start, stop)) in enumerate(zip(several, pairwise(ends), strict=True)):
             if orders is not None:

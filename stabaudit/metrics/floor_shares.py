@@ -49,7 +49,7 @@ def monte_carlo_error(draws: Array) -> float | None:
     """Standard error of the mean of independent draws, shape (K,); None of a single one.
 
     >>> import numpy as np
-    >>> monte_carlo_error(np.array([1.0, 2.0, 3.0, 4.0])).round(3)
+    >>> round(monte_carlo_error(np.array([1.0, 2.0, 3.0, 4.0])), 3)
     0.645
     """
     return float(draws.std(ddof=1)) / sqrt(len(draws)) if len(draws) > 1 else None

@@ -52,19 +52,17 @@ class Scoring:
 
     def scores(self, pairs: Sequence[Pair]) -> tuple[list[dict[str, Parts]], Array]:
         """Score every pair (a, b): the parts of scores that have curves, and all scores, shape (pairs, names)."""
-        parts, values = self.of_moments(pairs, [self.evidence.values.cross(*pair) for pair in pairs], with_parts=True)
+        parts, values = self.of_moments(pairs)
         self.add_rows(values, pairs, None)
         return parts, values
 
-    def of_moments(
-        self, pairs: Sequence[Pair], crosses: Sequence[Cross], *, with_parts: bool
-    ) -> tuple[list[dict[str, Parts]], Array]:
-        """Scores of pairs of given cross-moments; those that need rows are still to be added."""
+    def of_moments(self, pairs: Sequence[Pair], crosses: Sequence[Cross] | None = None) -> tuple[list[dict[str, Parts]], Array]:
+        """The same without those that need rows, whose columns are still to be filled; of given cross-moments without parts."""
         marginals = self.evidence.values.marginals
 
         def work(batch: list[int]) -> list[tuple[Measure, list[Parts]]]:
             first, second = (Marginal.stacked([marginals[pairs[p][side]] for p in batch]) for side in (0, 1))
-            cross = Cross.stacked([crosses[p] for p in batch])
+            cross = Cross.stacked([self.evidence.values.cross(*pairs[p]) if crosses is None else crosses[p] for p in batch])
             return [(one, ways_of(one, first, second, cross)) for one in self.by_moments]
 
         values = np.empty((len(pairs), len(self.names)))
@@ -73,7 +71,7 @@ class Scoring:
         for batch, found in zip(batches, in_parallel(work, batches), strict=True):
             for one, ways in found:
                 values[np.ix_(batch, self._columns(one))] = np.column_stack(self.values_of(one, ways))
-                if one.parts is not None and with_parts:
+                if one.parts is not None and crosses is None:
                     for row, position in enumerate(batch):
                         parts[position][one.name] = ways[0].of(row)
         return parts, values
