@@ -62,8 +62,8 @@ def forget():
         function.cache_clear()
 
 
-@pytest.fixture
-def runs(make_run):
+@pytest.fixture(scope="module")
+def runs(make_lasting_run):
     rng = np.random.default_rng(0)
     base = rng.normal(size=(ROWS, 3))
 
@@ -71,8 +71,8 @@ def runs(make_run):
         return [base + noise * rng.normal(size=base.shape) for _ in range(3)]
 
     ids = np.arange(ROWS)
-    vae = make_run("vae", d=3, ids=ids, latents=restarts(0.1), sources=base)
-    vade = make_run("vade", d=3, ids=ids, latents=restarts(0.3), sources=base, family="vade")
+    vae = make_lasting_run("vae", d=3, ids=ids, latents=restarts(0.1), sources=base)
+    vade = make_lasting_run("vade", d=3, ids=ids, latents=restarts(0.3), sources=base, family="vade")
     return vae, vade
 
 

@@ -16,12 +16,14 @@ from stabaudit.comparison.scoring.anatomy import anatomy_records, group_scores, 
 from stabaudit.comparison.scoring.cluster_scores import cluster_scores
 from stabaudit.comparison.scoring.collapse import Facts, collapse_scores, collapse_warnings, dimension_records
 from stabaudit.comparison.scoring.densities import density_scores
+from stabaudit.comparison.scoring.floors import floor_groups
 from stabaudit.comparison.scoring.geometry_scores import geometry_scores
 from stabaudit.comparison.scoring.grid import evidence_at, position_scores, score_positions, shared_size, together
 from stabaudit.comparison.scoring.headline_warnings import headline_warnings
+from stabaudit.comparison.scoring.members import Member, independent
 from stabaudit.comparison.scoring.nonlinear import ALONE, STREAMED, nonlinear_records
 from stabaudit.comparison.scoring.outliers import outlier_warnings
-from stabaudit.comparison.scoring.pairs import Member, Pairs, adjusted_over_all, floor_pairs, independent
+from stabaudit.comparison.scoring.pairs import Pairs, adjusted_over_all
 from stabaudit.comparison.settings import DEFAULT_SETTINGS, Settings
 from stabaudit.comparison.views.matched_dimensions import typical_match
 from stabaudit.errors import UsageError
@@ -53,8 +55,7 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
             evidence,
             list(combinations(range(len(labels)), 2)),
             measures=settings.measures,
-            floor_pairs=floor_pairs(members),
-            rotation_pairs=floor_pairs(members),
+            floor_groups=floor_groups(members),
             k=settings.k,
             floor_draws=settings.floor_draws,
             rotations=settings.rotations,

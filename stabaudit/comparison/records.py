@@ -81,6 +81,7 @@ class Score:
         axis_alignment: the same with the rotation floor.
         p_rotation: how often a rotation does as well, at least 1/(1 + draws).
         dead_dimensions: constant dimensions of the restarts involved, "run#restart:z7".
+        independence_floor_se, rotation_floor_se: Monte-Carlo standard error of either floor; None of a single draw.
     """
 
     run_a: str
@@ -104,6 +105,8 @@ class Score:
     axis_alignment: float | None
     p_rotation: float | None
     dead_dimensions: tuple[str, ...]
+    independence_floor_se: float | None = None
+    rotation_floor_se: float | None = None
 
     def estimate(self) -> Estimate:
         """The mean and how sure it is."""

@@ -92,24 +92,44 @@ class Evidence:
         """The dimensions of each latents that do not vary on *fit*."""
         return tuple(marginal.dead for marginal in self.values.marginals)
 
-    def shuffled(self, *, rng: np.random.Generator) -> Array | None:
-        """Draw an order of the rows in which b is unrelated to a, shape (n,); None where only moments are known."""
-        return None if self.rows is None else permuted_within_halves(self.rows.fit, rng=rng)
+    def shuffled(self, count: int, *, rng: np.random.Generator) -> list[Array] | None:
+        """Draw orders of the rows in which b is unrelated to a, shape (n,) each; None where only moments are known."""
+        return None if self.rows is None else [permuted_within_halves(self.rows.fit, rng=rng) for _ in range(count)]
 
     def unrelated(
-        self, pairs: Sequence[Pair], batches: Sequence[Sequence[int]], order: Array | None, *, rng: np.random.Generator
+        self,
+        draws: Sequence[Sequence[Pair]],
+        orders: Sequence[Array] | None,
+        batches: Sequence[Sequence[int]],
+        *,
+        rng: np.random.Generator,
     ) -> list[Cross]:
-        """Draw the cross-moments that pairs would have were a and b unrelated.
+        """Draw the cross-moments that pairs would have were a and b unrelated, those of the first draw first.
 
         Args:
-            pairs: positions (a, b).
-            batches: positions in `pairs` of pairs of one shape, each pair in one batch.
-            order: of the rows of b, as from `shuffled`.
+            draws: positions (a, b) of the pairs of every draw.
+            orders: of the rows of b in every draw, as from `shuffled`; None where only moments are known.
+            batches: positions in all pairs of all draws of those of one shape, each in one batch.
             rng: draws them where only moments are known.
         """
-        if self.rows is None or order is None:
-            return self._by_chance(pairs, batches, rng)
-        return permuted_crosses(self._standardised, order, pairs)
+        if orders is None:
+            return self._by_chance([pair for pairs in draws for pair in pairs], batches, rng)
+        shared: dict[tuple[int, int], list[int]] = {}  # pairs of one draw and one b, whose rows are then permuted once
+        every = [(draw, pair) for draw, pairs in enumerate(draws) for pair in pairs]
+        for position, (draw, (_, b)) in enumerate(every):
+            shared.setdefault((draw, b), []).append(position)
+
+        standardised = self._standardised  # before the threads that multiply want it
+
+        def multiply(task: tuple[Array, list[int]]) -> list[Cross]:
+            order, positions = task
+            return permuted_crosses(standardised, order, [every[position][1] for position in positions])
+
+        tasks = [(orders[draw], positions) for (draw, _), positions in shared.items()]
+        found: dict[int, Cross] = {}
+        for (_, positions), crosses in zip(tasks, in_parallel(multiply, tasks), strict=True):
+            found |= dict(zip(positions, crosses, strict=True))
+        return [found[position] for position in range(len(every))]
 
     def _by_chance(self, pairs: Sequence[Pair], batches: Sequence[Sequence[int]], rng: np.random.Generator) -> list[Cross]:
         sizes = self._sizes

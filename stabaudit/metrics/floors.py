@@ -2,7 +2,7 @@
 
 *Independence floor*: the rows of b are permuted and everything is refitted. Rows are permuted within *fit* and within *score*, so
 that a restart's own moments stay as they are on either half and only the cross-moments are new: one matrix product per draw
-serves all pairs. Permuting all rows and cutting them again gives either MCC the same floor (a test holds one against the other);
+and pair. Permuting all rows and cutting them again gives either MCC the same floor (a test holds one against the other);
 it would let the floor of out-of-sample R² vary with the cut, which the score does not.
 
 Where rows are not at hand, as when they were streamed, the cross-moments of unrelated latents are drawn from the moments alone.
@@ -23,13 +23,12 @@ dimensions are matched as in the score itself. Dead dimensions stay dead, for th
 """
 
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from stabaudit.metrics.halves import Cross, Halves, Marginal, reciprocal
-from stabaudit.metrics.moments import Moments, chunk_rows
+from stabaudit.metrics.moments import chunk_rows
 from stabaudit.metrics.pair_scores import Array, Pair
 from stabaudit.metrics.threads import in_parallel
 
@@ -66,25 +65,31 @@ class StandardisedRows:
     """
 
     def __init__(self, halves: Halves, latents: Sequence[Array], fit: Array) -> None:
-        self.halves, self.fit, self._latents = halves, fit, latents
+        self.halves, self._latents = halves, latents
+        self.moments, self.rows = (halves.fit, halves.score), (np.flatnonzero(fit), np.flatnonzero(~fit))
+        self._place = np.empty(len(fit), dtype=np.intp)  # of a row in its half
+        for own in self.rows:
+            self._place[own] = np.arange(len(own))
         self._units = [reciprocal(marginal.scale) for marginal in halves.marginals]
         small = len(fit) * halves.blocks[-1].stop * np.float32().itemsize <= _KEPT
         self._kept = in_parallel(self._standardise, range(len(latents))) if small else None
 
-    def _standardise(self, restart: int) -> Array:
-        found = np.empty(self._latents[restart].shape, dtype=np.float32)
-        for half, mask in ((self.halves.fit, self.fit), (self.halves.score, ~self.fit)):
-            found[mask] = self._computed(restart, np.flatnonzero(mask), half)
+    def _standardise(self, restart: int) -> list[Array]:
+        return [self._computed(restart, half, slice(None)) for half in (0, 1)]
+
+    def _computed(self, restart: int, half: int, which: slice | Array) -> Array:
+        mean = self.moments[half].mean[self.halves.blocks[restart]]
+        found: Array = ((self._latents[restart][self.rows[half][which]] - mean) * self._units[restart]).astype(np.float32)
         return found
 
-    def _computed(self, restart: int, rows: Array, half: Moments) -> Array:
-        mean = half.mean[self.halves.blocks[restart]]
-        found: Array = ((self._latents[restart][rows] - mean) * self._units[restart]).astype(np.float32)
-        return found
+    def of(self, restart: int, half: int, which: slice | Array) -> Array:
+        """Some rows of a restart, shape (m, d_r), by their places in *fit* (half 0) or in *score* (half 1)."""
+        return self._computed(restart, half, which) if self._kept is None else self._kept[restart][half][which]
 
-    def of(self, restart: int, rows: Array, half: Moments) -> Array:
-        """Some rows of a restart, shape (m, d_r), all of which lie in the half whose moments are given."""
-        return self._computed(restart, rows, half) if self._kept is None else self._kept[restart][rows]
+    def permuted_places(self, order: Array, half: int) -> Array:
+        """An order of all rows that keeps every row in its half, as one of the places in a half."""
+        places: Array = self._place[order[self.rows[half]]]
+        return places
 
 
 def permuted_crosses(standardised: StandardisedRows, order: Array, pairs: Sequence[Pair]) -> list[Cross]:
@@ -95,41 +100,23 @@ def permuted_crosses(standardised: StandardisedRows, order: Array, pairs: Sequen
         order: row numbers, of *fit* in the rows of *fit*, shape (n,).
         pairs: positions (a, b) of restarts.
     """
-    halves, fit = standardised.halves, standardised.fit
-    products = [
-        _permuted_products(standardised, moments, (rows, order[rows]), pairs)
-        for moments, rows in ((halves.fit, np.flatnonzero(fit)), (halves.score, np.flatnonzero(~fit)))
-    ]
+    products = [_permuted_products(standardised, half, standardised.permuted_places(order, half), pairs) for half in (0, 1)]
     return [Cross(*both) for both in zip(*products, strict=True)]
 
 
-def _permuted_products(
-    standardised: StandardisedRows, half: Moments, rows: tuple[Array, Array], pairs: Sequence[Pair]
-) -> list[Array]:
-    """Covariances, in units of *fit*, of some rows of a with some rows of b, for every pair."""
+def _permuted_products(standardised: StandardisedRows, half: int, places: Array, pairs: Sequence[Pair]) -> list[Array]:
+    """Covariances, in units of *fit*, of the rows of a in a half with those of b in other places, for every pair."""
     widths = [block.stop - block.start for block in standardised.halves.blocks]
-    firsts, seconds = sorted({a for a, _ in pairs}), sorted({b for _, b in pairs})
-    ends = list(accumulate((widths[b] for b in seconds), initial=0))
-    place = {b: slice(*both) for b, both in zip(seconds, pairwise(ends), strict=True)}
-    # One product per a, with all columns from its first partner to its last.
-    spans = {a: [place[b] for first, b in pairs if first == a] for a in firsts}
-    span = {a: slice(min(s.start for s in found), max(s.stop for s in found)) for a, found in spans.items()}
-    products = {a: np.zeros((widths[a], span[a].stop - span[a].start)) for a in firsts}
-    step = min(chunk_rows(len(half.mean)), half.n)
-    buffer = np.empty((step, ends[-1]), dtype=np.float32)
-    for start in range(0, half.n, step):
-        of_a, of_b = (part[start : start + step] for part in rows)
-        others = buffer[: len(of_b)]
-
-        def gather(b: int, others: Array = others, of_b: Array = of_b) -> None:
-            others[:, place[b]] = standardised.of(b, of_b, half)
-
-        def multiply(a: int, others: Array = others, of_a: Array = of_a) -> None:
-            products[a] += standardised.of(a, of_a, half).T @ others[:, span[a]]
-
-        in_parallel(gather, seconds)
-        in_parallel(multiply, firsts)
-    return [products[a][:, place[b].start - span[a].start : place[b].stop - span[a].start] / half.n for a, b in pairs]
+    products = [np.zeros((widths[a], widths[b])) for a, b in pairs]
+    step = chunk_rows(2 * max(widths))
+    for start in range(0, len(places), step):
+        part = slice(start, start + step)
+        permuted: dict[int, Array] = {}
+        for position, (a, b) in enumerate(pairs):
+            if b not in permuted:
+                permuted = {b: standardised.of(b, half, places[part])}
+            products[position] += standardised.of(a, half, part).T @ permuted[b]
+    return [product / len(places) for product in products]
 
 
 class Roots(NamedTuple):
@@ -196,23 +183,23 @@ def haar_corner(order: int, rows: int, columns: int, *, count: int, rng: np.rand
     return corner
 
 
-def turnings(b: Marginal, count: int, *, rng: np.random.Generator) -> Array:
+def turnings(b: Marginal, rngs: Sequence[np.random.Generator]) -> Array:
     """Draw WQ, which whitens and turns b, several times.
 
     With W = VΛ^(−1/2) and R drawn, Q = VᵀR: whichever eigenvectors V were found, equal R turn the dimensions alike.
 
     Args:
         b: the restart, in units of its standard deviations on *fit*.
-        count: of draws.
-        rng: draws R.
+        rngs: one for each draw of R.
 
     Returns:
-        Shape (count, d_b, d_b); the columns of dead dimensions are zero, the others give unit variance on *fit*.
+        Shape (draws, d_b, d_b); the columns of dead dimensions are zero, the others give unit variance on *fit*.
     """
     alive = b.scale > 0
-    directions = np.zeros((count, b.rank, len(b.scale)))
+    directions = np.zeros((len(rngs), b.rank, len(b.scale)))
     vectors = b.whitening[alive] / np.linalg.norm(b.whitening, axis=0)
-    drawn = vectors.T @ haar_orthogonal(int(alive.sum()), count=count, rng=rng)
+    d = int(alive.sum())
+    drawn = vectors.T @ haar_orthogonal(np.stack([rng.standard_normal((d, d)) for rng in rngs]))
     directions[..., alive] = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
     turned: Array = b.whitening @ directions
     return turned
@@ -223,8 +210,12 @@ def turned_cross(cross: Cross, turning: Array) -> Cross:
     return Cross(cross.fit @ turning, cross.score @ turning)
 
 
-def haar_orthogonal(d: int, *, count: int, rng: np.random.Generator) -> Array:
-    """Draw orthogonal matrices uniformly, shape (count, d, d): Q of Gaussian matrices, signs by R's diagonal (Mezzadri 2007)."""
-    q, r = np.linalg.qr(rng.standard_normal((count, d, d)))
-    orthogonal: Array = q * np.where(r.diagonal(axis1=1, axis2=2) < 0, -1.0, 1.0)[:, None, :]
+def haar_orthogonal(normals: Array) -> Array:
+    """Uniformly distributed orthogonal matrices: Q of Gaussian matrices, signs by R's diagonal (Mezzadri 2007).
+
+    Args:
+        normals: independent standard normal numbers, shape (…, d, d).
+    """
+    q, r = np.linalg.qr(normals)
+    orthogonal: Array = q * np.where(r.diagonal(axis1=-2, axis2=-1) < 0, -1.0, 1.0)[..., None, :]
     return orthogonal

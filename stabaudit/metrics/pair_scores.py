@@ -35,10 +35,10 @@ class PairScores:
         a: position of the first latents.
         b: position of the second latents.
         values: the scores.
-        independence: K draws of each score had a and b been unrelated, everything refitted, shape (K,) each; empty where this
-            pair's floor was not asked for.
+        independence: K draws of each score had a and b been unrelated, everything refitted, shape (K,) each, NaN for draws that
+            are of other pairs; empty where this pair's floor was not asked for.
         rotation: K draws of each score that has this floor, one of the two whitened and turned by a Haar-random rotation,
-            shape (K,) each.
+            shape (K,) each, NaN for draws that are of other pairs.
         parts: by score, what it is the mean of, where there is a curve of it.
     """
 

@@ -1,9 +1,10 @@
 """Comparisons at scale: many restarts, many rows, many dimensions. Data are made anew, the same each time, in a temporary folder.
 
-    python tests/benchmarks/compare_scale.py [--restarts 100] [--rows 1000000] [--memory 1GB] [--figures FILE]
+    python tests/benchmarks/compare_scale.py [--restarts 10,100,200] [--rows 1000000] [--memory 1GB] [--figures FILE]
 
-- 4,950 pairs (100 restarts, 10,000 x 50): every score in- and out-of-sample, without floors; then as `compare` makes them, with
-  floors, intervals and curves;
+- so many restarts of 10,000 x 50: every score of all pairs in- and out-of-sample, without floors; then as `compare` makes them,
+  with floors, intervals and curves; the ratio of both, and how time grows from one number of restarts to the next (400 restarts
+  take 9 GB);
 - a million rows (10 restarts x 50 dimensions) streamed from Parquet by `stabaudit compare`: the peak of its resident memory over
   that of a process which only imports what `compare` imports;
 - 16,384 x 200, ten restarts: every score without floors.
@@ -22,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +79,7 @@ def show(what: str, value: str, beside: str) -> None:
 def in_memory(latents: list[np.ndarray]) -> Group:
     """Latents as the restarts of a run that has been read."""
     n, d = latents[0].shape
-    unknown = dict.fromkeys(field.name for field in fields(RunSummary))
+    unknown = dict.fromkeys(field.name for field in fields(RunSummary) if field.default is MISSING)
     counts = {"latent_dim": d, "rows": n, "restarts": len(latents), "trained": len(latents)}
     summary = RunSummary(**unknown | counts | {"name": "run", "path": "run", "lost": ()})
     return Group(
@@ -111,16 +112,36 @@ def peak(code: str, *arguments: str) -> int:
     return int(found.stderr.split()[-1])
 
 
-def many_restarts(restarts: int) -> float:
-    """Median seconds of every score."""
+def of_one_size(restarts: int) -> tuple[float, float]:
+    """Seconds of every score, and of a comparison with floors."""
     latents, fit = noisy_restarts(restarts, 10_000, 50), split_halves(np.arange(10_000))
-    pairs = f"{restarts * (restarts - 1) // 2:,} pairs, 10,000 x 50"
-    taken = [
-        timed(f"{pairs}: every score", lambda: score_pairs(latents, fit, floor_draws=0, rng=np.random.default_rng(0)))
-        for _ in range(3)
-    ]
-    timed(f"{pairs}: compare, with floors", lambda: compare([in_memory(latents)], Settings()))
-    return statistics.median(taken)
+    pairs = f"{restarts} restarts, {restarts * (restarts - 1) // 2:,} pairs"
+    rounds = range(3 if restarts <= 100 else 1)
+    rng = np.random.default_rng(0)
+    scores = [timed(f"{pairs}: every score", lambda: score_pairs(latents, fit, floor_draws=0, rng=rng)) for _ in rounds]
+    whole = [timed(f"{pairs}: compare, with floors", lambda: compare([in_memory(latents)], Settings())) for _ in rounds]
+    return statistics.median(scores), statistics.median(whole)
+
+
+def many_restarts(counts: list[int]) -> dict[str, float]:
+    """Seconds of every score and of comparisons with floors, and their ratios, medians of three up to 100 restarts."""
+    figures: dict[str, float] = {}
+    compared: list[tuple[int, float]] = []
+    compare([in_memory(noisy_restarts(3, 100, 2))], Settings())  # starts threads, imports
+    for restarts in counts:
+        scores, seconds = of_one_size(restarts)
+        show(f"{restarts} restarts: compare over scores", f"{seconds / scores:8.2f}", "without floors")
+        if compared:
+            before, earlier = compared[-1]
+            ratio = restarts * (restarts - 1) / (before * (before - 1))
+            show(f"{restarts} restarts over {before}", f"{seconds / earlier:8.2f}", f"for {ratio:.1f} times the pairs")
+        compared.append((restarts, seconds))
+        figures |= {
+            f"seconds of every score of {restarts}": scores,
+            f"seconds of compare of {restarts}": seconds,
+            f"compare over scores of {restarts}": seconds / scores,
+        }
+    return figures
 
 
 def many_dimensions() -> None:
@@ -147,12 +168,12 @@ def streaming(rows: int, memory: str) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--restarts", type=int, default=100)
+    parser.add_argument("--restarts", type=lambda given: [int(count) for count in given.split(",")], default=[10, 100, 200])
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--memory", default="1GB")
     parser.add_argument("--figures", type=Path, help="write seconds and megabytes to this JSON file too")
     options = parser.parse_args()
-    seconds = many_restarts(options.restarts)
+    figures = many_restarts(options.restarts)
     many_dimensions()
     megabytes = streaming(options.rows, options.memory)
 
@@ -163,7 +184,7 @@ def main() -> None:
     versions = f"numpy {np.__version__}, scipy {scipy.__version__}, pyarrow {pa.__version__}"
     print(f"Python {platform.python_version()}, {versions}\nthread pools: {pools}")
     if options.figures:
-        options.figures.write_text(json.dumps({"seconds of many pairs": seconds, "megabytes of many rows": megabytes}))
+        options.figures.write_text(json.dumps(figures | {"megabytes of many rows": megabytes}))
 
 
 if __name__ == "__main__":

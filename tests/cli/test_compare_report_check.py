@@ -18,6 +18,7 @@ SCORE_FIELDS = [
     *("run_a", "run_b", "relation", "metric", "k", "sample", "mean", "sd", "se", "df", "scale", "ci_low", "ci_high"),
     *("pairs", "restarts"),
     *("independence_floor", "rotation_floor", "adjusted", "axis_alignment", "p_rotation", "dead_dimensions"),
+    *("independence_floor_se", "rotation_floor_se"),
 ]
 
 

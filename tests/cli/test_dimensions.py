@@ -27,10 +27,10 @@ def run(capsys):
     return invoke
 
 
-@pytest.fixture
-def folder(make_run):
+@pytest.fixture(scope="module")
+def folder(make_lasting_run):
     """Two axes, a plane that every restart turns, and a dimension of noise."""
-    return make_run("vae", d=5, latents=world(8))
+    return make_lasting_run("vae", d=5, latents=world(8))
 
 
 def world(restarts):

@@ -11,8 +11,8 @@ from stabaudit.comparison.compare import compare
 from stabaudit.comparison.gating.baseline import as_baseline, read_baseline, require_comparable, write_baseline
 from stabaudit.comparison.gating.find_score import find_score
 from stabaudit.comparison.reading.selectors import read_groups
-from stabaudit.comparison.scoring import pairs
-from stabaudit.comparison.scoring.pairs import Member
+from stabaudit.comparison.scoring import floors
+from stabaudit.comparison.scoring.members import Member
 from stabaudit.comparison.settings import Settings
 from stabaudit.comparison.surveys.configurations import table_of_runs
 from stabaudit.comparison.surveys.score_table import read_score_table
@@ -228,10 +228,29 @@ def test_same_seed_same_floors(make_run):
     assert compare(groups, Settings(seed=1)).scores != compare(groups, Settings(seed=2)).scores
 
 
+def test_the_error_of_floors_is_stated_and_falls_with_the_draws(make_run):
+    groups = read_groups([str(make_run("vae", "aligned", 6))])
+    one, few, many = (
+        score(compare(groups, Settings(floor_draws=draws, rotations=draws)), "vae", "strong_mcc") for draws in (1, 20, 320)
+    )
+    for floor in ("independence_floor", "rotation_floor"):
+        value, error = (
+            (lambda found, floor=floor: getattr(found, floor)),
+            (lambda found, floor=floor: getattr(found, f"{floor}_se")),
+        )
+        assert error(one) is None
+        assert error(few) / error(many) == pytest.approx(4, rel=0.4)
+        assert abs(value(few) - value(many)) < 4 * np.hypot(error(few), error(many))
+        assert error(few) < 0.02
+    weak = score(compare(groups, Settings(floor_draws=2)), "vae", "weak_mcc")
+    assert weak.rotation_floor_se is None
+    assert weak.independence_floor_se > 0
+
+
 def test_floors_of_many_pairs_are_drawn_for_some_evenly(make_run, monkeypatch):
     folder = str(make_run("vae", "aligned", 8))
     every = compare(read_groups([folder]))
-    monkeypatch.setattr(pairs, "FLOOR_PAIRS", 10)
+    monkeypatch.setattr(floors, "FLOOR_PAIRS", 10)
     some = compare(read_groups([folder]))
     assert "the floors are means over 16 of 28 pairs, evenly over the restarts" in some.warnings
     assert not any("of 28 pairs" in warning for warning in every.warnings)
@@ -246,14 +265,14 @@ def test_floors_of_many_pairs_are_drawn_for_some_evenly(make_run, monkeypatch):
 def test_pairs_for_floors_take_every_restart_as_often(sizes):
     ends = list(accumulate(sizes, initial=0))
     members = [Member(str(start), *[tuple(range(start, stop))] * 2) for start, stop in pairwise(ends)]
-    chosen = pairs.floor_pairs(members)
+    chosen = [pair for group in floors.floor_groups(members) for pair in group]
     assert len(set(chosen)) == len(chosen)
     assert all(a < b for a, b in chosen)
     relations = [(m, m) for m in members] + list(combinations(members, 2))
     for a, b in relations:
         own = [(x, y) for x, y in chosen if x in a.positions and y in b.positions]
         possible = len(a.positions) * (len(a.positions) - 1) // 2 if a is b else len(a.positions) * len(b.positions)
-        assert min(possible, pairs.FLOOR_PAIRS) <= len(own) < pairs.FLOOR_PAIRS + max(sizes)
+        assert min(possible, floors.FLOOR_PAIRS) <= len(own) < floors.FLOOR_PAIRS + max(sizes)
         for member in {a, b}:
             counts = [sum(position in pair for pair in own) for position in member.positions]
             assert max(counts) <= 2 * min(counts)

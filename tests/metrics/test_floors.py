@@ -229,7 +229,7 @@ def test_rotation_floor_of_identical_representations(d, floor, tolerance, draws)
     marginal, cross = halves.marginals[1], halves.cross(0, 1)
     scores = []
     for _ in range(draws):
-        turning = turnings(marginal, 1, rng=rng)[0]
+        turning = turnings(marginal, [rng])[0]
         scores.append(strong(turned_cross(cross, turning), marginal.variance_on_score, marginal.variance_on_score).inside.mean())
     assert np.mean(scores) == pytest.approx(floor, abs=tolerance)
 
@@ -239,7 +239,7 @@ def test_rotation_floor_tells_axes_from_affine_agreement_from_nothing():
     rng = np.random.default_rng(5)
     n, d = 10_000, 50
     a, aligned = noisy_copies(n, d, rng=rng)
-    rotated = aligned @ haar_orthogonal(d, count=1, rng=rng)[0]
+    rotated = aligned @ haar_orthogonal(rng.standard_normal((d, d)))
     for b, score, floor in ((aligned, 0.800, 0.274), (rotated, 0.265, 0.274), (rng.standard_normal((n, d)), 0.033, 0.033)):
         pair = rotation_floor(a, b, 4, rng)
         assert pair.values[STRONG_IN] == pytest.approx(score, abs=0.015)
@@ -254,7 +254,7 @@ def test_turning_by_moments_equals_turning_the_rows():
     fit = halves_of(200)
     halves = Halves.of_rows([a, b], fit)
     first, second = halves.marginals
-    turning = turnings(second, 1, rng=rng)[0]
+    turning = turnings(second, [rng])[0]
     rows = b @ second.in_own_units(turning)
     np.testing.assert_allclose(np.cov(rows[fit].T, bias=True), np.eye(4), atol=1e-12)
     matched = strong(turned_cross(halves.cross(0, 1), turning), first.variance_on_score, second.turned(turning).variance_on_score)
@@ -269,7 +269,7 @@ def test_a_rank_deficient_b_is_turned_in_the_space_it_spans():
     plane = rng.standard_normal((500, 2))
     b = np.column_stack([plane @ rng.standard_normal((2, 4)), np.full(500, 0.1)])  # 4 dimensions of rank 2, and a dead one
     halves = Halves.of_rows([b], None)
-    turning = turnings(halves.marginals[0], 1, rng=rng)[0]
+    turning = turnings(halves.marginals[0], [rng])[0]
     rows = b @ halves.marginals[0].in_own_units(turning)
     np.testing.assert_allclose(rows.var(axis=0), [1, 1, 1, 1, 0], atol=1e-9)
     assert np.linalg.matrix_rank(rows - rows.mean(axis=0), tol=1e-6) == 2
@@ -278,7 +278,7 @@ def test_a_rank_deficient_b_is_turned_in_the_space_it_spans():
 
 def test_turns_are_haar_distributed():
     rng = np.random.default_rng(8)
-    draws = haar_orthogonal(3, count=2000, rng=rng)
+    draws = haar_orthogonal(rng.standard_normal((2000, 3, 3)))
     np.testing.assert_allclose(draws @ draws.transpose(0, 2, 1), np.broadcast_to(np.eye(3), draws.shape), atol=1e-12)
     for entry in draws.reshape(2000, 9).T:  # Archimedes: a coordinate on the sphere in three dimensions is uniform on [−1, 1]
         assert kstest(entry, "uniform", args=(-1, 2)).pvalue > 1e-4

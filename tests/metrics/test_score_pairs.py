@@ -276,10 +276,11 @@ def test_the_number_of_threads_changes_no_bit(latents):
 
 
 def test_floors_of_some_pairs(latents, rng):
-    scored = score(Evidence.of_rows(latents, FIT), floor_pairs=[(0, 2), (1, 3)], floor_draws=3, rng=rng)
+    scored = score(Evidence.of_rows(latents, FIT), floor_groups=[[(0, 2)], [(1, 3)]], floor_draws=3, rng=rng)
     drawn = {(pair.a, pair.b): {len(draws) for draws in pair.independence.values()} for pair in scored.pairs}
     assert drawn == {(0, 1): set(), (0, 2): {3}, (0, 3): set(), (1, 2): set(), (1, 3): {3}, (2, 3): set()}
-    assert all(len(draws) == 3 for pair in scored.pairs for draws in pair.rotation.values())
+    assert [len(pair.rotation) > 0 for pair in scored.pairs] == [False, True, False, False, True, False]
+    assert all(np.isfinite(draws).all() and len(draws) == 3 for pair in scored.pairs for draws in pair.rotation.values())
 
 
 def test_pairs_of_all_shapes_are_scored_together(latents, rng):

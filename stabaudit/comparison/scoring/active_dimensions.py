@@ -8,7 +8,9 @@ import numpy as np
 
 from stabaudit.comparison.records import Score
 from stabaudit.comparison.scoring.collapse import Facts
-from stabaudit.comparison.scoring.pairs import Member, Pairs, floor_pairs
+from stabaudit.comparison.scoring.floors import floor_groups
+from stabaudit.comparison.scoring.members import Member
+from stabaudit.comparison.scoring.pairs import Pairs
 from stabaudit.comparison.settings import Settings
 from stabaudit.metrics.evidence import Evidence
 from stabaudit.metrics.mcc_active import SCORE as ACTIVE
@@ -32,8 +34,7 @@ def active_scores(member: Member, facts: Sequence[Facts], evidence: Evidence, se
         of_active,
         list(combinations(own.positions, 2)),
         measures=[STRONG],
-        floor_pairs=floor_pairs([own]),
-        rotation_pairs=floor_pairs([own]),
+        floor_groups=floor_groups([own]),
         floor_draws=settings.floor_draws,
         rotations=settings.rotations,
         rng=np.random.default_rng(settings.seed),

@@ -12,7 +12,8 @@ import numpy as np
 from stabaudit.comparison.reading.join_rows import Group
 from stabaudit.comparison.records import RunSummary
 from stabaudit.comparison.scoring.against_sources import AgainstSources
-from stabaudit.comparison.scoring.pairs import Floors, as_score
+from stabaudit.comparison.scoring.floors import Floors
+from stabaudit.comparison.scoring.pairs import as_score
 from stabaudit.comparison.settings import Settings
 from stabaudit.comparison.views.pair_values import PairTable
 from stabaudit.errors import UsageError

@@ -12,7 +12,8 @@ import numpy as np
 
 from stabaudit.comparison.reading.join_rows import Group
 from stabaudit.comparison.records import Score
-from stabaudit.comparison.scoring.pairs import Floors, as_score
+from stabaudit.comparison.scoring.floors import Floors
+from stabaudit.comparison.scoring.pairs import as_score
 from stabaudit.comparison.settings import Settings
 from stabaudit.comparison.views.pair_values import PairTable
 from stabaudit.metrics.evidence import Evidence
@@ -47,10 +48,12 @@ def against_sources(
     measures = [one for one in settings.measures if one.of_sources]
     if not measures:
         return AgainstSources([], [])
+    pairs = [(position, sources) for position in positions]
     scored = score(
         evidence,
-        [(position, sources) for position in positions],
+        pairs,
         measures=measures,
+        floor_groups=[pairs],
         k=settings.k,
         floor_draws=settings.floor_draws,
         rotations=settings.rotations,

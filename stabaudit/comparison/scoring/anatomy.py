@@ -6,7 +6,8 @@ import numpy as np
 
 from stabaudit.comparison.records import AnatomyRecord, GroupScore, Solution, limits
 from stabaudit.comparison.scoring.collapse import Facts
-from stabaudit.comparison.scoring.pairs import FloatArray, Member, Pairs
+from stabaudit.comparison.scoring.members import Member
+from stabaudit.comparison.scoring.pairs import FloatArray, Pairs
 from stabaudit.metrics.affine import SCORE as AFFINE_R2
 from stabaudit.metrics.anatomy import Anatomy, anatomy
 from stabaudit.metrics.evidence import Evidence

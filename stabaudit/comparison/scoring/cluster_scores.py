@@ -14,7 +14,9 @@ from stabaudit.comparison.reading.join_rows import Group
 from stabaudit.comparison.records import limits
 from stabaudit.comparison.scoring.cluster_recovery import cluster_changes, cluster_records
 from stabaudit.comparison.scoring.clusterings import Clustered, clustered
-from stabaudit.comparison.scoring.pairs import Member, Pairs, floor_pairs
+from stabaudit.comparison.scoring.floors import floor_pairs
+from stabaudit.comparison.scoring.members import Member
+from stabaudit.comparison.scoring.pairs import Pairs
 from stabaudit.comparison.settings import Settings
 from stabaudit.metrics.cluster_agreement import (
     INFORMATION,
@@ -89,7 +91,7 @@ def _scored(
     restarts: dict[int, Clustering], members: Sequence[Member], orders: Sequence[Array]
 ) -> dict[tuple[int, int], PairScores]:
     """All pairs by their positions, with the draws of the floors of some."""
-    drawn = set(floor_pairs(members))
+    drawn = floor_pairs(members)
 
     def work(pair: tuple[int, int]) -> PairScores:
         a, b = restarts[pair[0]], restarts[pair[1]]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from stabaudit.comparison.reading.join_rows import Group
 from stabaudit.comparison.records import DensityScore, limits
-from stabaudit.comparison.scoring.pairs import Member, independent
+from stabaudit.comparison.scoring.members import Member, independent
 from stabaudit.comparison.settings import Settings
 from stabaudit.errors import BadData
 from stabaudit.metrics.density_distance import (

@@ -11,7 +11,9 @@ import numpy as np
 
 from stabaudit.comparison.reading.join_rows import Group
 from stabaudit.comparison.reading.stored_geometry import Geometry
-from stabaudit.comparison.scoring.pairs import Member, Pairs, floor_pairs
+from stabaudit.comparison.scoring.floors import floor_pairs
+from stabaudit.comparison.scoring.members import Member
+from stabaudit.comparison.scoring.pairs import Pairs
 from stabaudit.comparison.settings import Settings
 from stabaudit.metrics.pair_scores import Array, PairScores, ScoreName
 from stabaudit.metrics.stored_geometry import EUCLIDEAN, GEODESIC, distance_agreement, varies
@@ -69,7 +71,7 @@ def geometry_scores(groups: Sequence[Group], members: Sequence[Member], settings
     of_members = tuple(member for _, member in same)
     rng = np.random.default_rng(settings.seed)  # its own: other floors do not depend on whether there are distances
     orders = [rng.permutation(len(lead.geometry[0].rows)) for _ in range(settings.floor_draws)]
-    drawn = set(floor_pairs(of_members))
+    drawn = floor_pairs(of_members)
     scored = {
         (a, b): PairScores(
             a, b, _agreement(restarts[a], restarts[b]), _draws(restarts[a], restarts[b], orders if (a, b) in drawn else []), {}

@@ -15,7 +15,8 @@ import numpy as np
 
 from stabaudit.comparison.reading.join_rows import Group
 from stabaudit.comparison.records import PositionScore
-from stabaudit.comparison.scoring.pairs import Member, Pairs
+from stabaudit.comparison.scoring.members import Member
+from stabaudit.comparison.scoring.pairs import Pairs
 from stabaudit.errors import BadData
 from stabaudit.metrics.evidence import Evidence, seed_of
 from stabaudit.metrics.pair_scores import Array, PairScores, Scored, ScoreName

@@ -10,7 +10,8 @@ from itertools import combinations
 
 import numpy as np
 
-from stabaudit.comparison.scoring.pairs import FloatArray, Member, Pairs
+from stabaudit.comparison.scoring.members import Member
+from stabaudit.comparison.scoring.pairs import FloatArray, Pairs
 from stabaudit.comparison.settings import Settings
 from stabaudit.metrics.evidence import Evidence
 from stabaudit.metrics.mcc_decorrelated import SCORE as DECORRELATED

@@ -3,7 +3,8 @@
 import numpy as np
 
 from stabaudit.comparison.records import NonlinearRecord, limits
-from stabaudit.comparison.scoring.pairs import FloatArray, Member
+from stabaudit.comparison.scoring.members import Member
+from stabaudit.comparison.scoring.pairs import FloatArray
 from stabaudit.comparison.settings import Settings
 from stabaudit.metrics.anatomy import Anatomy
 from stabaudit.metrics.evidence import Evidence

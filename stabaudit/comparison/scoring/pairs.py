@@ -1,6 +1,6 @@
 """Scores of pairs → their mean, interval and floors, within a group of restarts and between two groups."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -8,7 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stabaudit.comparison.records import Curve, Difference, Sample, Score, limits
+from stabaudit.comparison.scoring.floors import Floors
+from stabaudit.comparison.scoring.members import Member, independent
 from stabaudit.comparison.views.pair_values import PairTable
+from stabaudit.metrics.floor_shares import monte_carlo_error
 from stabaudit.metrics.floors import p_value
 from stabaudit.metrics.pair_scores import PairScores, ScoreName
 from stabaudit.metrics.scores import measure
@@ -18,60 +21,6 @@ from stabaudit.statistics.jackknife import Estimate
 from stabaudit.statistics.signed_rank import holm
 
 FloatArray = NDArray[np.float64]
-
-FLOOR_PAIRS = 200  # pairs within a run, or between two, over which floors are averaged; their error is then small
-
-
-@dataclass(frozen=True)
-class Member:
-    """A group as the pairs see it: its name, the positions of its latents among all that were scored, and their seeds."""
-
-    run: str
-    positions: tuple[int, ...]
-    seeds: tuple[int | None, ...]
-
-
-def independent(a: Member, b: Member) -> list[tuple[int, int]]:
-    """Pairs of a restart of `a` and one of `b` that were trained from different seeds, or all of them where no two were.
-
-    Restarts of one seed start from the same random numbers, whatever they are trained to be, and are more alike for it.
-
-    >>> independent(Member("a", (0, 1), (0, 1)), Member("b", (2, 3), (0, 1)))
-    [(0, 3), (1, 2)]
-    """
-    every = [
-        ((i, j), seed is None or seed != other)
-        for i, seed in zip(a.positions, a.seeds, strict=True)
-        for j, other in zip(b.positions, b.seeds, strict=True)
-    ]
-    return [pair for pair, apart in every if apart] or [pair for pair, _ in every]
-
-
-def floor_pairs(members: Sequence[Member]) -> list[tuple[int, int]]:
-    """Pairs to draw floors for: within each group and between each two all of them, or some 200.
-
-    Those some are spread evenly: every restart with its next, its next but one, and so on, in a circle.
-
-    >>> floor_pairs([Member("a", (0, 1, 2), (0, 1, 2)), Member("b", (3,), (None,))])
-    [(0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3)]
-    """
-    chosen: list[tuple[int, int]] = []
-    for a, b in (*((member, member) for member in members), *combinations(members, 2)):
-        steps = range(1, len(a.positions)) if a is b else range(max(len(a.positions), len(b.positions)))
-        found: set[tuple[int, int]] = set()
-        for step in steps:
-            if len(found) >= FLOOR_PAIRS:
-                break
-            found |= _circle(a.positions, b.positions, step)
-        chosen += sorted(found)
-    return chosen
-
-
-def _circle(a: Sequence[int], b: Sequence[int], step: int) -> set[tuple[int, int]]:
-    """Every position of the longer with the one `step` places on in the other, in ascending order within a pair."""
-    longest = max(len(a), len(b))
-    pairs = ((a[i % len(a)], b[(i + step) % len(b)]) for i in range(longest))
-    return {(min(pair), max(pair)) for pair in pairs}
 
 
 @dataclass(frozen=True)
@@ -152,7 +101,8 @@ class Pairs:
         """Cumulative curves of scores that have parts, in- and out-of-sample, over pairs within a run (a is b) or between two."""
         chosen = list(combinations(a.positions, 2)) if a is b else independent(a, b)
         pairs = [self.scored[pair] for pair in chosen]
-        cells = [(a.positions.index(i), b.positions.index(j)) for i, j in chosen]
+        rows, columns = _places(a), _places(b)
+        cells = [(rows[i], columns[j]) for i, j in chosen]
         samples: tuple[Sample, ...] = ("in", "out")
         return [
             _curve(a, b, metric, sample, cells, [pair.curve(metric, sample) for pair in pairs])
@@ -181,8 +131,9 @@ class Pairs:
     def _rectangle(self, name: ScoreName, a: Member, b: Member) -> FloatArray:
         """Scores between two groups, shape (N_a, N_b), NaN for pairs of one seed."""
         values = np.full((len(a.positions), len(b.positions)), np.nan)
+        rows, columns = _places(a), _places(b)
         for i, j in independent(a, b):
-            values[a.positions.index(i), b.positions.index(j)] = self.scored[i, j].values[name]
+            values[rows[i], columns[j]] = self.scored[i, j].values[name]
         return values
 
     def matrix(self, name: ScoreName, positions: Sequence[int]) -> FloatArray:
@@ -196,6 +147,11 @@ class Pairs:
     def dead_of(self, *members: Member) -> tuple[str, ...]:
         """Constant dimensions of the restarts of some groups, by name."""
         return tuple(dead for member in members for position in member.positions for dead in self.dead[position])
+
+
+def _places(member: Member) -> dict[int, int]:
+    """The place of each position in its group."""
+    return {position: place for place, position in enumerate(member.positions)}
 
 
 def _curve(  # noqa: PLR0917 -- of what, then what from
@@ -230,28 +186,6 @@ def _no_diagonal(matrix: FloatArray) -> FloatArray:
 def _both_ways(name: ScoreName) -> list[ScoreName]:
     one = measure(name.metric)
     return [name, name._replace(metric=one.reverse)] if one.directed else [name]
-
-
-@dataclass(frozen=True)
-class Floors:
-    """Draws of the mean over pairs by chance, shape (K,); None where a floor does not apply or was not drawn."""
-
-    independence: FloatArray | None
-    rotation: FloatArray | None
-
-    @classmethod
-    def of(cls, pairs: Iterable[PairScores], names: Sequence[ScoreName]) -> "Floors":
-        """Average each draw over the pairs (and over several names)."""
-        chosen = list(pairs)
-
-        def mean_of(draws: Callable[[PairScores], dict[ScoreName, FloatArray]]) -> FloatArray | None:
-            found = [draws(pair)[name] for pair in chosen for name in names if name in draws(pair)]
-            if not found or not len(found[0]):
-                return None
-            mean: FloatArray = np.mean(found, axis=0)
-            return mean
-
-        return cls(mean_of(lambda pair: pair.independence), mean_of(lambda pair: pair.rotation))
 
 
 def adjusted_over_all(differences: Iterable[Difference]) -> tuple[Difference, ...]:
@@ -295,4 +229,6 @@ def as_score(
         axis_alignment=measure(name.metric).above_floor(estimate.mean, rotation),
         p_rotation=p_rotation,
         dead_dimensions=dead,
+        independence_floor_se=None if floors.independence is None else monte_carlo_error(floors.independence),
+        rotation_floor_se=None if floors.rotation is None else monte_carlo_error(floors.rotation),
     )

@@ -5,7 +5,8 @@ from itertools import combinations
 import numpy as np
 
 from stabaudit.comparison.reading.join_rows import Group
-from stabaudit.comparison.scoring.pairs import Member, Pairs
+from stabaudit.comparison.scoring.members import Member
+from stabaudit.comparison.scoring.pairs import Pairs
 from stabaudit.comparison.views.pair_values import Match, MatchedDimension
 from stabaudit.metrics.mcc_strong import SCORE as STRONG
 from stabaudit.metrics.pair_scores import ScoreName

@@ -62,7 +62,7 @@ def compare_both_ways(selectors):
 
 def assert_same_but_for_chance(whole, streamed):
     assert len(whole.scores) == len(streamed.scores) > 0
-    by_chance = {"independence_floor", "adjusted"}
+    by_chance = {"independence_floor", "independence_floor_se", "adjusted"}
     for one, other in zip(whole.scores, streamed.scores, strict=True):
         for field, value in asdict(one).items():
             found = getattr(other, field)

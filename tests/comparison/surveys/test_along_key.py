@@ -16,17 +16,17 @@ from stabaudit.reports.sections.along_key import along_key_report, recommendatio
 N = 200
 
 
-@pytest.fixture
-def found(make_run, tmp_path):
+@pytest.fixture(scope="module")
+def found(make_lasting_run):
     rng = np.random.default_rng(0)
     for family, noise in (("vae", 0.1), ("vade", 0.5)):
         for d in (2, 3, 5):
             base = rng.laplace(size=(N, d))
             latents = [base + noise * d / 3 * rng.normal(size=base.shape) for _ in range(4)]
             losses = [10.0 - d + 0.01 * restart for restart in range(4)]
-            make_run(f"{family}-{d}", d=d, ids=np.arange(N), latents=latents, family=family, losses=losses)
-    make_run("lone", d=4, ids=np.arange(N), latents=[rng.normal(size=(N, 4)) for _ in range(3)], family="ivae")
-    return survey([tmp_path], Settings(floor_draws=2, rotations=9))
+            make_lasting_run(f"{family}-{d}", d=d, ids=np.arange(N), latents=latents, family=family, losses=losses)
+    lone = make_lasting_run("lone", d=4, ids=np.arange(N), latents=[rng.normal(size=(N, 4)) for _ in range(3)], family="ivae")
+    return survey([lone.parent], Settings(floor_draws=2, rotations=9))
 
 
 def rows_of(found):
