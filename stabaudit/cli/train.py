@@ -48,7 +48,7 @@ _PANELS = {
         "lr",
         "schedule",
     ),
-    "On which machine": ("workers", "device", "exact", "precision", "compile"),
+    "On which machine": ("workers", "device", "exact", "precision", "force", "compile"),
     "What is measured besides": ("geometry",),
     "Where it goes, and what is said": ("out", "accept_change", "dry_run", "quiet"),
     "A program that trains instead of FAMILY": ("command", *OF_PROGRAMS),
@@ -109,6 +109,7 @@ def train(
     precision: Annotated[
         str, typer.Option(help="float32, or bf16: matrix products of bfloat16 numbers, faster and rougher.")
     ] = "float32",
+    force: Annotated[bool, typer.Option("--force", help="bf16 also where the processor has no instructions for it.")] = False,
     compile: Annotated[  # noqa: A002 -- the option's name
         bool, typer.Option("--compile", help="Training steps through torch.compile; needs a C++ compiler.")
     ] = False,
@@ -204,6 +205,7 @@ def train(
             "device": device,
             "exact": exact,
             "precision": precision,
+            "force": force,
             "compile": compile,
             "geometry": geometry,
             "vary": vary,

@@ -24,13 +24,14 @@ from stabaudit.store.run.lock import WriteLock
 from stabaudit.store.run.verify import verify
 from stabaudit.training.prepare import job_of
 from stabaudit.training.recipe import Recipe
+from stabaudit.training.step import bf16
 from stabaudit.training.step.matmul import fastest_library
 from stabaudit.training.step.torch_compile import require_compiler
 from stabaudit.training.train import train
 from stabaudit.training.workers.pool import default_workers
 
 PACKAGES = ("scipy", "scikit-learn", "pandas", "pyarrow", "pydantic", "safetensors", "filelock", "zuko")
-INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")  # as Linux names what speeds up products of matrices
+INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve", "bf16")  # as Linux names what speeds up products
 GIGABYTE = 1e9
 LITTLE = 1.0  # gigabytes of memory or disk, below which a training may come to its end
 TRIAL = Recipe(family="vae", dataset=DATASET, latent_dim=2, restarts=2, steps=20, settings={"widths": [16]})
@@ -112,11 +113,11 @@ def _device() -> str:
 
 
 def _instructions() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    flags = next((line for line in cpuinfo.read_text().splitlines() if line.startswith("flags")), "") if cpuinfo.exists() else ""
-    found = [name for name in INSTRUCTIONS if name in flags.split()]
-    rough = "products of bf16 in hardware" if any("bf16" in name for name in found) else "no products of bf16 in hardware"
-    return f"{', '.join(found) or 'none known'}; {rough}"
+    told = bf16.instructions()
+    found = [name for name in INSTRUCTIONS if name in told]
+    rough = {True: "products of bf16 in hardware", None: "whether products of bf16 are is not told"}
+    without = "no products of bf16 in hardware, so that --precision bf16 is refused"
+    return f"{', '.join(found) or 'none known'}; {rough.get(bf16.in_hardware(), without)}"
 
 
 def _compiler() -> Finding:

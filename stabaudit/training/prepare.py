@@ -22,6 +22,7 @@ from stabaudit.store.run.own_source import source_of_modules
 from stabaudit.training.build import OWN, builder, choose, own
 from stabaudit.training.prepared_run import Job, Prepared
 from stabaudit.training.recipe import Recipe
+from stabaudit.training.step.bf16 import require_hardware
 from stabaudit.training.step.execution_mode import manner_of
 from stabaudit.training.step.streams import rows_seen
 from stabaudit.training.step.torch_compile import require_compiler
@@ -79,6 +80,10 @@ def prepare(recipe: Recipe, *, data_folder: DataFolder | None = None, dataset: D
     device = _device(recipe.device)
     if recipe.compile:
         require_compiler(device)
+    if recipe.force and recipe.precision != "bf16":
+        raise UsageError("--force insists on --precision bf16, which is not asked for")
+    if recipe.precision == "bf16" and not recipe.force:
+        require_hardware(device)
     family, loader = _family(recipe), loader_of(recipe.dataset)
     architecture = _architecture(recipe, family)
     if dataset is None:
@@ -196,7 +201,7 @@ def _checked(config: RunConfig, dataset: Dataset, family: type[Family]) -> Prepa
         _require_decoder(model, config, len(dataset.evaluation))
     parameters = sum(p.numel() for p in model.parameters())
     convolutional = any(isinstance(module, CONVOLUTIONS) for module in model.modules())
-    stacked = parameters <= GROUPED_PARAMETERS and not convolutional
+    stacked = config.device == "cuda" or (parameters <= GROUPED_PARAMETERS and not convolutional)
     named = {part.name for part in (config.family, config.architecture) if ":" in part.name}
     manner = manner_of(_builder_for(config, dataset), rows_of(dataset.train), config, stacked=stacked)
     return Prepared(

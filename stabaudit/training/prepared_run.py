@@ -75,12 +75,12 @@ class Prepared(Frozen, arbitrary_types_allowed=True):
         """Cut the restarts into groups that are trained together.
 
         Small networks are stacked, as many as keeps all workers busy; large ones, convolutions and `exact` runs are trained
-        one by one.
+        one by one. On a GPU all are stacked, whatever the workers.
         """
         restarts = self.config.restarts
         size = 1
         if self.stacked and not self.config.exact:
-            size = min(GROUP, -(-restarts // workers))
+            size = GROUP if self.config.device == "cuda" else min(GROUP, -(-restarts // workers))
         return [list(range(first, min(first + size, restarts))) for first in range(0, restarts, size)]
 
     def manifest(self, name: str, workers: int) -> Manifest:

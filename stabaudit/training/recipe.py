@@ -31,6 +31,7 @@ class Recipe(Frozen):
         device: "auto" takes CUDA where there is one.
         exact: train each restart by itself.
         precision: "bf16" rounds what enters matrix products and convolutions to bfloat16.
+        force: take bf16 also where the processor has no instructions for it.
         compile: run training steps through `torch.compile`.
         geometry: measure distances between evaluation rows by each trained decoder.
         vary: what makes restarts differ, the rest held at the first seed: some of init, order, noise and data between commas,
@@ -53,6 +54,7 @@ class Recipe(Frozen):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     exact: bool = False
     precision: Literal["float32", "bf16"] = "float32"
+    force: bool = False
     compile: bool = False
     geometry: bool = False
     vary: Vary | None = None

@@ -25,7 +25,8 @@ class Adam:
         self.mean, self.square = torch.zeros_like(flat), torch.zeros_like(flat)
         self.count = torch.zeros((), device=flat.device)
         self._blocks = list(zip(*(blocks(of) for of in (flat, self.mean, self.square)), strict=True))
-        self._rates: list[tuple[slice | None, float]] = []
+        self._rates: list[tuple[slice | None, float | Tensor]] = []
+        self._on_gpu: dict[int, tuple[float, Tensor]] = {}  # rates where a recorded step reads them, by the first restart
 
     def begin(self, learning_rates: list[float]) -> None:
         """Begin a step with a learning rate per restart. Neighbours with equal rates share their kernel calls."""
@@ -34,8 +35,22 @@ class Adam:
         for last in range(1, len(learning_rates) + 1):
             if last == len(learning_rates) or learning_rates[last] != learning_rates[first]:
                 everyone = last - first == len(learning_rates)
-                self._rates.append((None if everyone else slice(first, last), learning_rates[first]))
+                self._rates.append((None if everyone else slice(first, last), self._placed(first, learning_rates[first])))
                 first = last
+
+    @property
+    def groups(self) -> tuple[slice | None, ...]:
+        """Restarts that share a learning rate in this step; None for all. What is launched depends on them."""
+        return tuple(restarts for restarts, _ in self._rates)
+
+    def _placed(self, first: int, rate: float) -> float | Tensor:
+        """A learning rate as the kernel takes it: on a GPU from a place in memory that does not change."""
+        if not self.count.is_cuda:
+            return rate
+        known, place = self._on_gpu.get(first, (None, torch.zeros_like(self.count)))
+        if known != rate:
+            self._on_gpu[first] = (rate, place.fill_(rate))
+        return place
 
     def update(self, numbers: Sequence[int], gradients: list[Tensor]) -> None:
         """Update some parameters in this step.

@@ -17,13 +17,14 @@ from stabaudit.config import Training
 from stabaudit.errors import UsageError
 from stabaudit.families.base import Batch, Family
 from stabaudit.nets.base import Posterior
+from stabaudit.training.step.cuda_graph import Replayed
 from stabaudit.training.step.eager import EagerStep, seeded_by, why_not
 from stabaudit.training.step.matmul import Products
 from stabaudit.training.step.noise import Ahead, Fresh, Recorder, Request
 from stabaudit.training.step.optimiser import Adam, Plateau, cosine
 from stabaudit.training.step.parameter_layout import ParameterLayout
 from stabaudit.training.step.streams import EVALUATION_STREAM, Streams
-from stabaudit.training.step.trace import Inputs, Step, Tensors, compile_step, trace
+from stabaudit.training.step.trace import Inputs, Tensors, compile_step, trace
 
 EVALUATION_ROWS = 1000  # rows encoded at once
 PLAIN = Products()  # float32 by torch's own choice
@@ -112,7 +113,7 @@ class Restarts:
         self.terms, requests = self._probe()
         self._noise = Ahead([] if eager else requests, self._generators)  # an eager step draws as it goes
         self._progress = torch.zeros((), device=device)
-        self._compiled: Step | EagerStep | None = None
+        self._compiled: Callable[[Inputs], Tensor] | None = None
 
     def __len__(self) -> int:
         """Return the number of restarts."""
@@ -163,12 +164,12 @@ class Restarts:
         self.step += 1
         return values
 
-    def _compile(self, inputs: Inputs) -> Step | EagerStep:
+    def _compile(self, inputs: Inputs) -> Callable[[Inputs], Tensor]:
         parameters, buffers = self._as_stepped(self._parameters), self._as_stepped(self._buffers)
         if self._eager:
             return EagerStep(self.family, self.terms, parameters, buffers, self._generators[0], self._adam.update)
         with torch.inference_mode(mode=False):
-            return compile_step(
+            step = compile_step(
                 self.family.train(),
                 self.terms,
                 parameters,
@@ -179,6 +180,7 @@ class Restarts:
                 grouped=len(self) > 1,
                 compiled=self._by_compiler,
             )
+        return Replayed(step, lambda: self._adam.groups) if self._flat.is_cuda else step
 
     def why_untraceable(self) -> str | None:
         """Why a step cannot be traced, in one line; None where it can."""

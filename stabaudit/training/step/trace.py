@@ -6,17 +6,19 @@ passes of `passes`, `products` and `placement` then make the list shorter, its p
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch._guards import TracingContext, tracing
 from torch._ops import OpOverload
-from torch._subclasses import FakeTensorMode
+from torch._subclasses import FakeTensor, FakeTensorMode
 from torch.func import functional_call, grad_and_value, vmap
 from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.graph import CodeGen
+from torch.utils._pytree import tree_map_only
 
 from stabaudit.errors import UsageError
 from stabaudit.families.base import Batch, Family
@@ -111,14 +113,39 @@ def trace(
         return [*(gradients[name] for name in parameters), values]
 
     kept = [buffer.clone() for buffer in buffers.values()]  # tracing runs the step, which moves running statistics
+    # On the CPU, whatever the device: torch cannot stack the backward pass of convolutions on a GPU, whose kernels can run it.
+    device = inputs.x.device
+    family.cpu()
+    example = [tensor.cpu() for tensor in (*parameters.values(), *kept, *inputs.flat())]
     # Torch describes every node's result by a fake tensor, and without a mode in the context makes a new one for each of them.
     with tracing(TracingContext(FakeTensorMode())):
-        traced = make_fx(flat)(*parameters.values(), *kept, *inputs.flat())
+        traced = make_fx(flat)(*example)
+    family.to(device)
+    _move(traced, device)
     for node in traced.graph.nodes:
         if isinstance(node.target, OpOverload) and torch.Tag.nondeterministic_seeded in node.target.tags:
             what = f"the loss of family {type(family).__name__!r} draws random numbers of its own by {node.target}"
             raise UsageError(f"{what}: taken from batch.noise, they can be traced")
     return traced
+
+
+def _move(traced: GraphModule, device: torch.device) -> None:
+    """Let a graph that was traced on the CPU make its tensors on another device."""
+    if device.type == "cpu":
+        return
+
+    def there(example: Tensor) -> Tensor:
+        with example.fake_mode if isinstance(example, FakeTensor) else nullcontext():
+            return example.to(device)
+
+    for node in traced.graph.nodes:
+        if "val" in node.meta:
+            node.meta["val"] = tree_map_only(Tensor, there, node.meta["val"])
+        if "device" in node.kwargs:
+            node.kwargs = {**node.kwargs, "device": device}
+        if node.op == "get_attr":
+            setattr(traced, node.target, getattr(traced, node.target).to(device))
+    traced.recompile()
 
 
 def compile_step(  # noqa: PLR0917
