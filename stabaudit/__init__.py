@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stabaudit.api import align, check, compare, compare_families, dimensions, frame, load_run, report, spread, train
+    from stabaudit.api import align, check, compare, compare_families, dimensions, features, frame, load_run, report, spread, train
     from stabaudit.comparison.settings import Settings
     from stabaudit.errors import StabauditError
     from stabaudit.store.imports.foreign_files import Naming
@@ -23,6 +23,7 @@ __all__ = [
     "compare",
     "compare_families",
     "dimensions",
+    "features",
     "frame",
     "load_run",
     "report",

@@ -12,6 +12,7 @@ did wrong is a `StabauditError` that says so in one line.
 """
 
 from stabaudit.api.comparing import align, compare, dimensions, spread
+from stabaudit.api.dictionaries import features
 from stabaudit.api.frames import frame
 from stabaudit.api.judging import Checked, Reported, check, compare_families, report
 from stabaudit.api.runs import load_run, train
@@ -24,6 +25,7 @@ __all__ = [
     "compare",
     "compare_families",
     "dimensions",
+    "features",
     "frame",
     "load_run",
     "report",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from stabaudit.cli.compare_features import CandidatesOption, FeaturesOption, MatchOption, OfOption, compare_features
 from stabaudit.cli.latents_options import MemoryOption, with_naming
 from stabaudit.cli.output import OutputOption, PageFormatOption, command_line, deliver, deliver_page, message
 from stabaudit.defaults import MEMORY
@@ -57,6 +58,10 @@ def compare(
     sources: Annotated[
         Path | None, typer.Option(help="File of true sources, rows named like those of the latents, for what has none.")
     ] = None,
+    features: FeaturesOption = False,
+    of: OfOption = None,
+    match: MatchOption = "exact",
+    candidates: CandidatesOption = 32,
     curve: Annotated[bool, typer.Option("--curve", help="Print the cumulative MCC curves too.")] = False,
     form: PageFormatOption = "table",
     output: OutputOption = None,
@@ -79,6 +84,9 @@ def compare(
         densities=densities,
         scores=named_scores(scores),
     )
+    if features:
+        compare_features(selectors, settings, naming, scores, of, match, candidates, form, output)
+        return
     naming = replace(naming, one_model=not naming.strict)
     comparison = compare_runs(*selectors, settings=settings, naming=naming, sources=sources)
     for warning in comparison.warnings:

@@ -17,7 +17,10 @@ IdsByPositionOption = Annotated[
     bool, typer.Option("--ids-by-position", help="Row i is the same sample in every file, whatever it is called.")
 ]
 ObsmOption = Annotated[str | None, typer.Option(help="Key of the latents in .h5ad files; the only one by default.")]
-KeyOption = Annotated[str | None, typer.Option(help="Array of .npz and .safetensors files that holds the latents; z by default.")]
+KeyOption = Annotated[
+    str | None,
+    typer.Option("--key", "--tensor", help="Array of .npz and .safetensors files that holds the latents; z by default."),
+]
 DimensionsFirstOption = Annotated[
     bool, typer.Option("--dimensions-first", help="Arrays have the shape (d, n): a row for each dimension.")
 ]

@@ -17,7 +17,7 @@ from stabaudit.errors import BadData
 from stabaudit.store.files.atomic import reason, shown
 from stabaudit.store.files.binary import read_at_most
 from stabaudit.store.files.memory import require_memory
-from stabaudit.store.files.regular import open_regular
+from stabaudit.store.files.regular import open_regular, require_regular
 
 Array = NDArray[Any]
 
@@ -41,6 +41,21 @@ def load_npy(path: Path) -> Array:
         raise BadData(f"cannot read {shown(path)}: {reason(error)}") from error
 
 
+def map_npy(path: Path) -> Array:
+    """The array in a `.npy` file, left where it is: what is asked of it is read from the file.
+
+    Raises:
+        BadData: as `load_npy`.
+    """
+    try:
+        require_regular(path)
+        return npy.open_memmap(path, mode="r")
+    except OSError as error:
+        raise BadData(f"cannot read {shown(path)}: {reason(error)}") from error
+    except _HEADER_ERRORS as error:
+        raise BadData(f"{shown(path)} is not a numpy array in .npy format, or is cut short; save it with numpy.save") from error
+
+
 def members(path: Path) -> set[str]:
     """The names of the arrays in a `.npz` file, none of which is read.
 
@@ -56,12 +71,13 @@ def members(path: Path) -> set[str]:
         raise BadData(f"{shown(path)} is damaged, cut short or not .npz ({error}); restore it or write it anew") from error
 
 
-def load_npz(path: Path, wanted: Collection[str] | None = None) -> dict[str, Array]:
+def load_npz(path: Path, wanted: Collection[str] | None = None, *, scalars: bool = False) -> dict[str, Array]:
     """The arrays in a `.npz` file by name.
 
     Args:
         path: the file.
         wanted: their names; None: all of them.
+        scalars: whether single values, of shape (), are arrays too.
 
     Raises:
         BadData: a missing file, one that is not `.npz`, is cut short or damaged, or holds Python objects.
@@ -73,7 +89,8 @@ def load_npz(path: Path, wanted: Collection[str] | None = None) -> dict[str, Arr
                 if wanted is not None and member.filename.removesuffix(".npy") not in wanted:
                     continue
                 with archive.open(member) as content:
-                    array = _read(cast("BinaryIO", content), member.file_size, f"{shown(path)}: {shown(member.filename)}")
+                    where = f"{shown(path)}: {shown(member.filename)}"
+                    array = _read(cast("BinaryIO", content), member.file_size, where, scalars=scalars)
                 arrays[member.filename.removesuffix(".npy")] = array
     except OSError as error:
         raise BadData(f"cannot read {shown(path)}: {reason(error)}") from error
@@ -100,7 +117,7 @@ def _entries(archive: zipfile.ZipFile, path: Path) -> list[zipfile.ZipInfo]:
     return entries
 
 
-def _read(file: BinaryIO, size: int, where: str) -> Array:
+def _read(file: BinaryIO, size: int, where: str, *, scalars: bool = False) -> Array:
     """One array in `.npy` format from a file of `size` bytes."""
     try:
         version = npy.read_magic(file)
@@ -112,7 +129,7 @@ def _read(file: BinaryIO, size: int, where: str) -> Array:
         raise BadData(f"{where} holds Python objects, which are never unpickled; save numbers or text instead")
     if dtype.names is not None:
         raise BadData(f"{where} holds records; save one plain array of shape (n, d)")
-    if not shape or min(shape) < 0:
+    if (not shape and not scalars) or min(shape, default=0) < 0:
         raise BadData(f"{where} has shape {shape}, expected at least one row")
     needed, found = math.prod(shape) * dtype.itemsize, size - file.tell()
     if needed != found:

@@ -1,0 +1,69 @@
+"""`stabaudit compare --features A B [C …]`: are the features of dictionaries the same?"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from stabaudit.cli.output import deliver, message
+from stabaudit.errors import UsageError
+
+if TYPE_CHECKING:
+    from stabaudit.comparison.settings import Settings
+    from stabaudit.store.imports.foreign_files import Naming
+
+Of = Literal["weights", "activations"]
+How = Literal["exact", "greedy", "sinkhorn"]
+FeaturesOption = Annotated[
+    bool,
+    typer.Option("--features", help="A, B, … are dictionaries of features, such as of sparse autoencoders: which are the same?"),
+]
+OfOption = Annotated[
+    Of | None,
+    typer.Option(
+        "--of", help="With --features: what files hold; weights in .safetensors, activations in all others by default."
+    ),
+]
+MatchOption = Annotated[How, typer.Option("--match", help="With --features: how features are matched one to one.")]
+CandidatesOption = Annotated[
+    int, typer.Option(min=1, help="With --features: the most similar features of each that matches are looked for among.")
+]
+
+
+def compare_features(
+    paths: list[str],
+    settings: "Settings",
+    naming: "Naming",
+    scores: str | None,
+    of: Of | None,
+    match: How,
+    candidates: int,
+    form: str,
+    output: Path | None,
+) -> None:
+    """Hold dictionaries of features against each other, and say which scores are left out."""
+    from stabaudit.api import features
+    from stabaudit.reports.sections.features import features_report
+
+    if form == "html":
+        raise UsageError("--features has no page; use --format markdown or json")
+    if settings.correlation != "pearson":
+        raise UsageError("--features matches by Pearson correlation or cosine; leave --correlation out")
+    found = features(
+        *paths,
+        of=of,
+        naming=naming,
+        scores=settings.scores if scores is not None else (),
+        k=settings.k,
+        match=match,
+        candidates=candidates,
+        floor_draws=settings.floor_draws,
+        seed=settings.seed,
+        memory=settings.memory,
+    )
+    message("features are matched in blocks of their similarities")
+    if scores is None and found.dictionaries[0].of == "activations":
+        message("affine and canonical scores are left out, which take d³: --scores weak_mcc,affine_r2 asks for them")
+    for warning in found.warnings:
+        message(warning)
+    deliver(features_report(found), form, output)

@@ -1,0 +1,87 @@
+"""Splitting and absorption: how many features of one dictionary does it take to make a feature of another?
+
+Feature k of a is regressed on 1, 2 and 4 features of b that orthogonal matching pursuit picks, one after another, among its most similar
+ones (Pati et al. 1993, doi:10.1109/ACSSC.1993.342465): each time the one that correlates most with what is left, all coefficients anew.
+
+    R²(p) = 1 − ‖x_k − x̂_k(p)‖² / ‖x_k − x̄_k‖²
+
+Of activations, features and coefficients are from *fit* and R² is on *score* (below 0 where it is worse than the mean); of decoder
+weights, R²(p) is the squared length of w_k/‖w_k‖ in the span of p directions. A feature that b has split in two has R²(1) well below
+R²(2); one that b lacks has R²(4) near its floor. Coefficients may be negative.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stabaudit.metrics.features.candidates import Candidates
+from stabaudit.metrics.features.columns import Array, Columns, crossed
+
+PARTS = (1, 2, 4)
+SAMPLED = 256  # features of a, drawn at random
+MADE = 0.8  # R² from which on a feature counts as made of others
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Two dictionaries on *fit* and on *score*, the same columns each time; of decoder weights both are the same."""
+
+    a_fit: Columns
+    b_fit: Columns
+    a_score: Columns
+    b_score: Columns
+
+    def flipped(self) -> "Sides":
+        """a and b exchanged."""
+        return Sides(self.b_fit, self.a_fit, self.b_score, self.a_score)
+
+
+def explained(sides: Sides, known: Candidates, of_a: Array) -> Array:
+    """R² of features of a from 1, 2 and 4 features of b.
+
+    Args:
+        sides: both dictionaries.
+        known: candidates, among which those of each feature of a are looked at.
+        of_a: which features of a, shape (s,).
+
+    Returns:
+        Shape (s', 3), each at most 1, of those that vary on both.
+    """
+    of_a = of_a[sides.a_fit.varies[of_a] & sides.a_score.varies[of_a]]
+    starts = np.searchsorted(known.of_a, np.arange(known.shape[0] + 1))
+    found = np.empty((len(of_a), len(PARTS)))
+    for place, k in enumerate(of_a):
+        others = known.of_b[starts[k] : starts[k + 1]]
+        gram = crossed(sides.b_fit, others, sides.b_fit, others)
+        target = crossed(sides.a_fit, np.array([k]), sides.b_fit, others)[0]
+        for position, (chosen, weights) in enumerate(_pursued(gram, target)):
+            found[place, position] = _on_score(sides, int(k), others[chosen], weights)
+    return found
+
+
+def _pursued(gram: Array, target: Array) -> list[tuple[Array, Array]]:
+    """Features and coefficients after 1, 2 and 4 steps; after fewer where no other feature adds anything."""
+    chosen: list[int] = []
+    weights = np.empty(0)
+    found = []
+    for step in range(1, max(PARTS) + 1):
+        left = target - gram[:, chosen] @ weights
+        left[chosen] = 0.0
+        # What a feature can add is relative to what of it is not yet spanned; one that is spanned adds nothing.
+        if len(chosen) < len(target) and np.abs(left).max() > 1e-9:
+            wanted = [*chosen, int(np.abs(left).argmax())]
+            chosen = wanted
+            weights = np.linalg.lstsq(gram[np.ix_(chosen, chosen)], target[chosen], rcond=1e-8)[0]
+        if step in PARTS:
+            found.append((np.array(chosen, dtype=np.int64), weights))
+    return found
+
+
+def _on_score(sides: Sides, k: int, others: Array, weights: Array) -> float:
+    """R² on *score* of the map that was fitted on *fit*, offset included."""
+    a_fit, b_fit, a, b = sides.a_fit, sides.b_fit, sides.a_score, sides.b_score
+    raw = weights * a_fit.length[k] / b_fit.length[others]  # in the units of the values
+    scaled = raw * b.length[others] / a.length[k]
+    target, gram = crossed(a, np.array([k]), b, others)[0], crossed(b, others, b, others)
+    shift = (a.mean[k] - a_fit.mean[k] - raw @ (b.mean[others] - b_fit.mean[others])) / a.length[k]
+    return float(2 * scaled @ target - scaled @ gram @ scaled - len(a.rows) * shift**2)
