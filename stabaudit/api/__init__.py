@@ -11,21 +11,31 @@ its progress besides. As on the command line, a score comes with its floors and 
 did wrong is a `StabauditError` that says so in one line.
 """
 
+<<<<<<< HEAD
 from stabaudit.api.comparing import align, compare, dimensions, spread
 from stabaudit.api.dictionaries import features
+=======
+from stabaudit.api.comparing import align, compare, dimensions, drift, spread
+>>>>>>> main
 from stabaudit.api.frames import frame
-from stabaudit.api.judging import Checked, Reported, check, compare_families, report
+from stabaudit.api.judging import Checked, DriftChecked, Reported, check, check_drift, compare_families, report
 from stabaudit.api.runs import load_run, train
 
 __all__ = [
     "Checked",
+    "DriftChecked",
     "Reported",
     "align",
     "check",
+    "check_drift",
     "compare",
     "compare_families",
     "dimensions",
+<<<<<<< HEAD
     "features",
+=======
+    "drift",
+>>>>>>> main
     "frame",
     "load_run",
     "report",

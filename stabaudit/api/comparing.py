@@ -15,6 +15,8 @@ from stabaudit.comparison.reading.selectors import read_groups
 from stabaudit.comparison.records import Comparison
 from stabaudit.comparison.scoring.spread import settings_for_spread, spread_of_score
 from stabaudit.comparison.settings import DEFAULT_SETTINGS, Settings
+from stabaudit.comparison.surveys.drift import HALF_SAMPLES, MOST_MOVED, Drift
+from stabaudit.comparison.surveys.drift import drift as drift_of_groups
 from stabaudit.comparison.views.aligned_run import CENTRAL, AlignedRun, align_run
 from stabaudit.comparison.views.clusters import PRIOR, with_clusters
 from stabaudit.errors import UsageError
@@ -38,10 +40,10 @@ def compare(
         selectors: run folders, one restart of a run (`runs/vade#3`) or latents files; or one mapping from names to restarts in
             memory, each a list of arrays, tensors or data frames of shape (n, d).
         settings: how pairs are scored.
-        naming: what rows and latents are called in latents files.
+        naming: what rows, latents and clusters are called in latents files; of frames, what their clusters are.
         sources: a file of true sources, for files and runs that have none of their own.
         changed: fields of `Settings` that are to differ: k, correlation, floor_draws, seed,
-            allow_unequal, memory, densities, scores, rotations.
+            allow_unequal, memory, densities, nonlinear, clusters, cluster_by, scores, rotations.
 
     Raises:
         BadRun: a folder that is no run, or a restart that it does not hold.
@@ -56,6 +58,9 @@ def compare(
         >>> found = stabaudit.compare({"mine": [z, z[:, [2, 0, 1]], -z]}, scores=("strong_mcc", "cka"), floor_draws=5)
         >>> [(score.metric, round(score.mean, 6)) for score in found.scores if score.sample == "out"]
         [('strong_mcc', 1.0), ('cka', 1.0)]
+        >>> found = stabaudit.compare({"mine": [z, 2.0 * z, -z]}, clusters=4, floor_draws=5)
+        >>> len(found.clusters), found.out_of_sample("mine")["clusters_ari"].mean > 0.2
+        (4, True)
     """
     settings = changed_settings(settings, changed)
     if any(not isinstance(selector, (str, PathLike, Mapping)) for selector in selectors):
@@ -66,8 +71,8 @@ def compare(
             raise UsageError("compare: give one mapping from names to lists of arrays, or paths, not both")
         if sources is not None:
             raise UsageError("compare: sources are a file beside latents in files; arrays have none")
-        _require_as_is(naming)
-        return compare_groups(group_arrays(groups), settings)
+        _require_as_is(replace(naming, cluster_column=None))
+        return compare_groups(group_arrays(groups, naming.cluster_column), settings)
     truth = None if sources is None else Path(sources)
     read = read_groups([str(selector) for selector in selectors], settings.memory, naming, sources=truth)
     return compare_groups(read, settings)
@@ -119,8 +124,8 @@ def align(
     if len(groups) != 1:
         raise UsageError("align: one run at a time")
     settings = replace(DEFAULT_SETTINGS, floor_draws=1, rotations=1, memory=memory)
-    without_densities = replace(groups[0], priors=())  # which take seconds, and say nothing of groups
-    solutions = compare_groups([without_densities], settings).solutions
+    latents_alone = replace(groups[0], priors=(), clusters=None)  # densities take seconds, and say nothing of groups
+    solutions = compare_groups([latents_alone], settings).solutions
     label = None if path is None else labels_of(path, groups[0])
     aligned = align_run(groups[0], solutions, to=str(to), by=by, label=label)
     priors = {} if path is None or clusters != PRIOR else priors_of(path, groups[0].summary.name.partition("#")[0])
@@ -175,6 +180,54 @@ def spread(
     if len(found.runs) != 1:
         raise UsageError("spread: one run at a time")
     return found.runs[0].name, spread_of_score(found, found.runs[0].name, key)
+
+
+def drift(
+    old: AnyPath | Any,  # noqa: ANN401 -- an array, a tensor or a frame
+    new: AnyPath | Any,  # noqa: ANN401
+    *,
+    half_samples: int = HALF_SAMPLES,
+    moved: int = MOST_MOVED,
+    settings: Settings = DEFAULT_SETTINGS,
+    naming: Naming = AS_IS,
+    **changed: Any,  # noqa: ANN401 -- fields of Settings
+) -> Drift:
+    """Hold a new version of an embedding against an old one: scores with intervals over rows, and the rows that moved most.
+
+    Args:
+        old: a latents file or one restart of a run (`runs/vade#3`); or an array of shape (n, d_old).
+        new: the same of the new version, of the same rows; or an array of shape (n, d_new).
+        half_samples: from which the intervals are; at least 10.
+        moved: how many of the rows that moved most are named.
+        settings: correlation, k, floor_draws, seed and memory count; scores too where they are given.
+        naming: what rows and latents are called in latents files.
+        changed: fields of `Settings` that are to differ.
+
+    Raises:
+        BadRun, BadData: as of `compare`.
+        UsageError: a run of several restarts, or too few half-samples.
+
+    Example:
+        >>> import numpy as np
+        >>> import stabaudit
+        >>> rng = np.random.default_rng(0)
+        >>> old = rng.standard_normal((500, 3))
+        >>> found = stabaudit.drift(old, old @ rng.standard_normal((3, 8)), scores=("affine_r2",), half_samples=10)
+        >>> [(one.metric, round(one.value, 6)) for one in found.scores]
+        [('affine_r2', 1.0), ('affine_r2_reverse', 1.0)]
+    """
+    settings = changed_settings(settings, changed)
+    labels = None
+    if isinstance(old, (str, PathLike)) and isinstance(new, (str, PathLike)):
+        groups = read_groups([str(old), str(new)], settings.memory, replace(naming, one_model=False))
+        labels = labels_of(str(new), groups[1])
+    elif isinstance(old, (str, PathLike)) or isinstance(new, (str, PathLike)):
+        raise UsageError("drift: give two paths, or two arrays")
+    else:
+        _require_as_is(naming)
+        groups = group_arrays({"old": [old], "new": [new]})
+    chosen = settings.measures if settings.scores != DEFAULT_SETTINGS.scores else None
+    return drift_of_groups(groups, settings, measures=chosen, half_samples=half_samples, most_moved=moved, labels=labels)
 
 
 def dimensions(

@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from stabaudit.api.comparing import changed_settings
+from stabaudit.api.comparing import changed_settings, drift
 from stabaudit.api.runs import AnyPath
 from stabaudit.comparison.gating.baseline import (
     as_baseline,
@@ -17,10 +17,11 @@ from stabaudit.comparison.gating.baseline import (
     write_baseline,
 )
 from stabaudit.comparison.gating.find_score import by_name, require_possible
-from stabaudit.comparison.gating.gates import Gate, judge_against, judge_requirement, only_run, survey_for_gates
+from stabaudit.comparison.gating.gates import Gate, judge_against, judge_drift, judge_requirement, only_run, survey_for_gates
 from stabaudit.comparison.records import Comparison
 from stabaudit.comparison.settings import DEFAULT_SETTINGS, Settings
 from stabaudit.comparison.surveys.configurations import family_tests
+from stabaudit.comparison.surveys.drift import HALF_SAMPLES, Drift, default_measures
 from stabaudit.comparison.surveys.score_table import read_score_table
 from stabaudit.comparison.surveys.survey import Survey, survey
 from stabaudit.defaults import MARGIN
@@ -30,6 +31,7 @@ from stabaudit.statistics.families import FamilyTests
 from stabaudit.statistics.families import compare_families as statistics_of_families
 from stabaudit.statistics.gate import FamilyRequirement, Requirement, Verdict, parse_requirement, parse_score, worst
 from stabaudit.statistics.signed_rank import Zeros
+from stabaudit.store.imports.foreign_files import AS_IS, Naming
 
 
 @dataclass(frozen=True)
@@ -175,6 +177,57 @@ def check(
             write_baseline(file, new)
             written = file
     return Checked(worst([gate.verdict for gate in gates]), tuple(gates), found.comparison, differing, written)
+
+
+@dataclass(frozen=True)
+class DriftChecked:
+    """Gates on the drift from one version of an embedding to another.
+
+    Args:
+        verdict: over all gates, as of `Checked`.
+        gates: each of them.
+        drift: what they were held against.
+    """
+
+    verdict: Verdict
+    gates: tuple[Gate, ...]
+    drift: Drift
+
+
+def check_drift(
+    old: AnyPath,
+    new: AnyPath,
+    *,
+    require: str | Sequence[str],
+    half_samples: int = HALF_SAMPLES,
+    settings: Settings = DEFAULT_SETTINGS,
+    naming: Naming = AS_IS,
+    **changed: Any,  # noqa: ANN401 -- fields of Settings
+) -> DriftChecked:
+    """Hold the drift between two versions of an embedding against bounds.
+
+    Args:
+        old: as of `drift`, like all but the following.
+        new: the new version.
+        require: bounds on scores: "knn_overlap>=0.9", "identity_r2>=0.99".
+        half_samples: from which the intervals are.
+        settings: how the two are scored.
+        naming: what rows and latents are called in latents files.
+        changed: fields of `Settings` that are to differ.
+
+    Raises:
+        UsageError: no bounds, or one that cannot be read.
+        BadRun, BadData: as of `drift`.
+    """
+    requirements = _read_requirements([require] if isinstance(require, str) else require)
+    if not requirements:
+        raise UsageError("nothing to check: give --require SCORE>=NUMBER")
+    wanted = [one.score.metric for one in requirements if not isinstance(one, FamilyRequirement)]
+    chosen = tuple(dict.fromkeys([*(one.name for one in default_measures()), *wanted]))
+    settings = replace(changed_settings(settings, changed), scores=chosen)
+    found = drift(old, new, half_samples=half_samples, moved=0, settings=settings, naming=naming)
+    gates = [judge_drift(found, one) for one in requirements]
+    return DriftChecked(worst([gate.verdict for gate in gates]), tuple(gates), found)
 
 
 def _require_place(file: Path | None) -> None:

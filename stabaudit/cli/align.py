@@ -5,29 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from stabaudit.cli.compare import clusters_of
 from stabaudit.cli.latents_options import MemoryOption, with_naming
 from stabaudit.cli.output import OutputOption, PageFormatOption, command_line, deliver, deliver_page, message
 from stabaudit.defaults import MEMORY
-from stabaudit.errors import UsageError
 
 if TYPE_CHECKING:
     from stabaudit.store.imports.foreign_files import Naming
-
-
-def clusters_of(text: str) -> int | Literal["prior"]:
-    """How many clusters, or "prior".
-
-    Raises:
-        UsageError: anything else.
-
-    >>> clusters_of("10"), clusters_of("prior")
-    (10, 'prior')
-    """
-    if text == "prior":
-        return "prior"
-    if not (text.isascii() and text.isdecimal() and int(text[:9]) >= 2 and len(text) < 10):
-        raise UsageError(f"--clusters {text!r}: expected a number of clusters from 2, or prior")
-    return int(text)
 
 
 @with_naming

@@ -5,26 +5,68 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+<<<<<<< HEAD
 from stabaudit.cli.compare_features import CandidatesOption, FeaturesOption, MatchOption, OfOption, compare_features
 from stabaudit.cli.latents_options import MemoryOption, with_naming
+=======
+from stabaudit.cli.latents_options import ClusterColumnOption, MemoryOption, with_naming
+>>>>>>> main
 from stabaudit.cli.output import OutputOption, PageFormatOption, command_line, deliver, deliver_page, message
 from stabaudit.defaults import MEMORY
+from stabaudit.errors import UsageError
 
 if TYPE_CHECKING:
+    from stabaudit.comparison.settings import Settings
     from stabaudit.store.imports.foreign_files import Naming
 
 
 KOption = Annotated[int, typer.Option("--k", min=1, help="Canonical pairs that counted scores average, beside all of them.")]
 ScoresOption = Annotated[
     str | None,
-    typer.Option("--scores", metavar="NAME,…", help="Names of 'stabaudit list scores', module:function, or all."),
+    typer.Option(
+        "--scores", metavar="NAME,…", help="Names of 'stabaudit list scores' or first words (knn), module:function, all."
+    ),
 ]
 CorrelationOption = Annotated[Literal["pearson", "spearman"], typer.Option(help="spearman replaces all values by ranks.")]
 FloorDrawsOption = Annotated[int, typer.Option(min=1, help="Draws of what scores would be by chance, rows shuffled.")]
 RotationsOption = Annotated[
     int, typer.Option(min=1, help="Random rotations that scores of axes are held against; p is at least 1/(1 + this).")
 ]
+HalfSamplesOption = Annotated[
+    int, typer.Option(min=10, help="With --drift: random halves of the rows, from which intervals are.")
+]
+NonlinearOption = Annotated[
+    bool, typer.Option("--nonlinear", help="For every subspace and dimension, what restarts share beyond linear maps.")
+]
+ClustersOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="K|prior",
+        help="Hold the clusters of restarts against each other: K found in each of them, or the components of learned mixture "
+        "priors, which are held against each other anyway.",
+    ),
+]
+ClusterByOption = Annotated[
+    Literal["k-means", "gmm"],
+    typer.Option(help="How K clusters are found: k-means, or a Gaussian mixture with full covariances."),
+]
 SeedOption = Annotated[int, typer.Option(min=0, help="Decides these draws.")]
+
+
+def clusters_of(text: str) -> int | Literal["prior"]:
+    """How many clusters, or "prior".
+
+    Raises:
+        UsageError: anything else.
+
+    >>> clusters_of("10"), clusters_of("prior")
+    (10, 'prior')
+    """
+    if text == "prior":
+        return "prior"
+    if not (text.isascii() and text.isdecimal() and int(text[:9]) >= 2 and len(text) < 10):
+        raise UsageError(f"--clusters {text!r}: expected a number of clusters from 2, or prior")
+    return int(text)
 
 
 def named_scores(text: str | None) -> tuple[str, ...]:
@@ -48,20 +90,32 @@ def compare(
     rotations: RotationsOption = 199,
     seed: SeedOption = 0,
     memory: MemoryOption = MEMORY,
+    clusters: ClustersOption = None,
+    cluster_by: ClusterByOption = "k-means",
+    cluster_column: ClusterColumnOption = None,
     densities: Annotated[
         bool,
         typer.Option("--densities", help="Affine density distances however long they take; fit mixtures where none is learned."),
     ] = False,
+    nonlinear: NonlinearOption = False,
     *,
     naming: "Naming",
     allow_unequal: Annotated[bool, typer.Option("--allow-unequal", help="Match the smaller number of dimensions.")] = False,
     sources: Annotated[
         Path | None, typer.Option(help="File of true sources, rows named like those of the latents, for what has none.")
     ] = None,
+<<<<<<< HEAD
     features: FeaturesOption = False,
     of: OfOption = None,
     match: MatchOption = "exact",
     candidates: CandidatesOption = 32,
+=======
+    drift: Annotated[
+        bool, typer.Option("--drift", help="A and B are two versions of one embedding: what changed, with intervals over rows.")
+    ] = False,
+    half_samples: HalfSamplesOption = 50,
+    moved: Annotated[int, typer.Option(min=0, help="With --drift: how many of the rows that moved most are named.")] = 10,
+>>>>>>> main
     curve: Annotated[bool, typer.Option("--curve", help="Print the cumulative MCC curves too.")] = False,
     form: PageFormatOption = "table",
     output: OutputOption = None,
@@ -82,12 +136,24 @@ def compare(
         allow_unequal=allow_unequal,
         memory=memory,
         densities=densities,
+        nonlinear=nonlinear,
+        clusters=None if clusters is None else clusters_of(clusters),
+        cluster_by=cluster_by,
         scores=named_scores(scores),
     )
+<<<<<<< HEAD
     if features:
         compare_features(selectors, settings, naming, scores, of, match, candidates, form, output)
         return
     naming = replace(naming, one_model=not naming.strict)
+=======
+    if drift:
+        _drift(selectors, settings, naming, half_samples, moved, form, output)
+        return
+    if clusters is not None and cluster_column is not None:
+        raise UsageError(f"--clusters {clusters} and --cluster-column {cluster_column}: give one of them")
+    naming = replace(naming, one_model=not naming.strict, cluster_column=cluster_column)
+>>>>>>> main
     comparison = compare_runs(*selectors, settings=settings, naming=naming, sources=sources)
     for warning in comparison.warnings:
         message(warning)
@@ -97,3 +163,20 @@ def compare(
         deliver_page(comparison_page(comparison, command_line()), output)
         return
     deliver(comparison_report(comparison, curves=curve), form, output)
+
+
+def _drift(
+    selectors: list[str], settings: "Settings", naming: "Naming", half_samples: int, moved: int, form: str, output: Path | None
+) -> None:
+    """Hold one version of an embedding against another."""
+    from stabaudit.api import drift
+    from stabaudit.reports.sections.drift import drift_report
+
+    if len(selectors) != 2:
+        raise UsageError(f"--drift holds one version against another: give two, not {len(selectors)}")
+    if form == "html":
+        raise UsageError("--drift has no page; use --format markdown or json")
+    found = drift(*selectors, half_samples=half_samples, moved=moved, settings=settings, naming=naming)
+    for warning in found.warnings:
+        message(warning)
+    deliver(drift_report(found), form, output)

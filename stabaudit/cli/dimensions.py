@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stabaudit.cli.compare import CorrelationOption, SeedOption
+from stabaudit.cli.compare import CorrelationOption, NonlinearOption, SeedOption
 from stabaudit.cli.latents_options import MemoryOption, with_naming
 from stabaudit.cli.output import FormatOption, OutputOption, deliver, message
 from stabaudit.defaults import MEMORY
@@ -19,6 +19,7 @@ def dimensions(
     correlation: CorrelationOption = "pearson",
     seed: SeedOption = 0,
     memory: MemoryOption = MEMORY,
+    nonlinear: NonlinearOption = False,
     *,
     naming: "Naming",
     form: FormatOption = "table",
@@ -29,7 +30,7 @@ def dimensions(
     from stabaudit.comparison.settings import Settings
     from stabaudit.reports.sections.dimensions import dimensions_report
 
-    settings = Settings(correlation=correlation, rotations=1, seed=seed, memory=memory)
+    settings = Settings(correlation=correlation, rotations=1, seed=seed, memory=memory, nonlinear=nonlinear)
     found = dimensions_of(*selectors, settings=settings, naming=naming)
     for warning in found.warnings:
         message(warning)

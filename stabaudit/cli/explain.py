@@ -21,6 +21,10 @@ def explain(
 
         wide = max(map(len, HEADS))
         page_text("Column heads of tables\n\n" + "\n".join(f"{head:<{wide}}  {said}" for head, said in HEADS.items()))
+    elif topic == "validity":
+        from stabaudit.published.validity import validity_text
+
+        page_text(validity_text())
     else:
         from stabaudit.metrics.scores import registered
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stabaudit.cli.latents_options import parse_bytes, with_naming
+from stabaudit.cli.latents_options import ClusterColumnOption, parse_bytes, with_naming
 from stabaudit.cli.output import command_line, message
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def import_latents(
         typer.Option(parser=parse_bytes, metavar="SIZE", help="Refuse files that take more; by default what the machine has."),
     ] = None,
     sources: Annotated[Path | None, typer.Option(help="File of true sources, rows named like those of the latents.")] = None,
+    cluster_column: ClusterColumnOption = None,
     *,
     naming: "Naming",
 ) -> None:
@@ -51,9 +52,12 @@ def import_latents(
         obsm=naming.obsm,
         key=naming.key,
         dimensions_first=naming.dimensions_first,
+        cluster_column=cluster_column,
+        folder=naming.folder,
     )
     with at_most(memory):
-        run = import_run(latents_files(paths), out, external, command=command_line(), sources=sources, strict=naming.strict)
+        files = latents_files(paths, naming.folder)
+        run = import_run(files, out, external, command=command_line(), sources=sources, strict=naming.strict)
     from stabaudit.reports.wording import counted
 
     n, count = run.manifest.dataset.evaluation_rows, len(run.done)

@@ -61,14 +61,19 @@ def _scores() -> "Section":
         [
             one.name,
             one.meaning,
+            "–" if one.question is None else f"{one.question}, {'variance' if one.by_variance else 'dimensions'}",
             f"[{one.low:.4g}, {one.high:.4g}]".replace("-", "−").replace("inf", "∞"),
             ", ".join(one.floors) or "–",
             _computed(one),
+            one.cost or "–",
             one.reference,
         ]
         for one in registered()
     ]
-    return Section("scores", ["name", "what it says", "range", "floors", "computed", "reference"], rows, left=6)
+    return Section("scores", _SCORE_HEADS, rows, left=8)
+
+
+_SCORE_HEADS = ["name", "what it says", "asks for", "range", "floors", "computed", "cost", "reference"]
 
 
 def _computed(one: "Measure") -> str:
@@ -78,7 +83,9 @@ def _computed(one: "Measure") -> str:
 
     if one.default or one.name in {ACTIVE.name, REPRODUCIBLE_AXES.name}:
         return "always"
-    return f"--scores {one.name}" if one.unit == "pair" and (one.function or one.from_moments) else "where it is known"
+    if one.option is not None:
+        return one.option
+    return f"--scores {one.name}" if one.by_request else "where it is known"
 
 
 def _plans() -> dict[str, str]:

@@ -209,11 +209,13 @@ def require_drawable(what: str, metric: str) -> None:
     """Refuse a score that no figure can be drawn of, before anything is compared.
 
     Raises:
-        UsageError: an unknown score, or one without parts for a curve.
+        UsageError: an unknown score, one without parts for a curve, or one of single restarts for a table of pairs.
     """
     from stabaudit.metrics.scores import measure, of_pairs
 
     one = measure(metric)
+    if what == "heatmap" and one.unit != "pair":
+        raise UsageError(f"plot heatmap: {metric} is one value for each restart; plot box shows these")
     if what == "curves" and one.parts is None:
         with_parts = ", ".join(other.name for other in of_pairs() if other.parts)
         raise UsageError(f"plot curves: {metric} is no mean over dimensions, so it has no curve; --metric {with_parts}")

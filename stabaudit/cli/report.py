@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from stabaudit.cli.compare import (
+    ClusterByOption,
+    ClustersOption,
     CorrelationOption,
     FloorDrawsOption,
     KOption,
     RotationsOption,
     ScoresOption,
     SeedOption,
+    clusters_of,
     named_scores,
 )
 from stabaudit.cli.latents_options import MemoryOption, StrictOption
@@ -44,6 +47,8 @@ def report(
     floor_draws: FloorDrawsOption = 20,
     rotations: RotationsOption = 199,
     seed: SeedOption = 0,
+    clusters: ClustersOption = None,
+    cluster_by: ClusterByOption = "k-means",
     memory: MemoryOption = MEMORY,
     strict: StrictOption = False,
     form: PageFormatOption = "table",
@@ -74,6 +79,8 @@ def report(
         seed=seed,
         memory=memory,
         scores=named_scores(scores),
+        clusters=None if clusters is None else clusters_of(clusters),
+        cluster_by=cluster_by,
     )
     found = report_runs(*paths, wilcoxon=wilcoxon, score=score, zeros=zeros, settings=settings)
     for warning in found.comparison.warnings:

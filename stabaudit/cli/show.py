@@ -65,6 +65,8 @@ def _facts(manifest: "Manifest", name: str) -> dict[str, str]:
     else:
         shape = "×".join(map(str, data.shape))
         facts["rows"] = f"{data.train_rows:,} to train on, {data.evaluation_rows:,} to evaluate on, of shape {shape}"
+    if data.source_names:
+        facts["sources"] = ", ".join(data.source_names)
     facts["fingerprint"] = data.fingerprint
     if manifest.grid:
         height, width, d = manifest.grid

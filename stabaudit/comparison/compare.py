@@ -8,13 +8,17 @@ import numpy as np
 
 from stabaudit.comparison.reading.join_rows import Group
 from stabaudit.comparison.reading.streaming import stream_moments
-from stabaudit.comparison.records import AnatomyRecord, Comparison, Score
+from stabaudit.comparison.records import AnatomyRecord, Comparison, NonlinearRecord, Score
 from stabaudit.comparison.scoring.active_dimensions import active_scores
+from stabaudit.comparison.scoring.against_factors import against_factors, factor_warnings
 from stabaudit.comparison.scoring.against_sources import AgainstSources, against_sources, in_batches, unequal_to_sources
 from stabaudit.comparison.scoring.anatomy import anatomy_records, group_scores, run_anatomy, run_solutions
+from stabaudit.comparison.scoring.cluster_scores import cluster_scores
 from stabaudit.comparison.scoring.collapse import Facts, collapse_scores, collapse_warnings, dimension_records
 from stabaudit.comparison.scoring.densities import density_scores
 from stabaudit.comparison.scoring.grid import evidence_at, position_scores, score_positions, shared_size, together
+from stabaudit.comparison.scoring.headline_warnings import headline_warnings
+from stabaudit.comparison.scoring.nonlinear import STREAMED, nonlinear_records
 from stabaudit.comparison.scoring.outliers import outlier_warnings
 from stabaudit.comparison.scoring.pairs import Member, Pairs, adjusted_over_all, floor_pairs, independent
 from stabaudit.comparison.settings import DEFAULT_SETTINGS, Settings
@@ -57,20 +61,26 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
             allow_unequal=settings.allow_unequal,
         )
 
+    of_factors = factor_warnings(groups, settings)
     facts = [(group.summary.name, group.labels, group.facts) for group in groups]
     positions: list[Scored] = []
     against: dict[str, list[AgainstSources]] = {}
     anatomies: list[AnatomyRecord] = []
+    nonlinear: list[NonlinearRecord] = []
     active: list[Score] = []
+    evidence = None
     if size is None:
         evidence, same = _evidence(groups, labels, settings)
         scored, streamed = score_all(evidence, rng), evidence.rows is None
         if streamed:
             facts = [_with_variances(group, member, evidence) for group, member in zip(groups, members, strict=True)]
         against = _against_sources(groups, members, evidence, settings)
+        for group in groups:
+            against.setdefault(group.summary.name, []).append(against_factors(group, settings))
         for member, (_, _, known) in zip(members, facts, strict=True):
             if found := run_anatomy(member, known, evidence):
                 anatomies += anatomy_records(member, found)
+                nonlinear += nonlinear_records(member, found, evidence, settings) if settings.nonlinear else []
             active += active_scores(member, known, evidence, settings)
     else:
         latents = [z for group in groups for z in group.latents]  # grids are never streamed
@@ -83,6 +93,12 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
     several = [member for member in members if len(member.positions) > 1]
     between = list(combinations(members, 2))
     densities = density_scores(groups, members, settings)
+    clusters = cluster_scores(groups, members, settings)
+    by_pair = [pairs] if clusters.pairs is None else [pairs, clusters.pairs]
+
+    def scored_by(*named: Member) -> list[Pairs]:
+        return by_pair if clusters.of(*named) else [pairs]
+
     solutions = [found for member in members for found in run_solutions(member, labels, pairs)]
     return Comparison(
         runs=tuple(group.summary for group in groups),
@@ -90,11 +106,18 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
             *(
                 found
                 for member in members
-                for found in (*pairs.within(member), *(s for s in active if s.run_a == member.run), *_flat(against, member))
+                for found in (
+                    *pairs.within(member),
+                    *(s for s in active if s.run_a == member.run),
+                    *(s for own in scored_by(member)[1:] for s in own.within(member)),
+                    *_flat(against, member),
+                )
             ),
-            *(found for a, b in between for found in pairs.between(a, b)),
+            *(found for a, b in between for own in scored_by(a, b) for found in own.between(a, b)),
         ),
-        differences=adjusted_over_all(found for a, b in combinations(several, 2) for found in pairs.differences(a, b, rng=rng)),
+        differences=adjusted_over_all(
+            found for a, b in combinations(several, 2) for own in scored_by(a, b) for found in own.differences(a, b, rng=rng)
+        ),
         curves=(
             *(curve for member in several for curve in pairs.curves(member, member)),
             *(curve for a, b in between for curve in pairs.curves(a, b)),
@@ -102,13 +125,17 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
         warnings=(
             *scored.warnings,
             *_warnings(groups, dead),
+            *of_factors,
             *outlier_warnings(groups, settings),
             *(warning for a, b in between for warning in _seed_warnings(a, b)),
             *_floor_warnings(pairs, streamed=streamed),
+            *(headline_warnings(members, pairs, evidence, settings) if evidence else []),
+            *([STREAMED] if streamed and settings.nonlinear else []),
             *_one_seed(groups),
             *_doubles(labels, [seed for group in groups for seed in group.seeds], same),
             *(warning for name, labels, known in facts if known for warning in collapse_warnings(name, labels, known)),
             *densities.warnings,
+            *clusters.warnings,
         ),
         collapse=tuple(one for name, _, known in facts if known for one in collapse_scores(name, known)),
         dimensions=tuple(one for name, labels, known in facts if known for one in dimension_records(name, labels, known)),
@@ -116,14 +143,20 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
         floor_draws=settings.floor_draws,
         rotations=settings.rotations,
         anatomy=tuple(anatomies),
+        nonlinear=tuple(nonlinear),
         solutions=tuple(solutions),
-        group_scores=tuple(found for member in members for found in group_scores(member, labels, pairs, solutions)),
+        group_scores=tuple(
+            found for member in members for own in scored_by(member) for found in group_scores(member, labels, own, solutions)
+        ),
         positions=tuple(position_scores(positions, size, members)) if size else (),
         pairs=(
-            *(table for member in several for table in pairs.tables(member, member, labels)),
+            *(table for member in several for own in scored_by(member) for table in own.tables(member, member, labels)),
             *(table for found in against.values() for one in found for table in one.tables),
-            *(table for a, b in between for table in pairs.tables(a, b, labels)),
+            *(table for a, b in between for own in scored_by(a, b) for table in own.tables(a, b, labels)),
         ),
+        clusterings=clusters.clusterings,
+        clusters=clusters.clusters,
+        cluster_changes=clusters.changes,
         matches=tuple(match for both in zip(groups, members, strict=True) if (match := typical_match(*both, pairs))),
     )
 
@@ -238,7 +271,7 @@ def _floor_warnings(pairs: Pairs, *, streamed: bool) -> list[str]:
             "the latents were streamed, so the independence floor is drawn from their means and covariances, as of normal latents"
         )
     drawn = sum(1 for pair in pairs.scored.values() if pair.independence)
-    if drawn < len(pairs.scored):
+    if 0 < drawn < len(pairs.scored):
         found.append(f"the floors are means over {drawn} of {len(pairs.scored)} pairs, evenly over the restarts")
     return found
 

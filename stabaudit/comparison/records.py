@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Literal
 
+from stabaudit.comparison.cluster_records import ClusterChange, ClusteringRecord, ClusterRecord
 from stabaudit.comparison.views.pair_values import Match, PairTable
 from stabaudit.metrics.scores import measure
 from stabaudit.statistics.jackknife import Estimate, Scale
@@ -28,6 +29,7 @@ class RunSummary:
         lost: restarts that failed, diverged or are not trained yet, one line each.
         grid: (h, w, d) of latents on a grid; None for vectors.
         unfinished: what speaks against its restarts having converged, in one line, or None.
+        source_names: what the true sources are called, where they have names.
         changes: what was changed in the user's own model or program while the run was trained, one line each.
     """
 
@@ -47,6 +49,7 @@ class RunSummary:
     grid: tuple[int, int, int] | None = None
     changes: tuple[str, ...] = ()
     unfinished: str | None = None
+    source_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,9 +62,11 @@ class Score:
         relation: pairs of restarts within one run, or of one restart of either.
         metric: name of the score (`stabaudit list scores`); a directed one is averaged over both ways within a run, and is a→b
             between runs, where the name with _reverse is b→a; source_ begins the name of a score of encoder means against the
-            true sources, one value per restart, and sampled_source_ that of one posterior sample of each row.
+            true sources, one value per restart, and sampled_source_ that of one posterior sample of each row; a score against
+            known factors has a name of its own, one value per restart too.
         k: parts averaged by a counted score, such as canonical pairs; None for all.
-        sample: scored on the rows it was fitted on, or on the others.
+        sample: scored on the rows it was fitted on, or on the others; "out" on all rows where nothing is fitted to a pair, as of
+            clusters.
         mean: over pairs, in the range of the score.
         sd: standard deviation over the same pairs.
         se: standard error of the mean, the restart being the unit; None where there are not enough restarts.
@@ -312,6 +317,48 @@ class AnatomyRecord:
 
 
 @dataclass(frozen=True)
+class NonlinearRecord:
+    """A block of a run, or a dimension outside them, as a function of other restarts (see `stabaudit.metrics.nonlinear_blocks`).
+
+    Out-of-sample R² of these dimensions of the central restart, mean over the other restarts, in (−∞, 1].
+
+    Args:
+        run: the run.
+        dimensions: of the central restart.
+        block: number of the subspace in the anatomy; None for a dimension that shares no linear information.
+        linear: from the matched members of another restart by an affine map.
+        members: from the members by an affine map and the nearest rows.
+        members_low, members_high: 95% interval, the other restart being the unit; None of a single one.
+        members_floor: that of unrelated latents.
+        gain: `members` less `linear`.
+        gain_low, gain_high: 95% interval.
+        elsewhere: from all dimensions but the members; None for a single dimension, or where there are no others.
+        everything: from all dimensions.
+        everything_low, everything_high: 95% interval.
+        everything_floor: that of unrelated latents.
+        restarts: how many others there are.
+    """
+
+    run: str
+    dimensions: tuple[int, ...]
+    block: int | None
+    linear: float
+    members: float
+    members_low: float | None
+    members_high: float | None
+    members_floor: float
+    gain: float
+    gain_low: float | None
+    gain_high: float | None
+    elsewhere: float | None
+    everything: float
+    everything_low: float | None
+    everything_high: float | None
+    everything_floor: float
+    restarts: int
+
+
+@dataclass(frozen=True)
 class Solution:
     """A group of restarts of a run that agree among themselves (see `stabaudit.statistics.solutions`).
 
@@ -385,9 +432,13 @@ class Comparison:
     dimensions: tuple[DimensionRecord, ...] = ()
     densities: tuple[DensityScore, ...] = ()
     anatomy: tuple[AnatomyRecord, ...] = ()
+    nonlinear: tuple[NonlinearRecord, ...] = ()
     solutions: tuple[Solution, ...] = ()
     group_scores: tuple[GroupScore, ...] = ()
     rotations: int = 0
+    clusterings: tuple[ClusteringRecord, ...] = ()
+    clusters: tuple[ClusterRecord, ...] = ()
+    cluster_changes: tuple[ClusterChange, ...] = ()
 
     def out_of_sample(self, run: str) -> dict[str, Score]:
         """A run's own scores out-of-sample by name; of several k the first, which was asked for."""

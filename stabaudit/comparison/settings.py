@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import get_args
+from typing import Literal, get_args
 
 from stabaudit.defaults import MEMORY
 from stabaudit.errors import UsageError
@@ -10,6 +10,9 @@ from stabaudit.metrics.pair_scores import DEFAULT_K
 from stabaudit.metrics.ranks import Correlation
 from stabaudit.metrics.scores import Measure, chosen, default_scores, is_known, measure
 from stabaudit.registry import unknown
+
+ClusterBy = Literal["k-means", "gmm"]
+_FEWEST_CLUSTERS = 2
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,11 @@ class Settings:
         seed: decides the draws of floors and permutations; the split into halves has a seed of its own, the same for everyone.
         allow_unequal: match the smaller number of dimensions instead of refusing unequal ones.
         memory: bytes that latents may take; those that take more are streamed from their files.
-        scores: names of scores of pairs; "all" for every one, `package.module:function` for one's own.
+        nonlinear: for every subspace and dimension, what restarts share beyond linear maps.
+        clusters: how many clusters are to be found in each restart and held against each other; "prior" for the components of
+            learned mixture priors; None for those that restarts come with, a column of their files or a learned prior.
+        cluster_by: "k-means" or a Gaussian "gmm" with full covariances, where a number of clusters is given.
+        scores: names of scores of pairs or against known factors; "all" for every one, `package.module:function` for one's own.
         densities: affine density distances however long they take, of mixtures fitted to the latents where none were learned;
             otherwise those of learned priors alone, where that takes seconds.
     """
@@ -37,6 +44,9 @@ class Settings:
     allow_unequal: bool = False
     memory: int = MEMORY
     densities: bool = False
+    nonlinear: bool = False
+    clusters: int | Literal["prior"] | None = None
+    cluster_by: ClusterBy = "k-means"
     scores: tuple[str, ...] = field(default_factory=default_scores)
 
     def __post_init__(self) -> None:
@@ -47,6 +57,10 @@ class Settings:
         """
         if self.correlation not in get_args(Correlation):
             raise unknown("correlation", str(self.correlation), get_args(Correlation))
+        if self.cluster_by not in get_args(ClusterBy):
+            raise unknown("way to find clusters", str(self.cluster_by), get_args(ClusterBy))
+        if self.clusters not in {None, "prior"} and (not isinstance(self.clusters, int) or self.clusters < _FEWEST_CLUSTERS):
+            raise UsageError(f"clusters={self.clusters!r}: expected a number of clusters from {_FEWEST_CLUSTERS}, or 'prior'")
         for name, least in (("k", 1), ("floor_draws", 1), ("rotations", 1), ("seed", 0), ("memory", 1)):
             if getattr(self, name) < least:
                 raise UsageError(f"{name}={getattr(self, name)}: expected at least {least}")
@@ -58,12 +72,17 @@ class Settings:
     @property
     def measures(self) -> tuple[Measure, ...]:
         """The scores of pairs, in the order of tables."""
-        return chosen(self.scores)
+        return tuple(one for one in chosen(self.scores) if one.factors is None)
+
+    @property
+    def factor_measures(self) -> tuple[Measure, ...]:
+        """The scores of restarts against known factors, in the order of tables."""
+        return tuple(one for one in chosen(self.scores) if one.factors is not None)
 
     def including(self, names: Iterable[str]) -> "Settings":
-        """The same with further scores of pairs, for what is asked about them; names of other scores change nothing."""
+        """The same with further scores, for what is asked about them; names of what cannot be asked for change nothing."""
         known = [measure(name) for name in names if is_known(name)]
-        wanted = [one.name for one in known if one.unit == "pair" and (one.function or one.from_moments)]
+        wanted = [one.name for one in known if one.by_request]
         return replace(self, scores=(*self.scores, *wanted))
 
 

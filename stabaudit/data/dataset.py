@@ -121,6 +121,7 @@ class Dataset:
         likelihood: the default likelihood: "bernoulli" for values in [0, 1], "logistic" for colour images in 256
             levels, else "gaussian".
         scale: what was done to x of one's own: "standardise" or "minmax" over the training rows, or "none".
+        source_names: what each column of the sources is called; empty where they have no names.
 
     Raises:
         BadData: a split that is not as it should be, or two that do not agree: other shapes of x or u, ids in both.
@@ -131,6 +132,7 @@ class Dataset:
     evaluation: Split
     likelihood: Likelihood
     scale: str = "none"
+    source_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check both splits and that they agree."""
@@ -144,6 +146,9 @@ class Dataset:
         if self.evaluation is not self.train:
             evaluation = self.evaluation.checked(f"{self.name} (evaluation rows)")
             self._require_agreement(train, evaluation)
+        width = 0 if evaluation.sources is None else evaluation.sources.shape[1]
+        if self.source_names and len(self.source_names) != width:
+            raise BadData(f"{self.name}: {len(self.source_names)} names of sources, of which there are {width}")
         object.__setattr__(self, "train", train)
         object.__setattr__(self, "evaluation", evaluation)
 

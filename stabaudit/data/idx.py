@@ -33,6 +33,7 @@ TEST_LABELS = "t10k-labels-idx1-ubyte.gz"
 # SHA-256 of the .gz files as published, and of their content, taken from files whose MD5 are those that the publishers give.
 MNIST = Published(
     name="mnist",
+    instead="mnist-5k",
     url="https://ossci-datasets.s3.amazonaws.com/mnist/",  # a mirror: the original site no longer serves the files
     sha256={
         TRAIN_IMAGES: "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",

@@ -33,6 +33,9 @@ class Published:
         content: name of a `.gz` file to the SHA-256 of what is in it.
         unpacked: name of an archive to the folder it unpacks to, which does as well.
         pickled: names of editions in Python pickles, which are never opened.
+        instead: a dataset that is a part of it and comes from elsewhere.
+        git: where the publisher's git repository holds a file and no SHA-256 is known, its object name there, which is the SHA-1
+            of "blob", its size and its content.
     """
 
     name: str
@@ -41,6 +44,28 @@ class Published:
     content: Mapping[str, str] = field(default_factory=dict)
     unpacked: Mapping[str, str] = field(default_factory=dict)
     pickled: tuple[str, ...] = ()
+    instead: str | None = None
+    git: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of all files."""
+        return (*self.sha256, *self.git)
+
+    def digest(self, name: str, path: Path) -> tuple[str, str, str]:
+        """What a file is known by, that of the file here, and that of the published one."""
+        if name in self.git:
+            return "git object", _git_object(path), self.git[name]
+        return "SHA-256", sha256(path), self.sha256[name]
+
+
+def _git_object(path: Path) -> str:
+    digest = hashlib.sha1(usedforsecurity=False)
+    digest.update(f"blob {path.stat().st_size}\0".encode())
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -73,13 +98,15 @@ class DataFolder:
             BadData: files are missing and not to be downloaded, are not those that were published, or a download fails.
         """
         folders = [self.path / published.name, self.path]
-        places = {folder: {name: _present(folder, name, published) for name in published.sha256} for folder in folders}
+        places = {folder: {name: _present(folder, name, published) for name in published.files} for folder in folders}
         folder = next((folder for folder in folders if any(places[folder].values())), folders[0])
         found = places[folder]
         missing = [name for name, path in found.items() if path is None]
         if missing and not self.download:
             where = f"say where they are with --data-dir or {ENVIRONMENT_VARIABLE}"
             remedy = f"get them with --download or from {published.url}, or {where}"
+            if published.instead:
+                remedy += f"; --data {published.instead} takes a part that 'stabaudit[demo]' brings"
             for pickled in (place / name for place in folders for name in published.pickled):
                 if pickled.exists():
                     raise BadData(
@@ -104,14 +131,15 @@ class DataFolder:
             if not self.unchecked:
                 raise BadData(f"{path} cannot be checked as {name} can; put that in its place; {insist}")
             return
-        digests = [sha256(path)]
-        if name in published.content and digests[0] != published.sha256[name]:
+        kind, found, expected = published.digest(name, path)
+        digests = [found]
+        if name in published.content and found != expected:
             digests.append(_digest_of_content(path))  # packed anew, or plain
         if not_from is not None and not {not_from.sha256[name], not_from.content.get(name)}.isdisjoint(digests):
             raise BadData(f"{path} belongs to {not_from.name}, not to {published.name}; give the folder of {published.name}")
-        if not self.unchecked and {published.sha256[name], published.content.get(name)}.isdisjoint(digests):
+        if not self.unchecked and {expected, published.content.get(name)}.isdisjoint(digests):
             raise BadData(
-                f"{path} is not the file that was published: SHA-256 {digests[0]}, expected {published.sha256[name]}; get it "
+                f"{path} is not the file that was published: {kind} {found}, expected {expected}; get it "
                 f"again from {published.url}; {insist}"
             )
 
@@ -149,7 +177,6 @@ def fetch(published: Published, name: str, folder: Path) -> Path:
     """
     target, url = folder / name, published.url + name
     part = folder / f".{name}.{os.getpid()}.part"
-    digest = hashlib.sha256()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -157,12 +184,12 @@ def fetch(published: Published, name: str, folder: Path) -> Path:
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT) as response, part.open("wb") as file:  # noqa: S310 -- pinned addresses
             while chunk := response.read(CHUNK):
-                digest.update(chunk)
                 file.write(chunk)
             file.flush()
             os.fsync(file.fileno())
-        if digest.hexdigest() != published.sha256[name]:
-            raise BadData(f"{url}: SHA-256 is {digest.hexdigest()}, expected {published.sha256[name]}; nothing was kept")
+        kind, found, expected = published.digest(name, part)
+        if found != expected:
+            raise BadData(f"{url}: {kind} is {found}, expected {expected}; nothing was kept")
         part.replace(target)
     except (OSError, HTTPException) as error:
         raise BadData(f"{url}: cannot be downloaded to {folder} ({error}); nothing was kept") from error

@@ -30,6 +30,17 @@ def hold_out(strata: Array, fraction: float, *, seed: int) -> tuple[Rows, Rows]:
     return np.setdiff1d(np.arange(len(strata)), held_out), np.sort(held_out)
 
 
+def random_part(n: int, most: int, *, seed: int) -> Rows:
+    """Numbers of at most so many of n rows, ascending, chosen at random where there are more.
+
+    >>> random_part(3, 5, seed=0).tolist(), len(random_part(1000, 5, seed=0))
+    ([0, 1, 2], 5)
+    """
+    if n <= most:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(seed).choice(n, most, replace=False))
+
+
 def take(split: Split, rows: Rows) -> Split:
     """Some rows of a split, in the order given."""
     return Split(

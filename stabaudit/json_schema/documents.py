@@ -6,6 +6,7 @@ Most records are what a comparison or a test returns; those that only a document
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from stabaudit.comparison.cluster_records import ClusterChange, ClusteringRecord, ClusterRecord
 from stabaudit.comparison.gating.gates import Gate
 from stabaudit.comparison.records import (
     AnatomyRecord,
@@ -15,6 +16,7 @@ from stabaudit.comparison.records import (
     Difference,
     DimensionRecord,
     GroupScore,
+    NonlinearRecord,
     PositionScore,
     RunSummary,
     Score,
@@ -22,6 +24,7 @@ from stabaudit.comparison.records import (
 )
 from stabaudit.comparison.surveys.along_key import AlongKey
 from stabaudit.comparison.surveys.determinism import Determinism
+<<<<<<< HEAD
 from stabaudit.comparison.surveys.feature_records import (
     DictionaryRecord,
     FeatureMatching,
@@ -30,6 +33,9 @@ from stabaudit.comparison.surveys.feature_records import (
     FeatureScore,
     FiringBin,
 )
+=======
+from stabaudit.comparison.surveys.drift import DriftScore, MovedRow
+>>>>>>> main
 from stabaudit.comparison.surveys.references import Held
 from stabaudit.comparison.surveys.sources_of_variance import SourceOfVariance
 from stabaudit.likelihood.results import Remark, Tally
@@ -144,6 +150,8 @@ class ScoreEntry:
         needs: what it is computed from.
         unit: whether it is of a pair or of one restart.
         default: whether it is computed unless others are asked for.
+        question: what it asks: are the axes the same, the space up to a linear map, its shape up to a rotation and one scale, is
+            one a function of the other, are they the same numbers (identity)?
         invariances: maps of either side by itself that leave the score as it is in-sample.
         cost: of one pair of n rows and d dimensions.
         reference: where it is defined.
@@ -161,6 +169,7 @@ class ScoreEntry:
     needs: str
     unit: str
     default: bool
+    question: str | None
     invariances: list[str]
     cost: str
     reference: str
@@ -240,14 +249,19 @@ _SURVEY: dict[str, type] = {
     "collapse": CollapseScore,
     "densities": DensityScore,
     "anatomy": AnatomyRecord,
+    "nonlinear": NonlinearRecord,
     "solutions": Solution,
     "group_scores": GroupScore,
+    "clusterings": ClusteringRecord,
+    "clusters": ClusterRecord,
+    "cluster_changes": ClusterChange,
     "warnings": Warned,
 }
 _VARIED: dict[str, type] = {"along_key": AlongKey, "sources_of_variance": SourceOfVariance}
 _FAMILIES: dict[str, type] = {"families": FamilyComparison, "friedman": Friedman, "unmatched": Unmatched}
 DOCUMENTS = {
     "Comparison": Document("compare", _SURVEY | {"pairs": Pair, "dimensions": DimensionRecord}, {}),
+<<<<<<< HEAD
     "Features": Document(
         "compare --features",
         {
@@ -262,6 +276,11 @@ DOCUMENTS = {
         {},
     ),
     "Dimensions": Document("dimensions", {"anatomy": AnatomyRecord, "solutions": Solution, "warnings": Warned}, {}),
+=======
+    "Dimensions": Document(
+        "dimensions", {"anatomy": AnatomyRecord, "nonlinear": NonlinearRecord, "solutions": Solution, "warnings": Warned}, {}
+    ),
+>>>>>>> main
     "Alignment": Document(
         "align",
         {
@@ -272,6 +291,7 @@ DOCUMENTS = {
         },
         {},
     ),
+    "Drift": Document("compare --drift", {"drift": DriftScore, "moved": MovedRow, "warnings": Warned}, {}),
     "Restarts": Document("restarts", {"restarts": RestartsRow}, {}),
     "Determinism": Document("determinism", {"determinism": Determinism}, {}),
     "Survey": Document(

@@ -133,7 +133,10 @@ SCORE = Measure(
     reference="least squares; as an alignment of latents: Kivva et al. 2022, arXiv:2206.10044",
     function=affine_r2,
     from_moments=affine_parts,
+    question="space",
+    by_variance=True,
     invariances=ROTATION,
+    of_versions=True,
     floors=("independence",),
     directed=True,
     needs="moments",
@@ -156,9 +159,11 @@ def unweighted_parts(a: Marginal, b: Marginal, cross: Cross) -> Parts:
 
 UNWEIGHTED = replace(
     SCORE,
+    of_versions=False,
     name="affine_r2_unweighted",
     label="affine R², unweighted",
     meaning="the same, every dimension with equal weight whatever its variance",
+    by_variance=False,
     invariances=AXES,
     function=unweighted_r2,
     from_moments=unweighted_parts,

@@ -86,9 +86,12 @@ SCORE = Measure(
     reference="our definition; as a measure of drift: Klabunde et al. 2023, arXiv:2305.06329",
     function=mean_cosine,
     sides=Sides(directions, cosine),
+    question="identity",
+    by_variance=True,
     invariances=("scaling",),
     equal_dimensions=True,
     of_sources=False,
+    of_versions=True,
     floors=("independence",),
     cost="n d",
 )

@@ -95,7 +95,10 @@ SCORE = Measure(
     reference="Kornblith et al. 2019, arXiv:1905.00414; debiased: Song et al. 2012, JMLR 13:1393-1434",
     function=cka,
     sides=Sides(centred, compared),
+    question="shape",
+    by_variance=True,
     invariances=ROTATION,
+    of_versions=True,
     floors=("independence",),
     cost="n d²",
 )

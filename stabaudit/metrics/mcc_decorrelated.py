@@ -60,6 +60,7 @@ SCORE = Measure(
     reference="ZCA-cor: Kessy, Lewin and Strimmer 2018, doi:10.1080/00031305.2016.1277159",
     function=decorrelated_strong_mcc,
     from_moments=decorrelated_matched,
+    question="axes",
     invariances=AXES,
     floors=("independence", "rotation"),
     needs="moments",

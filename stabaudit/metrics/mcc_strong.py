@@ -97,6 +97,7 @@ SCORE = Measure(
     reference="Khemakhem et al. 2020, arXiv:1907.04809; Willetts and Paige 2021, arXiv:2106.05238",
     function=strong_mcc,
     from_moments=matched,
+    question="axes",
     invariances=AXES,
     floors=("independence", "rotation"),
     needs="moments",

@@ -78,6 +78,7 @@ SCORE = Measure(
     reference="Hotelling 1936, doi:10.1093/biomet/28.3-4.321; Khemakhem et al. 2020, arXiv:1907.04809",
     function=weak_mcc,
     from_moments=canonical,
+    question="space",
     invariances=LINEAR,
     floors=("independence",),
     counted=True,

@@ -5,7 +5,6 @@ Affine maps of a mixture are mixtures, and their inner products in L2 have close
 """
 
 import math
-import warnings
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Self
@@ -14,11 +13,12 @@ import numpy as np
 
 from stabaudit.errors import BadData
 from stabaudit.metrics.pair_scores import Array
-from stabaudit.metrics.threads import single_threaded
+from stabaudit.metrics.threads import ignoring, single_threaded
 
 MOST_COMPONENTS = 8  # that a fit tries where no number is given
 FIT_ROWS = 2_000  # more rows than these are thinned evenly: a mixture of so few components gains nothing from them
 ROUNDING = 1e-4  # of the sum of weights
+FLAT = 1e-12  # of the largest standard deviation of a dimension, up to which one does not vary
 _FITS = 2  # initialisations of each
 _STEPS = 200  # of expectation maximisation
 
@@ -116,14 +116,13 @@ def fit_mixture(latents: Array, components: int | None = None, *, seed: int) -> 
     if most < (components or 1):
         raise BadData(f"{len(rows)} rows are too few to fit {components or 1} Gaussians of {rows.shape[1]} dimensions")
     location, scale = rows.mean(axis=0), rows.std(axis=0)
-    if (scale <= 1e-12 * scale.max()).any():
-        dead = ", ".join(f"z{k}" for k in np.flatnonzero(scale <= 1e-12 * scale.max()))
+    if (scale <= FLAT * scale.max()).any():
+        dead = ", ".join(f"z{k}" for k in np.flatnonzero(scale <= FLAT * scale.max()))
         raise BadData(f"{dead} does not vary, and a density without spread has no affine images")
     rows = (rows - location) / scale  # the fit adds a small number to variances, which should be small in every unit
     asked = [components] if components else range(1, min(MOST_COMPONENTS, most) + 1)
     fits: list[tuple[float, Fit]] = []
-    with warnings.catch_warnings(), single_threaded():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # too many components for the data; BIC will not choose them
+    with ignoring(ConvergenceWarning), single_threaded():  # too many components for the data; BIC will not choose them
         for count in asked:
             fit = Fit(count, n_init=_FITS, max_iter=_STEPS, random_state=seed).fit(rows)
             fits.append((fit.bic(rows), fit))

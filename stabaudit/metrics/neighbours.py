@@ -77,16 +77,16 @@ def knn_jaccard(a: Array, b: Array) -> float:
 
 def overlap(a: Neighbours, b: Neighbours) -> float:
     """Mean of |N_a ∩ N_b| / k over rows."""
-    return float(_shared(a, b).mean() / a.of_row.shape[1])
+    return float(shared_neighbours(a, b).mean() / a.of_row.shape[1])
 
 
 def jaccard(a: Neighbours, b: Neighbours) -> float:
     """Mean of |N_a ∩ N_b| / |N_a ∪ N_b| over rows."""
-    shared = _shared(a, b)
+    shared = shared_neighbours(a, b)
     return float((shared / (2 * a.of_row.shape[1] - shared)).mean())
 
 
-def _shared(a: Neighbours, b: Neighbours) -> Array:
+def shared_neighbours(a: Neighbours, b: Neighbours) -> Array:
     """How many neighbours a row has in common, shape (n,)."""
     both = np.sort(np.concatenate([a.of_row, b.of_row], axis=1), axis=1)
     shared: Array = (both[:, 1:] == both[:, :-1]).sum(axis=1)
@@ -102,12 +102,16 @@ SCORE = Measure(
     reference="mutual k-nearest neighbours: Huh et al. 2024, arXiv:2405.07987",
     function=knn_overlap,
     sides=Sides(nearest, overlap),
+    question="shape",
+    by_variance=True,
     invariances=ROTATION,
+    of_versions=True,
     floors=("independence",),
     cost="n² d for each restart, n k for each pair",
 )
 JACCARD = replace(
     SCORE,
+    of_versions=False,
     name="knn_jaccard",
     label="neighbours, Jaccard",
     meaning="Jaccard index of a row's 10 nearest neighbours in either restart, mean over rows",

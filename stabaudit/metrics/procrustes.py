@@ -89,13 +89,17 @@ SCORE = Measure(
     reference="Schönemann 1966, doi:10.1007/BF02289451; Williams et al. 2021, arXiv:2110.14739",
     function=procrustes_similarity,
     from_moments=turned,
+    question="shape",
+    by_variance=True,
     invariances=ROTATION,
+    of_versions=True,
     floors=("independence",),
     needs="moments",
     cost="n d² + d³",
 )
 DISTANCE = replace(
     SCORE,
+    of_versions=False,
     name="shape_distance",
     label="shape distance",
     meaning="angle in radians that the best rotation leaves between the shapes; a metric in-sample",

@@ -21,7 +21,7 @@ from stabaudit.metrics.floors import turned_cross, turnings
 from stabaudit.metrics.halves import Cross, Marginal
 from stabaudit.metrics.pair_scores import DEFAULT_K, Array, Pair, PairScores, Scored, ScoreName
 from stabaudit.metrics.ranks import Correlation
-from stabaudit.metrics.scores import Measure, OneSide, Parts, chosen, default_scores, mean_of_first
+from stabaudit.metrics.scores import Measure, OneSide, Parts, chosen, chosen_of_pairs, default_scores, mean_of_first
 from stabaudit.metrics.threads import in_parallel
 
 SOURCES = -1  # the position that stands for the true sources in a pair
@@ -76,7 +76,7 @@ def score_pairs(
         weak_mcc 1.0
     """
     evidence = Evidence.of_rows(latents, fit, correlation, names)
-    measures = chosen(default_scores() if scores is None else scores)
+    measures = chosen_of_pairs(default_scores() if scores is None else scores)
     return score(
         evidence,
         pairs,
@@ -107,7 +107,7 @@ def score_sources(
     called = [*(names or [f"latents {position}" for position in range(len(latents))]), "sources"]
     evidence = Evidence.of_rows([*latents, sources], fit, correlation, called)
     pairs = [(position, len(latents)) for position in range(len(latents))]
-    measures = chosen(default_scores() if scores is None else scores)
+    measures = chosen_of_pairs(default_scores() if scores is None else scores)
     scored = score(
         evidence,
         pairs,
@@ -161,7 +161,7 @@ def score(
         for a, b in every:
             require_equal_dimensions(d[a], d[b], f"{evidence.names[a]} and {evidence.names[b]}")
     measures = chosen(default_scores()) if measures is None else measures
-    kept, warnings = _computable(measures, evidence, max(d))
+    kept, warnings = _computable(measures, evidence, [(d[a], d[b]) for a, b in every])
     scoring = _Scoring(evidence, kept, k)
     seed = int(rng.integers(2**63))
     with redirect_stdout(sys.stderr):  # whatever functions of users print: results are what stdout is for; once, for all threads
@@ -187,16 +187,18 @@ def score(
     return Scored(scored, evidence.dead, (*evidence.warnings, *warnings))
 
 
-def _computable(measures: Sequence[Measure], evidence: Evidence, d: int) -> tuple[list[Measure], list[str]]:
-    """The measures that these latents allow, and a warning on those that they do not.
+def _computable(
+    measures: Sequence[Measure], evidence: Evidence, pairs: Sequence[tuple[int, int]]
+) -> tuple[list[Measure], list[str]]:
+    """The measures that pairs of so many dimensions allow, and a warning on those that they do not.
 
     Raises:
-        UsageError: where they allow none.
+        UsageError: where they allow none of those that are wanted.
     """
     streamed = [one for one in measures if evidence.rows is None and not one.from_moments]
-    n = evidence.values.fit.n
+    n, d = evidence.values.fit.n, max(len(marginal.scale) for marginal in evidence.values.marginals)
     short = [one for one in measures if n < one.rows_per_dimension * d and one not in streamed]
-    sizes = {len(marginal.scale) for marginal in evidence.values.marginals}
+    sizes = {size for both in pairs for size in both}
     unequal = [one for one in measures if one.equal_dimensions and len(sizes) > 1]
     kept = [one for one in measures if one not in streamed and one not in short and one not in unequal]
     warnings = []
@@ -212,7 +214,7 @@ def _computable(measures: Sequence[Measure], evidence: Evidence, d: int) -> tupl
         names = ", ".join(one.name for one in short)
         needed = max(one.rows_per_dimension for one in short) * d
         warnings.append(f"{names}: left out, since {n} rows to fit on for {d} dimensions leave it arbitrary; {needed} are needed")
-    if not kept:
+    if measures and not kept:
         raise UsageError("; ".join(warnings))
     return kept, warnings
 
@@ -304,27 +306,28 @@ class _Scoring:
         others = sides if order is None else _permuted(sides, rows.fit, order)
 
         def work(pair: Pair) -> list[float]:
-            ways = [(sides[pair[0]], others[pair[1]])]
-            if one.directed:
-                ways.append(ways[0][::-1])
-            return [one.of_sides(a, b) for way in ways for a, b in zip(*way, strict=True)]
+            a, b = sides[pair[0]], others[pair[1]]
+            return [found for way in ([(a, b), (b, a)] if one.directed else [(a, b)]) for found in one.of_sides(*way)]
 
         return np.array(in_parallel(work, pairs))
 
-    def _sides_of(self, one: Measure, rows: Rows) -> list[tuple[OneSide, OneSide]]:
-        """What the score needs of every restart on *fit* and on *score*; found once."""
-        of_one = one.sides.of_one if one.sides else None
-        if of_one is None:
+    def _sides_of(self, one: Measure, rows: Rows) -> list[tuple[OneSide, ...]]:
+        """What the score needs of every restart, on *fit* and on *score* or on both together; found once."""
+        if one.sides is None:
             raise UsageError(f"{one.name} has no sides")
+        of_one, estimates = one.sides.of_one, one.sides.estimates
+
+        def work(z: Array) -> tuple[OneSide, ...]:
+            if estimates:
+                return (of_one(z.astype(np.float64), rows.fit),)
+            return tuple(of_one(z[half].astype(np.float64)) for half in (rows.fit, ~rows.fit))
+
         if of_one not in self._known_sides:
-            halves = rows.fit, ~rows.fit
-            self._known_sides[of_one] = in_parallel(
-                lambda z: (of_one(z[halves[0]].astype(np.float64)), of_one(z[halves[1]].astype(np.float64))), rows.latents
-            )
+            self._known_sides[of_one] = in_parallel(work, rows.latents)
         return self._known_sides[of_one]
 
     @cached_property
-    def _known_sides(self) -> dict[Callable[[Array], OneSide], list[tuple[OneSide, OneSide]]]:
+    def _known_sides(self) -> dict[Callable[..., OneSide], list[tuple[OneSide, ...]]]:
         return {}
 
     def independence(self, pairs: Sequence[Pair], draws: int, rng: np.random.Generator) -> dict[Pair, dict[ScoreName, Array]]:
@@ -419,11 +422,15 @@ class _Scoring:
         return batches
 
 
-def _permuted(sides: list[tuple[OneSide, OneSide]], fit: Array, order: Array) -> list[tuple[OneSide, OneSide]]:
+def _permuted(sides: list[tuple[OneSide, ...]], fit: Array, order: Array) -> list[tuple[OneSide, ...]]:
     """All sides with their rows in an order that keeps every row in its half."""
     # Positions among the rows of a half, in place of those among all rows.
-    inside, outside = (np.searchsorted(np.flatnonzero(half), order[half]) for half in (fit, ~fit))
-    return in_parallel(lambda both: (both[0].permuted(inside), both[1].permuted(outside)), sides)
+    halves = [np.searchsorted(np.flatnonzero(half), order[half]) for half in (fit, ~fit)]
+
+    def work(one: tuple[OneSide, ...]) -> tuple[OneSide, ...]:
+        return tuple(side.permuted(own) for side, own in zip(one, [order] if len(one) == 1 else halves, strict=True))
+
+    return in_parallel(work, sides)
 
 
 def _of_rows(one: Measure, a: Array, b: Array, fit: Array) -> list[float]:

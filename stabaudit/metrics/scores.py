@@ -26,7 +26,7 @@ from stabaudit.registry import known, resolve, unknown
 Floor = Literal["independence", "rotation"]
 Unit = Literal["pair", "restart", "run"]
 Scale = Literal["identity", "logit", "atanh", "log1m", "log"]
-Needs = Literal["moments", "rows", "labels", "model"]
+Needs = Literal["moments", "rows", "labels", "model", "factors"]
 
 
 class Parts(NamedTuple):
@@ -48,6 +48,7 @@ class Parts(NamedTuple):
 
 
 FromMoments = Callable[[Marginal, Marginal, Cross], Parts]
+Question = Literal["axes", "space", "shape", "function", "identity"]
 Invariance = Literal["translation", "scaling", "permutation", "axis scaling", "rotation", "linear"]
 LINEAR: tuple[Invariance, ...] = ("translation", "scaling", "permutation", "axis scaling", "rotation", "linear")
 ROTATION: tuple[Invariance, ...] = ("translation", "scaling", "permutation", "rotation")
@@ -66,12 +67,35 @@ class Sides(NamedTuple):
     """A score in two steps, for those whose work is mostly on one side.
 
     Args:
-        of_one: what is needed of latents of shape (n, d).
-        score: of two of them, of the same rows.
+        of_one: what is needed of latents of shape (n, d); of those and of `fit`, shape (n,), where it estimates.
+        score: of two of them, of the same rows; where it estimates, in-sample and out-of-sample.
+        estimates: whether something is estimated on *fit*; else the score is one of each half by itself.
     """
 
-    of_one: Callable[[Array], Any]
-    score: Callable[[Any, Any], float]
+    of_one: Callable[..., Any]
+    score: Callable[[Any, Any], Any]
+    estimates: bool = False
+
+
+def _as_found(found: tuple[float, float]) -> tuple[float, float]:
+    return found
+
+
+class FromFactors(NamedTuple):
+    """A score of one restart against known factors of variation, which is never one of two restarts, in two steps.
+
+    Args:
+        relate: of latents (n, d), factors (n, K) and the rows of *fit* (n,), what scores are read from; done once for all scores
+            that share it.
+        read: of that, the score on *fit* and on *score*; by default it is these two.
+        fewest: factors, below which it says nothing and is left out.
+        draws: of the independence floor, at most, where each takes long; the same for all that share `relate`.
+    """
+
+    relate: Callable[[Array, Array, Array], Any]
+    read: Callable[[Any], tuple[float, float]] = _as_found
+    fewest: int = 1
+    draws: int | None = None
 
 
 @dataclass(frozen=True)
@@ -85,11 +109,15 @@ class Measure:
         low, high: its range.
         reference: where it is defined, with DOI or arXiv number.
         function: of two arrays of shape (n, d_a) and (n, d_b), and of `fit` if it estimates something on rows that it does not
-            score; returns a number. None where scores of this kind are not computed from pairs of latents.
+            score; returns a number. None where scores of this kind are not computed from two arrays.
         from_moments: the same from moments, for stacked pairs; None where it needs rows.
         sides: the same in two steps, of which the first is done once for all pairs and draws; None where it is one step.
-        invariances: maps of either side by itself that leave the score as it is in-sample: "axis scaling" of every dimension by
-            its own factor and sign, "linear" by any invertible matrix.
+        factors: where the second side is known factors and never latents, how it is found; None for every other score.
+        invariances: maps of either side by itself (of the latents alone, where the other side is factors) that leave the score as
+            it is in-sample: "axis scaling" of every dimension by its own factor and sign, "linear" by any invertible matrix.
+        question: what it asks of two restarts: are the *axes* the same, is the *space* up to a linear map, is its *shape* up to a
+            rotation and one scale, is one a *function* of the other, are they the same numbers (*identity*)? None for others.
+        by_variance: whether it answers with a part of the variance, not of the dimensions.
         higher_is_better: whether more of it is more agreement.
         floors: which of them say something of it: *independence* (rows shuffled), *rotation* (axes turned at random).
         directed: whether a→b and b→a differ; within a run both are averaged.
@@ -97,12 +125,15 @@ class Measure:
         needs: what it is computed from.
         unit: whether it is a score of a pair, of one restart, or of a whole run.
         default: whether it is computed unless other scores are asked for.
+        of_versions: whether it is held between two versions of one embedding unless other scores are asked for.
         headline: whether it stands in summaries, and baselines are held against it.
         of_sources: whether restarts are scored against true sources by it too.
         parts: what its parts are, for the axis of cumulative curves; None where there is no curve.
         rows_per_dimension: of *fit*, below which it is arbitrary and left out.
         equal_dimensions: whether both sides must have as many dimensions; left out where they do not.
         stored: its name in the record of a restart, where training has measured it.
+        option: of the command line that asks for it, of scores that are no functions of two latents alone; None for others.
+        brief: whether it has a column in summaries where it was computed.
         cost: of one pair of n rows and d dimensions.
     """
 
@@ -115,7 +146,10 @@ class Measure:
     function: Callable[..., float] | None = None
     from_moments: FromMoments | None = None
     sides: Sides | None = None
+    factors: FromFactors | None = None
     invariances: tuple[Invariance, ...] = ()
+    question: Question | None = None
+    by_variance: bool = False
     higher_is_better: bool = True
     floors: tuple[Floor, ...] = ()
     directed: bool = False
@@ -123,12 +157,15 @@ class Measure:
     needs: Needs = "rows"
     unit: Unit = "pair"
     default: bool = False
+    of_versions: bool = False
     headline: bool = False
     of_sources: bool = True
     parts: str | None = None
     rows_per_dimension: int = 1
     equal_dimensions: bool = False
     stored: str | None = None
+    option: str | None = None
+    brief: bool = True
     cost: str = ""
 
     def __post_init__(self) -> None:
@@ -141,6 +178,16 @@ class Measure:
             raise UsageError(f"score {self.name}: a counted score needs from_moments, which gives the parts that are counted")
         if not self.low < self.high:
             raise UsageError(f"score {self.name}: its range [{self.low:g}, {self.high:g}] has no room")
+
+    @property
+    def of_pairs(self) -> bool:
+        """Whether it is computed from pairs of latents."""
+        return self.unit == "pair" and (self.function is not None or self.from_moments is not None)
+
+    @property
+    def by_request(self) -> bool:
+        """Whether it can be asked for by its name: a score of pairs, or one against known factors."""
+        return self.of_pairs or self.factors is not None
 
     @property
     def best(self) -> float | None:
@@ -192,23 +239,47 @@ class Measure:
         outside = self._called(self.function, a, b, fit) if self._estimates else self._called(self.function, a[~fit], b[~fit])
         return inside, outside
 
-    def of_sides(self, a: OneSide, b: OneSide) -> float:
-        """The score of one pair by its second step; errors as of `of_rows`."""
-        return self._called(None if self.sides is None else self.sides.score, a, b)
+    def of_sides(self, a: Sequence[OneSide], b: Sequence[OneSide]) -> tuple[float, float]:
+        """The score of one pair by its second step, in-sample and out-of-sample; errors as of `of_rows`.
+
+        Args:
+            a: the first, of *fit* and of *score*; one of all rows where the score estimates.
+            b: the second.
+        """
+        score = None if self.sides is None else self.sides.score
+        if self.sides is not None and self.sides.estimates:
+            inside, outside = self._returned(score, a[0], b[0])
+            return self._checked(inside), self._checked(outside)
+        inside, outside = (self._called(score, *both) for both in zip(a, b, strict=True))
+        return inside, outside
+
+    def of_factors(self, related: object) -> tuple[float, float]:
+        """The score of one restart against known factors, in-sample and out-of-sample; errors as of `of_rows`.
+
+        Args:
+            related: what `factors.relate` gives.
+        """
+        found = (math.nan, math.nan) if self.factors is None else self.factors.read(related)
+        return self._called(lambda: found[0]), self._called(lambda: found[1])
 
     @property
     def _estimates(self) -> bool:
         return self.function is not None and "fit" in _parameters(self.function)
 
     def _called(self, function: Callable[..., float] | None, *arguments: object) -> float:
+        return self._checked(self._returned(function, *arguments))
+
+    def _returned(self, function: Callable[..., Any] | None, *arguments: object) -> Any:  # noqa: ANN401 -- whatever it returns
         if function is None:
             raise UsageError(f"{self.name} is not computed from pairs of latents")
         try:
-            returned = function(*arguments)
+            return function(*arguments)
         except (BadData, UsageError):
             raise
         except (Exception, SystemExit) as error:  # a function from outside can raise anything
             raise BadData(f"score {self.name}: {type(error).__name__}: {error}") from error
+
+    def _checked(self, returned: Any) -> float:  # noqa: ANN401 -- whatever a function returned
         try:
             value = float(returned)
         except (TypeError, ValueError) as error:
@@ -264,7 +335,12 @@ def _built_in() -> frozenset[str]:
 
 def of_pairs() -> list[Measure]:
     """Scores of pairs of latents, in the order of tables."""
-    return [one for one in registered() if one.unit == "pair" and (one.function or one.from_moments)]
+    return [one for one in registered() if one.of_pairs]
+
+
+def of_factors() -> list[Measure]:
+    """Scores of one restart against known factors, in the order of tables."""
+    return [one for one in registered() if one.factors is not None]
 
 
 def default_scores() -> tuple[str, ...]:
@@ -282,7 +358,7 @@ def every_name() -> list[str]:
     names = []
     for one in registered():
         names.append(one.name)
-        if one.unit == "pair" and one.of_sources and (one.function or one.from_moments):
+        if one.of_pairs and one.of_sources:
             names += [f"{against.prefix}{one.name}" for against in (MEANS, SAMPLES)]
     return names
 
@@ -305,6 +381,8 @@ def measure(name: str) -> Measure:
     for against in (MEANS, SAMPLES):
         if name.startswith(against.prefix):
             with_sources = measure(name.removeprefix(against.prefix))
+            if with_sources.factors is not None:
+                break
             return replace(with_sources, name=name, label=f"{against.label} {with_sources.label}", unit="restart")
     if name.endswith(_REVERSE):
         forward = measure(name.removesuffix(_REVERSE))
@@ -329,21 +407,44 @@ def _is_function(name: str) -> bool:
 
 
 def chosen(names: Iterable[str]) -> tuple[Measure, ...]:
-    """Scores of pairs by name, each once, in the order of tables; "all" stands for every one that is registered.
+    """Scores of pairs and against known factors by name, each once, in the order of tables.
+
+    "all" stands for every one that is registered, the first word of several names for these: "knn" for knn_overlap and others.
 
     Raises:
-        UsageError: an unknown name, one that is no score of pairs, or none at all.
+        UsageError: an unknown name, one that cannot be asked for, or none at all.
     """
     wanted: dict[str, Measure] = {}
     for name in names:
-        for one in of_pairs() if name == "all" else [measure(name)]:
-            if one.unit != "pair" or not (one.function or one.from_moments) or one.name.endswith(_REVERSE):
+        for one in [*of_pairs(), *of_factors()] if name == "all" else _of_one_kind(name) or [measure(name)]:
+            if one.option is not None:
+                raise UsageError(f"score {name!r} comes with {one.option}, and is not asked for by --scores")
+            if not one.by_request or one.name.endswith(_REVERSE):
                 raise UsageError(f"score {name!r} is not computed from pairs of restarts; see 'stabaudit list scores'")
             wanted[one.name] = one
     if not wanted:
         raise UsageError("--scores: name at least one; see 'stabaudit list scores'")
-    order = [one.name for one in of_pairs()]
+    order = [one.name for one in registered()]
     return tuple(sorted(wanted.values(), key=lambda one: order.index(one.name) if one.name in order else len(order)))
+
+
+def _of_one_kind(word: str) -> list[Measure]:
+    """Scores whose names begin with a word that is no name itself."""
+    return [] if word in known("score") else [one for one in [*of_pairs(), *of_factors()] if one.name.startswith(f"{word}_")]
+
+
+def chosen_of_pairs(names: Iterable[str]) -> tuple[Measure, ...]:
+    """Scores of pairs of latents by name, as of `chosen`; "all" leaves those against known factors out.
+
+    Raises:
+        UsageError: as of `chosen`, and for the name of a score against factors.
+    """
+    asked = list(names)
+    found = chosen(asked)
+    for one in found:
+        if one.factors is not None and one.name in asked:
+            raise UsageError(f"score {one.name!r} is of one restart and known factors, not of pairs of restarts")
+    return tuple(one for one in found if one.factors is None)
 
 
 def is_known(name: str) -> bool:
@@ -399,6 +500,7 @@ def described(measures: Sequence[Measure]) -> list[dict[str, object]]:
             "needs": one.needs,
             "unit": one.unit,
             "default": one.default,
+            "question": one.question,
             "invariances": list(one.invariances),
             "cost": one.cost,
             "reference": one.reference,

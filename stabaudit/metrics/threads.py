@@ -6,9 +6,11 @@ wait.
 """
 
 import os
-from collections.abc import Callable, Sequence
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cache
 from typing import TypeVar
 
@@ -40,6 +42,33 @@ def in_parallel(work: Callable[[Item], Result], items: Sequence[Item]) -> list[R
         if threads < 2:
             return [work(item) for item in items]
         return list(_pool(threads, os.getpid()).map(work, items))
+
+
+class _Ignored:
+    """Filters of warnings that several threads want at once: `warnings.catch_warnings` by itself is one for the whole process."""
+
+    def __init__(self) -> None:
+        self.lock, self.users, self.filters = threading.Lock(), 0, ExitStack()
+
+
+_IGNORED = _Ignored()
+
+
+@contextmanager
+def ignoring(category: type[Warning]) -> Iterator[None]:
+    """A context in which warnings of a category are not shown, whatever other threads enter and leave meanwhile."""
+    with _IGNORED.lock:
+        if not _IGNORED.users:
+            _IGNORED.filters.enter_context(warnings.catch_warnings())
+        _IGNORED.users += 1
+        warnings.simplefilter("ignore", category)
+    try:
+        yield
+    finally:
+        with _IGNORED.lock:
+            _IGNORED.users -= 1
+            if not _IGNORED.users:
+                _IGNORED.filters.close()
 
 
 def _threads() -> int:

@@ -44,6 +44,18 @@ HEADS = {
     "purity": "the part of the shared information that sits in that partner",
     "above": "the purity that an axis must exceed",
     "active": "restarts in which the dimension is active",
+    # beyond linear maps
+    "of the central restart": "its dimensions, those of a subspace together",
+    "linear R²": "of these dimensions from those matched with them in another restart, by an affine map",
+    "nonlinear R²": "the same by an affine map and by the nearest rows",
+    "from elsewhere": "from the dimensions of another restart that are not matched with them",
+    "from all": "from all dimensions of another restart",
+    "chance of all": "what unrelated latents give from all dimensions",
+    # drift
+    "asks for": "whether the axes, the space or the shape are the same, one is a function of the other, or the same numbers",
+    "value [95% over rows]": "the score, with the interval that other rows of the kind would give",
+    "moved by": "distance from where an affine map of the old version puts the row, in units of the spread of the new one",
+    "neighbours kept": "of a row's nearest rows in the old version, those that stay so",
     # alignment and how many restarts
     "group": "of restarts that agree among themselves",
     "aligned to": "the restart in whose terms the others are written",
@@ -55,6 +67,11 @@ HEADS = {
     "with restarts": "mean with the clusters of the restarts, its own left out",
     "with labels": "with the classes of the rows",
     "repeated": "with what another seed of k-means gives for the same latents",
+    "cluster": "what it is called in the restart of the title",
+    "mostly": "the most frequent label of its rows, and the share that has it",
+    "Jaccard": "rows in both of a cluster and its best partner in another restart, of those in either; mean over the others",
+    "recovered": "in how many of the others that is 0.75 or more",
+    "reading": "of the mean Jaccard index, after Hennig (2007); chance where shuffled rows do as well",
     "displacement": "how far restarts put a sample from the consensus, in standard deviations of a dimension",
     "half-width": "half of the 95% interval that so many restarts would give",
     "kept in 90%": "a half-width that nine of ten such runs keep",
@@ -92,7 +109,7 @@ HEADS = {
 # Words of statistics and short forms: tables with these heads explain them below.
 _FOOTED = frozenset(
     {"chance", "rotation", "adj.", "axis", "floors", "floor", "N", "axes", "p (Welch)", "p (permuted)", "Holm p"}
-    | {"n", "T", "effect r", "shift"}
+    | {"n", "T", "effect r", "shift", "Jaccard", "recovered"}
 )
 
 

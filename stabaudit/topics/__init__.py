@@ -6,6 +6,7 @@ from stabaudit.registry import unknown
 
 TOPICS = {
     "scores": "what each score of a pair of restarts asks, and when it is 1",
+    "validity": "when each score lies: simulated worlds in which it is too high or too low",
     "floors": "what chance and a rotation leave of a score; adj. and axis",
     "columns": "every column head of every table",
     "verdicts": "what is said of each dimension: axis, subspace, not shared, inactive",

@@ -98,6 +98,7 @@ class Prepared(Frozen, arbitrary_types_allowed=True):
                 evaluation_rows=len(dataset.evaluation),
                 shape=list(dataset.train.x.shape[1:]),
                 scale=dataset.scale,
+                source_names=list(dataset.source_names),
             ),
             environment=environment(config.device),
             posterior=self.posterior,

@@ -281,7 +281,7 @@ def test_scores_that_runs_have_are_accepted(score):
     ("score", "message"),
     [
         ("strong", r"unknown score 'strong'; did you mean 'strong_mcc'"),
-        ("nmi", f"unknown score 'nmi'; known: {', '.join(sorted(every_name()))}"),
+        ("auroc", f"unknown score 'auroc'; known: {', '.join(sorted(every_name()))}"),
         ("strong mcc", "cannot read the score 'strong mcc'"),
     ],
 )

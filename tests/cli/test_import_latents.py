@@ -224,10 +224,10 @@ def test_what_does_not_fit_leaves_no_run(third, words, told, run_command):
     ("words", "told"),
     [
         (["nowhere"], "nowhere: no such file or folder"),
-        (["empty"], "empty holds no files of latents (.parquet, .feather, .csv, "),
+        (["empty"], "empty holds no files of latents (.parquet, .feather, .arrow, "),
         (["mixed"], "mixed holds .csv and .npy files; name those that are restarts, as mixed/*.npy"),
         (["mixed/0.npy", "mixed/../mixed/0.npy"], "mixed/../mixed/0.npy is named twice"),
-        (["empty/notes.txt"], "empty/notes.txt: expected a file of latents: .parquet, .feather, .csv, "),
+        (["empty/notes.txt"], "empty/notes.txt: expected a file of latents: .parquet, .feather, .arrow, "),
         (["forged.npy"], "forged.npy: shape (1000000000000, 4) of float64 takes 32,000,000,000,000 bytes, the file holds 0"),
     ],
 )

@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from safetensors.numpy import save_file
-from scipy import sparse
 
 from stabaudit.cli.main import main
 
@@ -175,13 +174,6 @@ def test_arrays_with_dimensions_first(run, tmp_path):
     assert "the latents look transposed: --dimensions-first" in run("compare", *named, status=2)[1]
     err = run("compare", *bare, "--ids-by-position", status=2)[1]
     assert "looks transposed: --dimensions-first" in err
-
-
-def test_a_sparse_matrix_is_refused_with_what_to_write(run, tmp_path):
-    for seed in range(2):
-        sparse.save_npz(tmp_path / f"r{seed}.npz", sparse.csr_array(related(seed)))
-    _, err = run("compare", *sorted(tmp_path.iterdir()), status=2)
-    assert "sparse matrix of scipy; latents are dense: numpy.savez(PATH, z=matrix.toarray(), sample_id=ids)" in err
 
 
 def test_files_whose_names_differ_in_numbers_are_restarts_of_one_model(run, tmp_path):

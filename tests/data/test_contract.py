@@ -1,8 +1,10 @@
 """What holds for every dataset, and what is said of one for which it does not."""
 
+import importlib.util
 import io
 import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +19,12 @@ from stabaudit.data.published_files import DataFolder
 from stabaudit.errors import BadData
 from stabaudit.registry import known
 
+_spec = importlib.util.spec_from_file_location("factor_files", Path(__file__).parent / "factor_files.py")
+factor_files = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(factor_files)
+
 SMALL = {  # options that make a generated dataset small
+    "shapes": {"samples": 20, "size": 8},
     "tcl": {"segments": 4, "samples": 10},
     "tcl-willetts": {"samples": 5},
     "pinwheel": {"samples": 10},
@@ -60,6 +67,8 @@ def load(tmp_path, write_mnist):
         "cifar10": write_cifar10,
         "svhn": write_svhn,
         "omniglot": write_omniglot,
+        "dsprites": factor_files.write_dsprites,
+        "3dshapes": factor_files.write_shapes3d,
     }
 
     def load(name):

@@ -68,3 +68,11 @@ def test_rows_that_do_not_fit_are_refused() -> None:
         Dataset("a", rows, make(0), "gaussian")
     with pytest.raises(BadData, match=r"shape \(4,\), evaluation rows \(2,\)"):
         Dataset("a", rows, replace(rows, x=rows.x[:, :2]), "gaussian")
+
+
+def test_sources_have_as_many_names_as_there_are_or_none() -> None:
+    rows = make()
+    assert Dataset("a", rows, rows, "gaussian", source_names=("x", "y")).source_names == ("x", "y")
+    for split, names, count in ((rows, ("x",), 2), (replace(rows, sources=None), ("x", "y"), 0)):
+        with pytest.raises(BadData, match=f"a: {len(names)} names of sources, of which there are {count}"):
+            Dataset("a", split, split, "gaussian", source_names=names)

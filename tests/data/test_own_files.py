@@ -177,7 +177,8 @@ def test_files_that_are_not_there_or_of_another_kind(tmp_path: Path) -> None:
     (tmp_path / "data.txt").touch()
     for name in ("folder.npz", "data.txt"):
         with pytest.raises(
-            BadData, match=r"expected a \.npz, \.npy, \.parquet, \.feather, \.csv, \.tsv, \.csv\.gz or \.tsv\.gz file"
+            BadData,
+            match=r"expected a \.npz, \.npy, \.parquet, \.feather, \.csv, \.tsv, \.tab, \.csv\.gz, \.tsv\.gz or \.tab\.gz file",
         ):
             load(tmp_path / name)
     with pytest.raises(UsageError, match=r"are for tables \(\.parquet, \.feather, \.csv"):

@@ -171,3 +171,23 @@ def test_a_dataset_downloads_end_to_end(
     dataset = load_dataset("mnist", {}, DataFolder(tmp_path / "data", download=True))
     assert len(dataset.train) == 12
     assert load_dataset("mnist", {}, DataFolder(tmp_path / "data")).fingerprint == dataset.fingerprint
+
+
+def test_a_file_known_by_its_git_object_alone(tmp_path: Path, server: tuple[str, Path]) -> None:
+    url, root = server
+    (root / "three.bin").write_bytes(b"hello world\n")
+    known = Published("toy", url, {}, git={"three.bin": "3b18e512dba79e4c8300dd08aeb37f8e728b8dad"})  # as `git hash-object` says
+    folder = DataFolder(tmp_path / "data", download=True)
+    path = folder.find(known)["three.bin"]
+    assert path.read_bytes() == b"hello world\n"
+    assert folder.find(known)["three.bin"] == path
+    path.write_bytes(b"hello earth\n")
+    with pytest.raises(BadData, match=r"git object [0-9a-f]+, expected 3b18e512"):
+        folder.find(known)
+    path.unlink()
+    (root / "three.bin").write_bytes(b"other")
+    with pytest.raises(
+        BadData, match=r"git object is [0-9a-f]+, expected 3b18e512dba79e4c8300dd08aeb37f8e728b8dad; nothing was kept"
+    ):
+        folder.find(known)
+    assert not list((tmp_path / "data" / "toy").iterdir())

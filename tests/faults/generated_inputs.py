@@ -32,6 +32,10 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import feather, parquet
 
+sys.path.insert(0, str(Path(__file__).parent))
+import generated_embeddings
+
+Case = Callable[[random.Random], list[str]]
 QUICK = ["--floor-draws", "2", "--rotations", "9"]
 SECONDS, MEMORY, LINES = 20, 600 << 20, 8
 NOTATION = re.compile(r"np\.|Traceback|internal error|<class|\bNoneType\b|\.py:\d+|Warning:")
@@ -272,7 +276,12 @@ def run_file_case(rng: random.Random) -> list[str]:
     return rng.choice([["compare", "run", *QUICK], ["verify", "run"], ["dimensions", "run"]])
 
 
-CASES = [
+def embedding_case(case: Callable[[random.Random, Callable[[bytes, random.Random], bytes]], list[str]]) -> Case:
+    return lambda rng: case(rng, damaged)
+
+
+CASES: list[Case] = [
+    *map(embedding_case, generated_embeddings.CASES),
     *(latents_case, latents_case, latents_case, data_case, archive_case, scores_case),
     *(plan_case, baseline_case, manifest_case, run_file_case),
 ]

@@ -7,8 +7,10 @@ import pytest
 from scipy.stats import multivariate_normal
 from sklearn.metrics import adjusted_rand_score
 
+from stabaudit.errors import BadData
 from stabaudit.metrics import clusters
-from stabaudit.metrics.clusters import adjusted_rand, k_means, most_probable_component
+from stabaudit.metrics.cluster_agreement import adjusted_rand
+from stabaudit.metrics.clusters import by_mixture, k_means, most_probable_component, most_probable_of_independent
 from stabaudit.metrics.mixtures import GaussianMixture
 
 
@@ -69,3 +71,39 @@ def test_the_most_probable_component_is_that_of_the_densities_of_scipy():
     parts = zip(mixture.weight, mixture.mean, mixture.covariance, strict=True)
     density = np.array([weight * multivariate_normal(mean, covariance).pdf(z) for weight, mean, covariance in parts])
     np.testing.assert_array_equal(most_probable_component(z, mixture), density.argmax(axis=0))
+
+
+def test_a_mixture_finds_what_k_means_cannot_and_constant_dimensions_count_for_nothing():
+    rng = np.random.default_rng(0)
+    of = rng.integers(0, 2, 600)
+    z = np.column_stack([rng.normal(size=600) * 10, 2.0 * of + 0.2 * rng.normal(size=600), np.full(600, 7.0)])
+    found = by_mixture(z, 2, seed=0)
+    assert adjusted_rand(found, of) > 0.99
+    assert adjusted_rand(k_means(z, 2, seed=0), of) < 0.2
+    np.testing.assert_array_equal(found, by_mixture(z, 2, seed=0))
+    assert by_mixture(np.ones((10, 2)), 3, seed=0).tolist() == [0] * 10
+
+
+def test_a_mixture_of_too_few_rows_is_refused():
+    with pytest.raises(BadData, match="12 rows are too few to fit 4 Gaussians of 3 dimensions"):
+        by_mixture(np.random.default_rng(0).normal(size=(12, 3)), 4, seed=0)
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e-20, 1e20, 1e200])
+@pytest.mark.parametrize("method", [k_means, by_mixture])
+def test_units_do_not_matter(method, unit):
+    z, of = blobs(200, np.array([[0.0, 0.0], [5.0, 0.0], [0.0, 5.0]]))
+    assert adjusted_rand(method(unit * z, 3, seed=0), of) == 1.0
+
+
+def test_single_precision_gives_the_same_clusters():
+    z, of = blobs(300, np.array([[0.0, 0.0], [5.0, 0.0], [0.0, 5.0]]))
+    assert adjusted_rand(k_means(z.astype(np.float32), 3, seed=0), of) == 1.0
+
+
+def test_independent_dimensions_are_a_case_of_a_mixture():
+    rng = np.random.default_rng(3)
+    weight, mean, log_var = np.array([0.7, 0.3, 0.0]), rng.normal(size=(3, 4)), rng.normal(size=(3, 4))
+    z = rng.normal(size=(300, 4))
+    expected = most_probable_component(z, GaussianMixture.diagonal(weight, mean, log_var))
+    np.testing.assert_array_equal(most_probable_of_independent(z, weight, mean, log_var), expected)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stabaudit.errors import BadData, UsageError
-from stabaudit.metrics.scores import Measure
+from stabaudit.metrics.scores import Measure, chosen
 
 A, FIT = np.arange(12.0).reshape(6, 2), np.arange(6) % 2 == 0
 
@@ -50,3 +50,10 @@ def test_rounding_beyond_an_end_is_no_fault():
 def test_a_range_without_room_is_refused():
     with pytest.raises(UsageError, match=r"its range \[1, 1\] has no room"):
         scored(lambda *_: 1.0, low=1.0)
+
+
+def test_the_first_word_of_several_names_stands_for_them():
+    assert [one.name for one in chosen(["rsa", "cka"])] == ["cka", "rsa_pearson", "rsa_spearman"]
+    assert "knn_overlap" in [one.name for one in chosen(["knn"])]
+    with pytest.raises(UsageError, match="unknown score 'stron'"):
+        chosen(["stron"])

@@ -12,7 +12,7 @@ PLAIN = {
     *("run", "score", "restarts", "rows", "family", "architecture", "dataset", "source", "name", "what", "state", "found"),
     *("file", "files", "key", "restart", "seed", "steps", "seconds", "makes", "command", "folder", "created", "seeds", "summary"),
     *("range", "floors", "computed", "reference", "what it is", "what it says", "restarts done", "dataset fingerprint"),
-    *("not done", "parts", "", "score [95%]", "sample", "label"),
+    *("not done", "parts", "", "score [95%]", "sample", "label", "row", "cost"),
 }
 
 

@@ -34,6 +34,7 @@ def find_score(scores: Iterable[Score], run: str, key: ScoreKey) -> Score:
     """
     own = [score for score in scores if score.relation == "within" and score.run_a == run]
     if key.metric not in {score.metric for score in own}:
+        require_asked(run, key)
         raise unknown(f"score of {run}", key.metric, {score.metric for score in own})
     for score in own:
         if score.metric == key.metric and score.sample == key.sample and _same_k(score, key):
@@ -42,6 +43,16 @@ def find_score(scores: Iterable[Score], run: str, key: ScoreKey) -> Score:
     if not measure(key.metric).counted:
         raise UsageError(f"{key}: {key.metric} is not a mean over the first k parts; leave @{key.k} out")
     raise UsageError(f"{key}: not computed for {run}, which has {key.metric} {' and '.join(counts)}; set --k")
+
+
+def require_asked(run: str, key: ScoreKey) -> None:
+    """Say which option asks for a score that a run has not.
+
+    Raises:
+        UsageError: naming it, where there is one.
+    """
+    if is_known(key.metric) and (option := measure(key.metric).option) is not None:
+        raise UsageError(f"{key}: {run} has none; {option} asks for it, and needs something to score")
 
 
 def _same_k(score: Score, key: ScoreKey) -> bool:
@@ -86,6 +97,7 @@ def find_measured(comparison: Comparison, run: str, key: ScoreKey) -> Measured:
         return _plain(alone[key.metric], key)
     pairs = [score for score in comparison.scores if score.relation == "within" and score.run_a == run]
     if key.metric not in {score.metric for score in pairs}:
+        require_asked(run, key)
         of_run = {REPRODUCIBLE_AXES.name} if any(one.run == run for one in comparison.anatomy) else set()
         raise unknown(f"score of {run}", key.metric, {score.metric for score in pairs} | set(alone) | of_run)
     score = find_score(pairs, run, key)

@@ -1,6 +1,6 @@
 """Gates: the scores of runs against requirements and a baseline, and their families against each other."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,6 +10,7 @@ from stabaudit.comparison.gating.find_score import find_measured, find_score
 from stabaudit.comparison.records import Comparison, RunSummary, Score
 from stabaudit.comparison.settings import Settings
 from stabaudit.comparison.surveys.configurations import table_of_runs
+from stabaudit.comparison.surveys.drift import Drift
 from stabaudit.comparison.surveys.survey import Survey, survey
 from stabaudit.errors import BadRun, UsageError
 from stabaudit.metrics.scores import headlines, measure
@@ -28,7 +29,7 @@ class Gate:
 
     Args:
         run: the run that it is on; None for a test of families.
-        kind: a bound on the score, on its change since the baseline, or on a test of families.
+        kind: a bound on the score, on its change since the baseline, on a test of families, or on the score of two versions.
         score: as typed: "strong_mcc.out", "active_units", "wilcoxon(vade,vae,strong_mcc.out).p_holm".
         value: the score, or what the test gave.
         ci_low, ci_high: its interval, or None.
@@ -43,10 +44,11 @@ class Gate:
         change, change_low, change_high: value − baseline with its interval, for a regression.
         smallest: of a p-value, the smallest that as many configurations can give.
         configurations: over how many two families were tested; None for a score.
+        rows: over how many the interval is, for drift, which has no restarts; None for others.
     """
 
     run: str | None
-    kind: Literal["requirement", "regression", "families"]
+    kind: Literal["requirement", "regression", "families", "drift"]
     score: str
     value: float
     ci_low: float | None
@@ -64,6 +66,7 @@ class Gate:
     change_high: float | None = None
     smallest: float | None = None
     configurations: int | None = None
+    rows: int | None = None
 
 
 def survey_for_gates(path: Path, settings: Settings) -> Survey:
@@ -116,6 +119,50 @@ def judge_against(comparison: Comparison, baseline: Baseline, margin: float) -> 
     (run,) = comparison.runs
     gated = [ScoreKey(one.name) for one in headlines()]
     return [_judge_change(run, find_score(comparison.scores, run.name, key), key, baseline, margin) for key in gated]
+
+
+def judge_drift(found: Drift, requirement: Requirement | FamilyRequirement) -> Gate:
+    """Hold a score of two versions of an embedding against a bound, by its interval over rows.
+
+    Raises:
+        UsageError: a score that was not computed, a reading that it has not, or a test of families.
+    """
+    if isinstance(requirement, FamilyRequirement) or requirement.score.sample == "in":
+        raise UsageError(f"{requirement}: of two versions, a bound is on a score out-of-sample, SCORE>=NUMBER")
+    key = requirement.score
+    own = [
+        one
+        for one in found.scores
+        if one.metric == key.metric and (key.k is None or one.k == (None if key.k == "all" else key.k))
+    ]
+    if not own:
+        raise unknown("score of two versions", str(key), [one.metric for one in found.scores])
+    score, one = own[0], measure(key.metric)
+    readings: dict[str, Callable[[float | None], float | None]] = {
+        "mean": lambda value: value,
+        "adjusted": lambda value: one.above_floor(value, score.independence_floor),
+    }
+    if key.reading not in readings:
+        raise UsageError(f"{requirement}: of two versions a score has no {key.reading}; .adjusted is above chance")
+    value, low, high = map(readings[key.reading], (score.value, score.ci_low, score.ci_high))
+    if value is None:
+        raise UsageError(f"{requirement}: this score has no best value, or no room above its floor")
+    interval = None if low is None or high is None else (min(low, high), max(low, high))
+    return Gate(
+        run=found.summary.name,
+        kind="drift",
+        score=str(key),
+        value=value,
+        ci_low=None if interval is None else interval[0],
+        ci_high=None if interval is None else interval[1],
+        floor=score.independence_floor,
+        operator=requirement.operator,
+        bound=requirement.bound,
+        verdict=requirement.judge(interval),
+        restarts=1,
+        trained=1,
+        rows=found.rows,
+    )
 
 
 def _judge_score(comparison: Comparison, run: RunSummary, requirement: Requirement) -> Gate:

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stabaudit.comparison.reading.own_clusters import Classes, OwnClusters
 from stabaudit.comparison.reading.streaming import Opened, Stream
 from stabaudit.comparison.records import RunSummary
 from stabaudit.comparison.scoring.collapse import Facts
 from stabaudit.errors import BadData, UsageError
 from stabaudit.metrics.mixtures import GaussianMixture
+from stabaudit.store.imports.foreign_files import turned
 from stabaudit.store.imports.recognise import alike
 from stabaudit.store.run.latents import Latents
 
@@ -40,6 +42,8 @@ class Group:
         priors: the mixture prior that each learned; empty where they have none, or of more dimensions than are compared.
         samples: where there are sources, one posterior sample of each row, shape (n, d) each; empty where they are not known.
         streams: where rows are too many for memory, of each latents and then of the true sources, if they are known.
+        clusters: those that its restarts come with, rows in the order of the latents, or None.
+        label: class of each row, integers or text, "" for none, shape (n,); None where no classes are known.
     """
 
     summary: RunSummary
@@ -52,6 +56,8 @@ class Group:
     facts: tuple[Facts, ...] = ()
     priors: tuple[GaussianMixture, ...] = ()
     streams: tuple[Stream, ...] = ()
+    clusters: OwnClusters | None = None
+    label: Array | None = None
 
     @property
     def has_sources(self) -> bool:
@@ -64,10 +70,11 @@ class Unjoined:
     """What a selector names, each file with its rows in its own order.
 
     Args:
-        summary, facts, priors: as of a `Group`.
+        summary, facts, priors, clusters: as of a `Group`, rows of each restart in its own order.
         restarts: the index of each; empty for a file of latents.
         latents: of each restart, all read or all to be streamed.
         sources: true sources of the evaluation rows, or None.
+        classes: of the rows; None where none are known.
     """
 
     summary: RunSummary
@@ -76,6 +83,8 @@ class Unjoined:
     sources: Opened | None
     facts: tuple[Facts, ...]
     priors: tuple[GaussianMixture, ...] = ()
+    clusters: OwnClusters | None = None
+    classes: Classes | None = None
 
     def named(self, name: str) -> "Unjoined":
         """The same under another name."""
@@ -103,11 +112,15 @@ def join(groups: Sequence[Unjoined], *, by_position: bool = False) -> tuple[Grou
         by_position: the user says that rows without ids correspond.
 
     Raises:
-        BadData: different sample ids, ids missing without a fingerprint, or grid latents that would have to be streamed.
+        BadData: a table that is another's transpose, different sample ids, ids missing without a fingerprint, or grid latents
+            that would have to be streamed.
     """
     first, first_label = groups[0].latents[0], groups[0].labels[0]
     for group in groups:
         for latents, label in zip(group.latents, group.labels, strict=True):
+            shape, expected = (latents.rows, latents.dimensions), (first.rows, first.dimensions)
+            if hint := turned(shape, expected):
+                raise BadData(f"{label} has shape {shape}, {first_label} {expected}{hint}")
             if latents is not first and not by_position:
                 _require_matchable(first, first_label, latents, label)
     if first.stream is not None:
@@ -115,17 +128,38 @@ def join(groups: Sequence[Unjoined], *, by_position: bool = False) -> tuple[Grou
     ids = np.sort(_read(first).sample_id, kind="stable")
     joined = []
     for group in groups:
-        rows = tuple(
-            latents.mean[rows_of(ids, first_label, latents.sample_id, label)]
+        places = [
+            rows_of(ids, first_label, latents.sample_id, label)
             for latents, label in zip(map(_read, group.latents), group.labels, strict=True)
-        )
+        ]
+        rows = tuple(latents.mean[place] for latents, place in zip(map(_read, group.latents), places, strict=True))
+        clusters, classes = group.clusters, group.classes
+        if clusters is not None:
+            clusters = replace(clusters, of=tuple(of[place] for of, place in zip(clusters.of, places, strict=True)))
+        of_rows: Array | None = None
+        if classes is not None:
+            of_rows = classes.label[rows_of(ids, first_label, classes.sample_id, f"the labels of {group.summary.name}")]
         sources: Array | None = None
         samples: tuple[Array, ...] = ()
         if group.sources is not None:
             truth = _read(group.sources)
             sources = truth.mean[rows_of(ids, first_label, truth.sample_id, f"the true sources of {group.summary.name}")]
             samples = _samples(group, ids, first_label)
-        joined.append(Group(group.summary, group.labels, group.seeds, rows, ids, sources, samples, group.facts, group.priors))
+        joined.append(
+            Group(
+                group.summary,
+                group.labels,
+                group.seeds,
+                rows,
+                ids,
+                sources,
+                samples,
+                group.facts,
+                group.priors,
+                clusters=clusters,
+                label=of_rows,
+            )
+        )
     return tuple(joined)
 
 
@@ -164,6 +198,7 @@ def _in_step(groups: Sequence[Unjoined], ids: Array) -> tuple[Group, ...]:
             tuple(
                 opened.stream for opened in (*group.latents, group.sources) if opened is not None and opened.stream is not None
             ),
+            clusters=group.clusters,
         )
         for group in groups
     )

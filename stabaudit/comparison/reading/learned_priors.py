@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stabaudit.errors import BadData
+from stabaudit.metrics.clusters import most_probable_of_independent
 from stabaudit.metrics.mixtures import GaussianMixture
 from stabaudit.store.files.atomic import shown
 from stabaudit.store.run import layout
@@ -28,6 +29,32 @@ def read_priors(run: Run, restarts: Sequence[int]) -> tuple[GaussianMixture, ...
     return tuple(_mixture(columns, shown(run.folder / layout.prior(index))) for index, columns in found)
 
 
+def prior_clusters(run: Run, restarts: Sequence[int], latents: Sequence[Array]) -> tuple[Array, ...]:
+    """The component of its learned prior that each row of each restart comes from most probably, shape (n,) each.
+
+    Args:
+        run: the run.
+        restarts: some of its restarts.
+        latents: their means, shape (n, d) each.
+
+    Returns:
+        Nothing at all unless all of them have a prior over these dimensions.
+
+    Raises:
+        BadData: a file that is damaged or holds no mixture.
+    """
+    found = []
+    for index, z in zip(restarts, latents, strict=True):
+        columns = run.prior(index)
+        if columns is None:
+            return ()
+        weight, mean, log_var = _parameters(columns, shown(run.folder / layout.prior(index)))
+        if mean.shape[1] != z.shape[1]:
+            return ()
+        found.append(most_probable_of_independent(z, weight, mean, log_var))
+    return tuple(found)
+
+
 def priors_of(selector: str, name: str) -> dict[str, GaussianMixture]:
     """The prior of each restart of what a selector names, by the restart, "vade#3"; empty unless all have one.
 
@@ -47,13 +74,17 @@ def priors_of(selector: str, name: str) -> dict[str, GaussianMixture]:
 
 
 def _mixture(columns: Mapping[str, Array], where: str) -> GaussianMixture:
-    """Columns `weight`, `mean0`, `mean1`, …, `log_var0`, …, a row per component."""
+    try:
+        return GaussianMixture.diagonal(*_parameters(columns, where))
+    except BadData as error:
+        raise BadData(f"{where}: {error}") from error
+
+
+def _parameters(columns: Mapping[str, Array], where: str) -> tuple[Array, Array, Array]:
+    """Weights, means and log-variances of columns `weight`, `mean0`, `mean1`, …, `log_var0`, …, a row per component."""
     d = sum(name.startswith("mean") for name in columns)
     expected = {"weight", *(f"{name}{k}" for name in ("mean", "log_var") for k in range(d))}
     if not d or set(columns) != expected:
         raise BadData(f"{where} has columns {', '.join(columns)}, expected weight, mean0…, log_var0…; train the restart again")
     mean, log_var = (np.column_stack([columns[f"{name}{k}"] for k in range(d)]) for name in ("mean", "log_var"))
-    try:
-        return GaussianMixture.diagonal(columns["weight"], mean, log_var)
-    except BadData as error:
-        raise BadData(f"{where}: {error}") from error
+    return columns["weight"], mean, log_var

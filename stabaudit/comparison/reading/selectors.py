@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from stabaudit.comparison.reading.join_rows import Group, Unjoined, join
 from stabaudit.comparison.reading.learned_priors import read_priors
+from stabaudit.comparison.reading.own_clusters import Classes, classes_in, column_clusters, run_clusters
+from stabaudit.comparison.reading.sizes import is_folder_of_latents, is_one_file, numbers_in, numbers_of_restart
 from stabaudit.comparison.reading.streaming import Opened
 from stabaudit.comparison.records import RunSummary
 from stabaudit.comparison.scoring.collapse import Facts, facts_of
@@ -26,12 +28,14 @@ from stabaudit.metrics.density_distance import MOST_DIMENSIONS
 from stabaudit.store.files.atomic import shown
 from stabaudit.store.files.memory import at_most
 from stabaudit.store.files.natural_order import natural
-from stabaudit.store.imports.foreign_files import AS_IS, SUFFIXES, Naming, kind
+from stabaudit.store.imports.foreign_files import AS_IS, Naming, kind, sparse_size, turned
 from stabaudit.store.imports.import_run import latents_files
+from stabaudit.store.imports.table_folder import is_parquet
 from stabaudit.store.run.convergence import unfinished_training
 from stabaudit.store.run.external_labels import External
 from stabaudit.store.run.find import parse_selector
-from stabaudit.store.run.latents import Latents, read_header, read_latents
+from stabaudit.store.run.latents import Latents, read_latents
+from stabaudit.store.run.latents_stream import read_header, say_layout
 from stabaudit.store.run.manifest import Manifest
 from stabaudit.store.run.run_folder import Run
 
@@ -59,9 +63,9 @@ def read_groups(
     for (path, restart), (other, other_restart) in combinations(map(parse_selector, selectors), 2):
         if path.resolve() == other.resolve() and (restart == other_restart or None in {restart, other_restart}):
             raise UsageError(f"{path} is given twice; a restart is not compared with itself")
-    streamed = sum(map(_numbers, selectors)) * _BYTES_PER_NUMBER > memory
     strict, one_model = naming.strict, naming.one_model
     naming = replace(naming, strict=False, one_model=False)
+    streamed = sum(numbers_in(selector, naming) for selector in selectors) * _BYTES_PER_NUMBER > memory
     with strictly(strict), at_most(None if streamed else memory):
         groups = [_read(selector, naming, streamed=streamed) for selector in selectors]
     if one_model and _are_of_one_model(groups):
@@ -86,56 +90,38 @@ def _with_sources(read: Unjoined, truth: Opened) -> Unjoined:
     return replace(read, sources=truth, summary=replace(read.summary, sources=truth.dimensions))
 
 
-def _numbers(selector: str) -> int:
-    """How many numbers the latents of a selector are; of other files than Parquet, as many as their bytes could hold."""
-    path, restart = parse_selector(selector)
-    if path.is_file():
-        if kind(path) == ".h5ad":  # most of it is the count matrix
-            return 0
-        if kind(path) != ".parquet":
-            return path.stat().st_size // 4
-        header = read_header(path)
-        return header.rows * header.dimensions
-    if restart is None and _is_folder_of_latents(path):
-        return sum(_numbers(str(file)) for file in latents_files([path]))
-    run = Run.open(path)
-    return sum(_numbers_of(run, index) for index in (run.done if restart is None else [restart]))
-
-
-def _numbers_of(run: Run, index: int) -> int:
-    header = run.latents_header(index)
-    return header.rows * header.dimensions
-
-
 def _read(selector: str, naming: Naming, *, streamed: bool) -> Unjoined:
     path, restart = parse_selector(selector)
-    if path.is_file():
+    if is_one_file(path, naming):
         return _read_file(path, naming, streamed=streamed)
-    if restart is None and _is_folder_of_latents(path):
+    if restart is None and is_folder_of_latents(path, naming):
         return _read_folder(path, naming, streamed=streamed)
     with at_most(None):  # how much a run takes is known from its headers
-        return _read_run(Run.open(path), restart, streamed=streamed)
-
-
-def _is_folder_of_latents(path: Path) -> bool:
-    """Whether a folder is no run but holds files of latents."""
-    return path.is_dir() and not (path / "run.json").exists() and any(kind(one) in SUFFIXES for one in path.iterdir())
+        read = _read_run(Run.open(path), restart, streamed=streamed)
+    if naming.cluster_column is not None and (read.clusters is None or read.clusters.by != "column"):
+        raise UsageError(
+            f"--cluster-column {naming.cluster_column}: {shown(path)} is a run, whose latents hold no clusters; make it with "
+            "'stabaudit import … --cluster-column', or give --clusters K"
+        )
+    return read
 
 
 def _read_folder(path: Path, naming: Naming, *, streamed: bool) -> Unjoined:
     """The files of latents in a folder as the restarts of one model."""
-    files = latents_files([path])
-    said = f"its {len(files)} files are taken for restarts of one model"
+    files = latents_files([path], naming.folder)
+    said = f"its {len(files)} {'folders' if files[0].is_dir() else 'files'} are taken for restarts of one model"
     matched = " --ids-by-position" if naming.ids_by_position else ""
     instead = f"write 'stabaudit import {shlex.quote(str(path))} --out RUN{matched}' first"
-    warnings.warn(Guessed(shown(path), said, instead), stacklevel=4)
+    if naming.folder is None:
+        warnings.warn(Guessed(shown(path), said, instead), stacklevel=4)
     read = [_read_file(file, naming, streamed=streamed) for file in files]
     first = read[0].summary
     for file, one in zip(files, read, strict=True):
+        hint = turned((one.summary.rows, one.summary.latent_dim), (first.rows, first.latent_dim))
         if (one.summary.latent_dim, one.summary.grid) != (first.latent_dim, first.grid):
             raise BadData(
-                f"{shown(file)} has {one.summary.latent_dim} dimensions, {shown(files[0])} {first.latent_dim}; "
-                "restarts of one model have the same"
+                f"{shown(file)} has {one.summary.latent_dim} dimensions, {shown(files[0])} {first.latent_dim}"
+                f"{hint or '; restarts of one model have the same'}"
             )
     return _as_one(read, path.resolve().name, path)
 
@@ -144,7 +130,9 @@ def _as_one(files: Sequence[Unjoined], name: str, path: Path) -> Unjoined:
     """Files of latents as the restarts of one model."""
     summary = replace(files[0].summary, name=name, path=str(path), restarts=len(files), trained=len(files))
     latents = tuple(opened for one in files for opened in one.latents)
-    return Unjoined(summary, tuple(range(len(files))), latents, None, tuple(facts for one in files for facts in one.facts))
+    facts = tuple(facts for one in files for facts in one.facts)
+    classes = next((one.classes for one in files if one.classes is not None), None)
+    return Unjoined(summary, tuple(range(len(files))), latents, None, facts, clusters=column_clusters(latents), classes=classes)
 
 
 _ENOUGH = 3  # restarts: two make one pair, whether of one model or of two
@@ -154,7 +142,7 @@ def _are_of_one_model(groups: Sequence[Unjoined]) -> bool:
     """Whether these are files of as many dimensions whose names differ in numbers alone."""
     paths = {re.sub(r"\d+", "#", one.summary.path) for one in groups}
     shapes = {(one.summary.latent_dim, one.summary.grid) for one in groups}
-    return len(groups) >= _ENOUGH and len(paths) == len(shapes) == 1 and Path(groups[0].summary.path).is_file()
+    return len(groups) >= _ENOUGH and len(paths) == len(shapes) == 1 and not any(one.restarts for one in groups)
 
 
 def _as_said_one(groups: Sequence[Unjoined]) -> Unjoined:
@@ -167,16 +155,21 @@ def _as_said_one(groups: Sequence[Unjoined]) -> Unjoined:
 
 
 def _read_file(path: Path, naming: Naming, *, streamed: bool) -> Unjoined:
-    if streamed and (kind(path) != ".parquet" or naming != AS_IS):
+    if streamed and not (is_parquet(path) if path.is_dir() else kind(path) == ".parquet"):
+        made_dense = ", made dense," if kind(path) == ".npz" and sparse_size(path) is not None else ""
         raise BadData(
-            f"{shown(path)}: these latents exceed --memory, and only Parquet files with sample ids can be streamed; "
+            f"{shown(path)}: these latents{made_dense} exceed --memory, and only Parquet files with sample ids can be streamed; "
             "'stabaudit import' it or raise that"
         )
-    found = Opened.latents_file(path, read_header(path)) if streamed else Opened.in_memory(_latents(path, naming))
+    if streamed:
+        say_layout(path, naming)
+        found = Opened.latents_file(path, read_header(path, naming), naming)
+    else:
+        found = Opened.in_memory(_latents(path, naming))
     latents, facts = _with_facts(found, {}, None)
     grid = latents.metadata.grid
     summary = RunSummary(
-        name=path.stem,
+        name=path.stem or path.resolve().name,
         path=str(path),
         family=None,
         architecture=None,
@@ -191,12 +184,13 @@ def _read_file(path: Path, naming: Naming, *, streamed: bool) -> Unjoined:
         lost=(),
         grid=grid,
     )
-    return Unjoined(summary, (), (latents,), None, (facts,))
+    clusters, classes = column_clusters([latents]), classes_in(found.read)
+    return Unjoined(summary, (), (latents,), None, (facts,), clusters=clusters, classes=classes)
 
 
 def _latents(path: Path, naming: Naming) -> Latents:
     """Latents of a file; what Parquet takes was counted before, other files are held against --memory by their headers."""
-    with at_most(None) if kind(path) == ".parquet" else nullcontext():
+    with at_most(None) if path.is_dir() or kind(path) == ".parquet" else nullcontext():
         return read_latents(path, naming)
 
 
@@ -206,7 +200,9 @@ def _read_run(run: Run, restart: int | None, *, streamed: bool) -> Unjoined:
     if not chosen:
         raise BadRun(f"{where}: none of its {len(manifest.restarts)} restarts is trained; run its train command again")
     sources = _sources(run, streamed=streamed) if manifest.grid is None else None  # positions are not scored against sources
-    latents, facts = zip(*(_restart(run, index, streamed=streamed, whole=sources is not None) for index in chosen), strict=True)
+    latents, facts, classes = zip(
+        *(_restart(run, index, streamed=streamed, whole=sources is not None) for index in chosen), strict=True
+    )
     config, labels = manifest.config, manifest.external or External()
     summary = RunSummary(
         name=run.name if restart is None else f"{run.name}#{restart}",
@@ -225,9 +221,10 @@ def _read_run(run: Run, restart: int | None, *, streamed: bool) -> Unjoined:
         unfinished=unfinished_training(run) if restart is None else None,
         grid=manifest.grid,
         changes=_changes(manifest) if restart is None else (),
+        source_names=() if sources is None else tuple(manifest.dataset.source_names),
     )
     priors = read_priors(run, chosen) if summary.latent_dim <= MOST_DIMENSIONS else ()
-    return Unjoined(summary, chosen, latents, sources, facts, priors)
+    return Unjoined(summary, chosen, latents, sources, facts, priors, run_clusters(run, chosen, latents), classes[0])
 
 
 def _changes(manifest: Manifest) -> tuple[str, ...]:
@@ -235,10 +232,11 @@ def _changes(manifest: Manifest) -> tuple[str, ...]:
     return tuple(f"{'; '.join(change.what)} after restarts {', '.join(map(str, change.restarts))}" for change in manifest.changes)
 
 
-def _restart(run: Run, index: int, *, streamed: bool, whole: bool) -> tuple[Opened, Facts]:
+def _restart(run: Run, index: int, *, streamed: bool, whole: bool) -> tuple[Opened, Facts, Classes | None]:
+    """A restart, what is known of its collapse, and the classes of its rows."""
     path = run.latents_path(index)
     found = Opened.latents_file(path, run.latents_header(index)) if streamed else Opened.in_memory(run.latents(index))
-    return _with_facts(found, run.restart(index).scores, run.divergence(index), whole=whole)
+    return *_with_facts(found, run.restart(index).scores, run.divergence(index), whole=whole), classes_in(found.read)
 
 
 def _with_facts(
@@ -268,7 +266,7 @@ def read_run(run: Run, *, name: str, memory: int = MEMORY) -> Group:
         BadRun: where none is done.
         BadData: a file that cannot be read, or different sample ids.
     """
-    streamed = sum(_numbers_of(run, index) for index in run.done) * _BYTES_PER_NUMBER > memory
+    streamed = sum(numbers_of_restart(run, index) for index in run.done) * _BYTES_PER_NUMBER > memory
     (group,) = join([_read_run(run, None, streamed=streamed).named(name)])
     return group
 

@@ -19,8 +19,11 @@ from stabaudit.errors import BadData, UsageError
 from stabaudit.metrics.evidence import Digest
 from stabaudit.metrics.halves import Halves
 from stabaudit.metrics.moments import MomentSums
+from stabaudit.store.files.parquet import READ_BUFFER
+from stabaudit.store.imports.foreign_files import AS_IS, Naming
 from stabaudit.store.run.evaluation import iter_sources, sources_shape
-from stabaudit.store.run.latents import READ_BUFFER, Latents, LatentsHeader, LatentsMetadata, iter_latents, read_ids
+from stabaudit.store.run.latents import Latents, LatentsMetadata
+from stabaudit.store.run.latents_stream import LatentsHeader, iter_latents, read_ids
 
 Array = NDArray[Any]
 
@@ -58,6 +61,7 @@ class Opened:
         read: the rows, where they are in memory; None where they are to be streamed.
         stream: the other way round.
         posterior: whether log-variances are known.
+        clusters: whether the cluster of each row is.
     """
 
     rows: int
@@ -67,21 +71,35 @@ class Opened:
     read: Latents | None = None
     stream: Stream | None = None
     posterior: bool = False
+    clusters: bool = False
 
     @classmethod
     def in_memory(cls, latents: Latents) -> "Opened":
         """Rows that have been read."""
         rows, dimensions = latents.mean.shape
         return cls(
-            rows, dimensions, latents.metadata, latents.ids_by_position, read=latents, posterior=latents.log_var is not None
+            rows,
+            dimensions,
+            latents.metadata,
+            latents.ids_by_position,
+            read=latents,
+            posterior=latents.log_var is not None,
+            clusters=latents.cluster is not None,
         )
 
     @classmethod
-    def latents_file(cls, path: Path, header: LatentsHeader) -> "Opened":
-        """A Parquet file of latents, to be streamed."""
-        stream = Stream(header.rows, header.dimensions, partial(read_ids, path), partial(_blocks_of_latents, path))
+    def latents_file(cls, path: Path, header: LatentsHeader, naming: Naming = AS_IS) -> "Opened":
+        """Latents in Parquet, to be streamed."""
+        ids, blocks = partial(read_ids, path, naming), partial(_blocks_of_latents, path, naming)
+        stream = Stream(header.rows, header.dimensions, ids, blocks)
         return cls(
-            header.rows, header.dimensions, header.metadata, header.ids_by_position, stream=stream, posterior=header.posterior
+            header.rows,
+            header.dimensions,
+            header.metadata,
+            header.ids_by_position,
+            stream=stream,
+            posterior=header.posterior,
+            clusters=header.clusters,
         )
 
     @classmethod
@@ -92,8 +110,8 @@ class Opened:
         return cls(rows, count, LatentsMetadata(), False, stream=stream) if count else None
 
 
-def _blocks_of_latents(path: Path, rows: int) -> Iterator[tuple[Array, Array]]:
-    for block in iter_latents(path, rows):
+def _blocks_of_latents(path: Path, naming: Naming, rows: int) -> Iterator[tuple[Array, Array]]:
+    for block in iter_latents(path, rows, naming):
         yield block.sample_id, block.mean
 
 

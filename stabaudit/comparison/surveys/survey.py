@@ -65,6 +65,7 @@ def survey(paths: Sequence[Path], settings: Settings) -> Survey:
         floor_draws=settings.floor_draws,
         rotations=settings.rotations,
         anatomy=tuple(one for found in comparisons for one in found.anatomy),
+        nonlinear=tuple(one for found in comparisons for one in found.nonlinear),
         group_scores=tuple(one for found in comparisons for one in found.group_scores),
         solutions=tuple(one for found in comparisons for one in found.solutions),
         collapse=tuple(one for found in comparisons for one in found.collapse),
@@ -72,6 +73,9 @@ def survey(paths: Sequence[Path], settings: Settings) -> Survey:
         densities=tuple(one for found in comparisons for one in found.densities),
         positions=tuple(position for found in comparisons for position in found.positions),
         pairs=tuple(table for found in comparisons for table in found.pairs),
+        clusterings=tuple(one for found in comparisons for one in found.clusterings),
+        clusters=tuple(one for found in comparisons for one in found.clusters),
+        cluster_changes=tuple(one for found in comparisons for one in found.cluster_changes),
         matches=tuple(match for found in comparisons for match in found.matches),
     )
     return Survey(together, configs)

@@ -17,8 +17,10 @@ from stabaudit.metrics.alignment import align as align_to
 from stabaudit.metrics.split import split_halves
 from stabaudit.store.files.atomic import shown
 from stabaudit.store.imports.foreign_files import AS_IS, Naming
+from stabaudit.store.imports.import_run import holds_a_table
 from stabaudit.store.run.find import parse_selector
 from stabaudit.store.run.latents import Latents, read_latents
+from stabaudit.store.run.layout import MANIFEST
 from stabaudit.store.run.run_folder import Run
 
 Array = NDArray[Any]
@@ -72,7 +74,7 @@ def read_planes(selector: str, align: Align = "affine", dimensions: tuple[int, i
         BadData: a damaged file, or restarts of different rows.
     """
     path, restart = parse_selector(selector)
-    if path.is_file():
+    if path.is_file() or (not (path / MANIFEST).is_file() and holds_a_table(path, naming.folder)):
         with strictly(naming.strict):
             latents = read_latents(path, naming)
         return _planes(path.stem, {path.stem: latents}, None, align, dimensions)

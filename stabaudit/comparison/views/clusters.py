@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from stabaudit.comparison.reading.join_rows import Group
 from stabaudit.comparison.views.aligned_run import AlignedRun, ClusteredGroup, Consensus
 from stabaudit.errors import UsageError
-from stabaudit.metrics.clusters import adjusted_rand, k_means, most_probable_component
+from stabaudit.metrics.cluster_agreement import adjusted_rand
+from stabaudit.metrics.clusters import k_means, most_probable_component
 from stabaudit.metrics.mixtures import GaussianMixture
 from stabaudit.metrics.threads import in_parallel
 

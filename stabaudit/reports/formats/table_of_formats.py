@@ -53,6 +53,7 @@ FORMATS = {
             (".csv",),
         ),
         Format("markdown", "for a pull request", f"{_HERE}.markdown:write", _EVERYWHERE, (".md", ".markdown")),
+        Format("latex", "for a paper", f"{_HERE}.latex:write", _EVERYWHERE, (".tex",)),
         Format("github", "annotations of GitHub Actions", f"{_HERE}.github:write", ("page", "gates")),
         Format("junit", "for build servers", f"{_HERE}.junit:write", ("gates",), (".xml",)),
         Format("html", "one file with figures", f"{_HERE}.html:as_html", ("page",), (".html", ".htm")),

@@ -12,9 +12,12 @@ from stabaudit.comparison.scoring.spread import next_step, spread_of_score
 from stabaudit.metrics.mcc_strong import SCORE as STRONG
 from stabaudit.metrics.scores import Measure, headlines, measure
 from stabaudit.reports.report import Report, Section
+from stabaudit.reports.sections.clusters_found import found_section
 from stabaudit.reports.sections.collapse import collapse_section, collapse_summary
 from stabaudit.reports.sections.densities import density_section
 from stabaudit.reports.sections.grid_positions import position_section
+from stabaudit.reports.sections.nonlinear import nonlinear_section
+from stabaudit.reports.sections.ranking import ranking_words
 from stabaudit.reports.sections.restarts_needed import needed_sentence
 from stabaudit.reports.verdict import axes_in_short, never_active, strong_sentence, verdict
 from stabaudit.reports.wording import (
@@ -47,8 +50,11 @@ def comparison_report(comparison: Comparison, *, curves: bool = False) -> Report
         sections.append(_pair_section(comparison, list(scores)))
         positions = [p for p in comparison.positions if (p.run_a, p.run_b) == runs and _says_more(comparison, p)]
         sections += [position_section(" and ".join(dict.fromkeys(runs)), positions)] if positions else []
+        sections += [found_section(comparison, one) for one in comparison.clusterings if runs == (one.run, one.run)]
         groups = [one for one in comparison.group_scores if runs == (one.run, one.run)]
         sections += [groups_section(comparison, groups)] if groups else []
+        nonlinear = [one for one in comparison.nonlinear if runs == (one.run, one.run)]
+        sections += [nonlinear_section(runs[0], nonlinear)] if nonlinear else []
         collapse = [score for score in comparison.collapse if runs == (score.run, score.run)]
         sections += [collapse_section(runs[0], collapse)] if collapse else []
         densities = [score for score in comparison.densities if runs == (score.run_a, score.run_b)]
@@ -127,7 +133,7 @@ def summarised(comparison: Comparison) -> list[Measure]:
     """Scores that a summary has columns for: the headlines, and those that are computed only when asked for."""
     there = {score.metric for score in comparison.scores if score.relation == "within"}
     known = [measure(name) for name in dict.fromkeys(score.metric for score in comparison.scores) if name in there]
-    return [one for one in known if one.unit == "pair" and (one.headline or not one.default)]
+    return [one for one in known if (one.unit == "pair" or one.factors) and one.brief and (one.headline or not one.default)]
 
 
 def _with_floors(score: Score | None) -> list[str]:
@@ -152,8 +158,12 @@ def _records(comparison: Comparison) -> dict[str, list[dict[str, object]]]:
         "collapse": [asdict(score) for score in comparison.collapse],
         "densities": [asdict(score) for score in comparison.densities],
         "anatomy": [asdict(one) for one in comparison.anatomy],
+        "nonlinear": [asdict(one) for one in comparison.nonlinear],
         "solutions": [asdict(one) for one in comparison.solutions],
         "group_scores": [asdict(one) for one in comparison.group_scores],
+        "clusterings": [asdict(one) for one in comparison.clusterings],
+        "clusters": [asdict(one) for one in comparison.clusters],
+        "cluster_changes": [asdict(one) for one in comparison.cluster_changes],
         "warnings": [{"warning": warning} for warning in comparison.warnings],
     }
 
@@ -187,7 +197,7 @@ def _pair_section(comparison: Comparison, scores: Sequence[Score]) -> Section:
             score_name(score.metric, score.k),
             mean_with_interval(score.mean, score.ci_low, score.ci_high) if score.sample == "out" else number(None),
             number(score.sd),
-            number(inside[key].mean, 2)
+            number(inside[key].mean if key in inside else None, 2)
             if score.sample == "out"
             else mean_with_interval(score.mean, score.ci_low, score.ci_high, 2),
             number(score.independence_floor, 2),
@@ -207,6 +217,7 @@ def _pair_section(comparison: Comparison, scores: Sequence[Score]) -> Section:
     if strong is not None and strong.rotation_floor is not None:
         words.append(strong_sentence(strong, comparison.rotations))
         words += _more_restarts(comparison, strong)
+    words += ranking_words(comparison, scores[0].run_a) if scores[0].relation == "within" else []
     return Section(_title(comparison, scores[0]), header, rows, words)
 
 
@@ -246,7 +257,8 @@ def _says_more(comparison: Comparison, score: Score | PositionScore | Difference
 
 def _title(comparison: Comparison, score: Score) -> str:
     runs = {run.name: run for run in comparison.runs}
-    sizes = f"{counted(score.restarts, 'restart')}, {counted(score.pairs, 'pair')}, {counted(runs[score.run_a].rows, 'row')}"
+    pairs = [] if measure(score.metric).unit == "restart" else [counted(score.pairs, "pair")]
+    sizes = ", ".join([counted(score.restarts, "restart"), *pairs, counted(runs[score.run_a].rows, "row")])
     grid = runs[score.run_a].grid
     at = f" at each of {grid[0]}×{grid[1]} positions" if grid else ""
     if score.relation == "within":

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from stabaudit.comparison.records import AnatomyRecord, Comparison
 from stabaudit.reports.report import Report, Section
+from stabaudit.reports.sections.nonlinear import nonlinear_section
 from stabaudit.reports.verdict import kind, verdict
 from stabaudit.reports.wording import NONE, counted, mean_with_interval, number, p_value
 
@@ -73,8 +74,11 @@ def dimensions_report(comparison: Comparison) -> Report:
         own = [one for one in comparison.anatomy if one.run == run.name]
         if own:
             sections.append(dimension_section(run.name, own, verdict(comparison, run.name)))
+        nonlinear = [one for one in comparison.nonlinear if one.run == run.name]
+        sections += [nonlinear_section(run.name, nonlinear)] if nonlinear else []
     records: dict[str, list[dict[str, object]]] = {
         "anatomy": [vars(one) for one in comparison.anatomy],
+        "nonlinear": [vars(one) for one in comparison.nonlinear],
         "solutions": [vars(one) for one in comparison.solutions],
         "warnings": [{"warning": warning} for warning in comparison.warnings],
     }

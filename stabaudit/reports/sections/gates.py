@@ -56,6 +56,8 @@ def gates_report(
     if len(comparison.runs) <= _MANY:
         words += [f"{run}: {text}" if several else text for run, texts in anatomy.items() for text in texts]
     title = f"gates on {what}: {done} of {counted(trained, 'restart')}"
+    if gates and gates[0].rows is not None:
+        title = f"gates on the drift to {what}: {counted(gates[0].rows, 'row')}, intervals over rows"
     outcomes = [
         Outcome(
             _bounded(gate),
@@ -122,6 +124,8 @@ def _reason(gate: Gate) -> str:
     more, some = "train more restarts", "train three restarts or more"
     if gate.kind == "families":
         more = some = "add configurations"
+    if gate.kind == "drift":
+        more = some = "add rows"
     return {
         "pass": "all of the interval keeps the bound",
         "fail": "none of the interval keeps the bound",

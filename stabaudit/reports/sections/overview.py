@@ -29,9 +29,9 @@ def overview_section(comparison: Comparison) -> Section:
 
 
 def _shown(comparison: Comparison) -> list[Measure]:
-    """Every score of pairs that was computed, headlines first."""
+    """Every score of pairs or against known factors that was computed, headlines first."""
     names = dict.fromkeys(score.metric for score in comparison.scores if score.relation == "within")
-    known = [one for one in map(measure, names) if one.unit == "pair"]
+    known = [one for one in map(measure, names) if one.unit == "pair" or one.factors is not None]
     return sorted(known, key=lambda one: not one.headline)
 
 

@@ -1,8 +1,9 @@
-"""How many bytes the record batches of an Arrow IPC file (Feather version 2) take once they are inflated.
+"""How many bytes the record batches of an Arrow IPC file (Feather version 2) or stream take once they are inflated.
 
 pyarrow says so only after it has inflated them. The lengths stand in the file: its footer lists blocks, the message of a block
 lists buffers, and a compressed buffer begins with its length (Arrow columnar format, version 1.5: "IPC File Format" and "Buffer
-compression"). Footer and messages are FlatBuffers, of which only what is needed is read here.
+compression"); a stream is the messages alone, one after another. Footer and messages are FlatBuffers, of which only what is
+needed is read here.
 """
 
 import os
@@ -10,8 +11,9 @@ import struct
 from typing import BinaryIO
 
 MAGIC = b"ARROW1"
+MARK = b"\xff\xff\xff\xff"  # before the length of a message; in files of older versions there is none
 _DICTIONARIES, _BATCHES = 2, 3  # fields of a footer
-_HEADER_TYPE, _HEADER = 1, 2  # fields of a message
+_HEADER_TYPE, _HEADER, _BODY_LENGTH = 1, 2, 3  # fields of a message
 _DICTIONARY_DATA = 1  # field of a batch of a dictionary
 _DICTIONARY, _RECORDS = 2, 3  # types of a header
 _BUFFERS, _COMPRESSION = 2, 3  # fields of a record batch
@@ -35,9 +37,30 @@ def inflated_bytes(file: BinaryIO) -> int:
         raise ValueError(message) from error
 
 
+def streamed_bytes(file: BinaryIO) -> int:
+    """As `inflated_bytes`, of an Arrow stream, whose messages all begin with a mark.
+
+    Raises:
+        ValueError: where it is no such stream, or damaged.
+    """
+    total = offset = 0
+    try:
+        while _at(file, offset, 4) == MARK:
+            (length,) = struct.unpack("<i", _at(file, offset + 4, 4))
+            if length == 0:  # the end
+                break
+            body = _Table.root(_at(file, offset + 8, length)).long(_BODY_LENGTH)
+            total += _block(file, offset, 8 + length, body)
+            offset += 8 + length + body
+    except (struct.error, IndexError, OverflowError, OSError) as error:
+        message = f"one of its messages cannot be read ({error})"
+        raise ValueError(message) from error
+    return total
+
+
 def _block(file: BinaryIO, offset: int, metadata: int, body: int) -> int:
     """Bytes of one block, which begins with the length of its message after a mark."""
-    start = 8 if _at(file, offset, 4) == b"\xff\xff\xff\xff" else 4
+    start = 8 if _at(file, offset, 4) == MARK else 4
     message = _Table.root(_at(file, offset + start, metadata - start))
     batch = message.table(_HEADER)
     if message.byte(_HEADER_TYPE) == _DICTIONARY:
@@ -97,6 +120,19 @@ class _Table:
         """A field that is a byte; 0 by default."""
         place = self._field(number)
         return self._number("<B", place) if place else 0
+
+    def long(self, number: int) -> int:
+        """A field that is a length of 64 bits; 0 by default.
+
+        Raises:
+            IndexError: where it is negative.
+        """
+        place = self._field(number)
+        value = self._number("<q", place) if place else 0
+        if value < 0:
+            message = "a negative length"
+            raise IndexError(message)
+        return value
 
     def table(self, number: int) -> "_Table":
         """A field that is a table."""

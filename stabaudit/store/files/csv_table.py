@@ -34,7 +34,8 @@ from stabaudit.store.files.gzip_file import inflate
 from stabaudit.store.files.memory import require_memory
 from stabaudit.store.files.regular import open_text
 
-SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+_TABBED = (".tsv", ".tab", ".tsv.gz", ".tab.gz")
+SUFFIXES = (".csv", ".tsv", ".tab", ".csv.gz", ".tsv.gz", ".tab.gz")
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
 LEAST_TO_COUNT = 3  # rows: fewer numbers that happen to be 0, 1 may well be values
 _NO_NAME = re.compile(r"\s*|Unnamed: \d+")
@@ -86,7 +87,7 @@ def read_csv(
     table = CsvTable(columns, headed, separator)
     if not headed:
         _notice(where, "its first line holds numbers and is taken for a row of them", "name the columns in the first line")
-    if separator != "," and not path.name.lower().endswith((".tsv", ".tsv.gz")):
+    if separator != "," and not path.name.lower().endswith(_TABBED):
         commas = ", its numbers as having decimal commas" if decimal == "," else ""
         points = ", and write decimal points" if commas else ""
         said = f"its fields are read as separated by {SEPARATORS[separator]}s{commas}"

@@ -1,10 +1,14 @@
-"""One array of an AnnData file (`.h5ad`): latents of cells under a key of `obsm`, named by the index of `obs`.
+"""One array of an AnnData file (`.h5ad`): latents of cells under a key of `obsm`, a layer or `X`, named by the index of `obs`.
+
+It may be sparse, and is then made dense.
 
 The format is HDF5 with a documented layout (anndata.readthedocs.io, "On-disk format"), so h5py alone reads it: a tenth of the
-weight of the anndata package, which would load the whole count matrix's machinery for one dense array. Nothing in HDF5 is code,
-but a file can point to other files and promise more than it holds; both are refused before anything is allocated.
+weight of the anndata package, which would load the whole count matrix's machinery for one dense array.
 """
 
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +18,62 @@ from numpy.typing import NDArray
 from stabaudit.errors import BadData, UsageError
 from stabaudit.registry import unknown
 from stabaudit.store.files.atomic import reason, shown
+from stabaudit.store.files.hdf5 import HDF5_ERRORS, member_of, require_held
 from stabaudit.store.files.memory import require_memory
 from stabaudit.store.files.regular import require_regular
+from stabaudit.store.files.sparse import INDICES, dense_shape, densified
 
 Array = NDArray[Any]
 
-_COMPRESSION_LIMIT = 1032  # bytes that one byte can stand for (deflate's most; Deutsch 1996, RFC 1951)
-_HDF5_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, OverflowError, MemoryError)
+_EXPECTED = "an .h5ad file with obs and obsm"
 
 
-def read_h5ad(path: Path, obsm: str | None = None, id_column: str | None = None) -> tuple[Array, Array]:
-    """An array of shape (n, d) from `obsm`, and the names of its rows, shape (n,).
+def read_h5ad(
+    path: Path, obsm: str | None = None, id_column: str | None = None, cluster_column: str | None = None
+) -> tuple[Array, Array, Array | None]:
+    """An array of shape (n, d), the names of its rows, shape (n,), and their clusters, where a column is named.
 
     Args:
         path: the file.
-        obsm: key of the array; None: the only one.
+        obsm: key of the array in `obsm`; or where that has no such key, "X", or "layers/" and the name of a layer, or "obsm/"
+            and a key; None: the only one in `obsm`.
         id_column: column of `obs` that names the rows; None: its index.
+        cluster_column: column of `obs` that names the cluster of each row; None: it is not asked for.
 
     Raises:
         BadData: a missing or damaged file, one without such an array or column, or that holds less than it promises.
         UsageError: h5py is not installed, or several arrays and no key.
+    """
+    with _opened(path) as (file, reader):
+        values = reader.values(file, obsm)
+        obs = reader.member(file, "obs", "group")
+        ids = reader.ids(obs, id_column)
+        cluster = None if cluster_column is None else reader.ids(obs, cluster_column)
+    if ids.shape != values.shape[:1]:
+        raise BadData(f"{shown(path)}: obs names {len(ids)} rows, the array has {len(values)}; write it anew")
+    if cluster is not None and cluster.shape != ids.shape:
+        raise BadData(f"{shown(path)}: obs/{cluster_column} has {len(cluster)} rows, the array {len(values)}; write it anew")
+    return values, ids, cluster
+
+
+def size_of_h5ad(path: Path, obsm: str | None = None) -> int:
+    """How many numbers the array that `read_h5ad` reads is, made dense.
+
+    Raises:
+        BadData: as `read_h5ad`.
+        UsageError: likewise.
+    """
+    with _opened(path) as (file, reader):
+        return reader.size_of(file, obsm)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, "_Reader"]]:
+    """An open file and what reads from it.
+
+    Raises:
+        BadData: a missing or damaged file; also while it is read inside the block.
+        UsageError: h5py is not installed.
     """
     where = shown(path)
     try:
@@ -46,15 +86,10 @@ def read_h5ad(path: Path, obsm: str | None = None, id_column: str | None = None)
         raise BadData(f"cannot read {where}: {reason(error)}") from error
     try:
         with h5py.File(path, "r") as file:
-            reader = _Reader(where, size)
-            values = reader.values(reader.member(file, "obsm", "group"), obsm)
-            ids = reader.ids(reader.member(file, "obs", "group"), id_column)
-    except _HDF5_ERRORS as error:
+            yield file, _Reader(where, size)
+    except HDF5_ERRORS as error:
         cause = " ".join(str(error).split())[:200]
         raise BadData(f"{where} is damaged, cut short or not .h5ad ({cause}); restore it or write it anew") from error
-    if ids.shape != values.shape[:1]:
-        raise BadData(f"{where}: obs names {len(ids)} rows, the array in obsm has {len(values)}; write it anew")
-    return values, ids
 
 
 class _Reader:
@@ -68,30 +103,63 @@ class _Reader:
         """What a name stands for in this very file; never a path, whose parts could be links."""
         import h5py  # noqa: PLC0415
 
-        if name not in list(group):  # `name in group` would walk along paths and links
-            raise BadData(f"{self._where}: no {name!r} in {group.name}; expected an .h5ad file with obs and obsm")
-        if group.id.links.get_info(name.encode()).type != h5py.h5l.TYPE_HARD:
-            raise BadData(f"{self._where}: {name!r} is a link to elsewhere, which is not followed; write the file anew")
-        found = group[name]
+        found = member_of(group, name, self._where, _EXPECTED)
         if kind == "group" and not isinstance(found, h5py.Group):
-            raise BadData(f"{self._where}: {name!r} is no group; expected an .h5ad file with obs and obsm")
+            raise BadData(f"{self._where}: {name!r} is no group; expected {_EXPECTED}")
         return found
 
-    def values(self, obsm: Any, key: str | None) -> Array:  # noqa: ANN401
-        """The array under a key, or the only one."""
+    def values(self, file: Any, key: str | None) -> Array:  # noqa: ANN401
+        """The array that a key names, or the only one in obsm."""
+        found, what = self._chosen(file, key)
+        if not hasattr(found, "shape"):
+            return self._sparse(found, what)
+        if len(found.shape) != 2 or found.dtype.kind not in "fiu":
+            raise BadData(f"{self._where}: {what} is {found.dtype} of shape {found.shape}, expected numbers of shape (n, d)")
+        return self._read(found)
+
+    def size_of(self, file: Any, key: str | None) -> int:  # noqa: ANN401
+        """How many numbers that array is."""
+        found, what = self._chosen(file, key)
+        if hasattr(found, "shape"):
+            return math.prod(found.shape)
+        shape = found.attrs.get("shape", found.attrs.get("h5sparse_shape"))
+        return 0 if shape is None else math.prod(dense_shape(np.asarray(shape), f"{self._where}: {what}"))
+
+    def _chosen(self, file: Any, key: str | None) -> tuple[Any, str]:  # noqa: ANN401
+        """What a key names, and where that stands."""
+        there = list(file)
+        layers = self.member(file, "layers", "group") if "layers" in there else {}
+        beside = [*(["X"] if "X" in there else []), *(f"layers/{name}" for name in sorted(layers))]
+        obsm = self.member(file, "obsm", "group") if "obsm" in there or key is None or not beside else {}
         keys = sorted(obsm)
         if key is None and len(keys) != 1:
             held = f"several arrays in obsm ({', '.join(keys)})" if keys else "nothing in obsm"
-            raise UsageError(f"{self._where} holds {held}; name one by --obsm")
-        if key is not None and key not in keys:
-            raise unknown(f"array in obsm of {self._where}", key, keys)
+            more = f"; {', '.join(beside)} can be named too" if beside else ""
+            raise UsageError(f"{self._where} holds {held}; name one by --obsm{more}")
         name = keys[0] if key is None else key
-        found = self.member(obsm, name)
-        if not hasattr(found, "shape"):
-            raise BadData(f"{self._where}: obsm/{name} is a sparse matrix or a frame; store it as a dense array, shape (n, d)")
-        if len(found.shape) != 2 or found.dtype.kind not in "fiu":
-            raise BadData(f"{self._where}: obsm/{name} is {found.dtype} of shape {found.shape}, expected numbers of shape (n, d)")
-        return self._read(found)
+        group, _, rest = name.partition("/")
+        if name in keys or (group == "obsm" and rest in keys):
+            name = name if name in keys else rest
+            return self.member(obsm, name), f"obsm/{name}"
+        if name not in beside:
+            raise unknown(f"array in obsm of {self._where}", name, [*keys, *beside])
+        return (self.member(file, "X"), "X") if name == "X" else (self.member(layers, rest), name)
+
+    def _sparse(self, group: Any, what: str) -> Array:  # noqa: ANN401
+        """A sparse matrix as a dense array."""
+        form = str(group.attrs.get("encoding-type", group.attrs.get("h5sparse_format", ""))).removesuffix("_matrix")
+        shape = group.attrs.get("shape", group.attrs.get("h5sparse_shape"))
+        if form not in {"csr", "csc"} or shape is None:
+            raise BadData(
+                f"{self._where}: {what} is a frame or of another kind; store it as an array or csr matrix, shape (n, d)"
+            )
+        where = f"{self._where}: {what}"
+        n_d = dense_shape(np.asarray(shape), where)
+        parts = {name: self.member(group, name) for name in ("data", *INDICES[form])}
+        for name, part in parts.items():
+            if not hasattr(part, "shape") or len(part.shape) != 1:
+                raise BadData(f"{where} is damaged: {name} of a sparse matrix is no row of numbers; write the file anew")
+        return densified(form, {name: self._read(part) for name, part in parts.items()}, n_d, where)
 
     def ids(self, obs: Any, column: str | None) -> Array:  # noqa: ANN401
         """Names of the rows: the index of obs, or one of its columns."""
@@ -126,14 +194,7 @@ class _Reader:
     def _read(self, view: Any, dataset: Any = None) -> Array:  # noqa: ANN401
         """All of a dataset that lies in this file and holds what its shape promises."""
         dataset = view if dataset is None else dataset
-        if dataset.is_virtual or dataset.external:
-            raise BadData(f"{self._where}: {dataset.name} lies in other files, which are not opened; write the file anew")
-        needed, stored = dataset.size * dataset.dtype.itemsize, min(dataset.id.get_storage_size(), self._size)
-        if needed > stored * (_COMPRESSION_LIMIT if dataset.id.get_create_plist().get_nfilters() else 1):
-            raise BadData(
-                f"{self._where}: {dataset.name}, shape {dataset.shape} of {dataset.dtype}, takes {needed:,} bytes, "
-                f"the file holds {stored:,}; write it anew"
-            )
+        needed = require_held(dataset, self._size, self._where)
         require_memory(needed, f"{self._where}: {dataset.name}, shape {dataset.shape} of {dataset.dtype}")
         array: Array = view[()]
         return array

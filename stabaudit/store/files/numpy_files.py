@@ -21,6 +21,7 @@ from stabaudit.store.files.regular import open_regular, require_regular
 
 Array = NDArray[Any]
 
+_BLOCK = 1 << 22  # bytes read at once where some rows are wanted
 _LOCAL_HEADER = 30  # bytes before the name of an entry, in the zip format
 
 # What a header that is not numpy's can make its parser (a Python literal) raise.
@@ -77,7 +78,11 @@ def load_npz(path: Path, wanted: Collection[str] | None = None, *, scalars: bool
     Args:
         path: the file.
         wanted: their names; None: all of them.
+<<<<<<< HEAD
         scalars: whether single values, of shape (), are arrays too.
+=======
+        scalars: take arrays of shape () too.
+>>>>>>> main
 
     Raises:
         BadData: a missing file, one that is not `.npz`, is cut short or damaged, or holds Python objects.
@@ -99,6 +104,52 @@ def load_npz(path: Path, wanted: Collection[str] | None = None, *, scalars: bool
     return arrays
 
 
+def load_npz_rows(path: Path, name: str, rows: Array, *, of: int) -> Array:
+    """Some rows of one array in a `.npz` file, without holding the others.
+
+    Args:
+        path: the file.
+        name: of the array.
+        rows: their numbers, ascending, shape (m,).
+        of: how many rows the array must have.
+
+    Raises:
+        BadData: a missing file or array, one that is cut short or damaged, or of another number of rows.
+    """
+    try:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+            member = next((one for one in _entries(archive, path) if one.filename.removesuffix(".npy") == name), None)
+            if member is None:
+                raise BadData(f"{shown(path)} holds no array {name!r}; get the published file")
+            with archive.open(member) as content:
+                where = f"{shown(path)}: {shown(member.filename)}"
+                return _read_rows(cast("BinaryIO", content), member.file_size, where, rows, of)
+    except OSError as error:
+        raise BadData(f"cannot read {shown(path)}: {reason(error)}") from error
+    except _ARCHIVE_ERRORS as error:
+        raise BadData(f"{shown(path)} is damaged, cut short or not .npz ({error}); restore it or write it anew") from error
+
+
+def _read_rows(file: BinaryIO, size: int, where: str, rows: Array, of: int) -> Array:
+    shape, fortran_order, dtype = _header(file, size, where)
+    if fortran_order:
+        raise BadData(f"{where} is stored column by column, expected row by row; save it again")
+    if shape[0] != of or 0 in shape:
+        raise BadData(f"{where} has shape {shape}, expected {of:,} rows; get the file again")
+    width = math.prod(shape[1:]) * dtype.itemsize  # bytes of a row
+    require_memory(len(rows) * width, f"{where}: {len(rows):,} rows of shape {shape[1:]} of {dtype}")
+    found = np.empty((len(rows), *shape[1:]), dtype)
+    block = max(1, _BLOCK // width)
+    for start in range(0, of, block):  # to the end: zip verifies its checksum
+        count = min(block, of - start)
+        content = read_at_most(file, count * width)
+        if len(content) < count * width:
+            raise BadData(f"{where} ends in row {start + len(content) // width:,} of {of:,}; save it again")
+        low, high = np.searchsorted(rows, [start, start + count])
+        found[low:high] = np.frombuffer(content, dtype).reshape(count, *shape[1:])[rows[low:high] - start]
+    return found
+
+
 def _entries(archive: zipfile.ZipFile, path: Path) -> list[zipfile.ZipInfo]:
     """What an archive lists, where each entry has a name and bytes of its own.
 
@@ -117,8 +168,13 @@ def _entries(archive: zipfile.ZipFile, path: Path) -> list[zipfile.ZipInfo]:
     return entries
 
 
+<<<<<<< HEAD
 def _read(file: BinaryIO, size: int, where: str, *, scalars: bool = False) -> Array:
     """One array in `.npy` format from a file of `size` bytes."""
+=======
+def _header(file: BinaryIO, size: int, where: str, *, scalars: bool = False) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, order and type of an array in `.npy` format, in a file of `size` bytes that holds just that."""
+>>>>>>> main
     try:
         version = npy.read_magic(file)
         header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
@@ -129,11 +185,22 @@ def _read(file: BinaryIO, size: int, where: str, *, scalars: bool = False) -> Ar
         raise BadData(f"{where} holds Python objects, which are never unpickled; save numbers or text instead")
     if dtype.names is not None:
         raise BadData(f"{where} holds records; save one plain array of shape (n, d)")
+<<<<<<< HEAD
     if (not shape and not scalars) or min(shape, default=0) < 0:
+=======
+    if not (shape or scalars) or min(shape, default=0) < 0:
+>>>>>>> main
         raise BadData(f"{where} has shape {shape}, expected at least one row")
     needed, found = math.prod(shape) * dtype.itemsize, size - file.tell()
     if needed != found:
         raise BadData(f"{where}: shape {shape} of {dtype} takes {needed:,} bytes, the file holds {found:,}; save it again")
+    return shape, fortran_order, dtype
+
+
+def _read(file: BinaryIO, size: int, where: str, *, scalars: bool = False) -> Array:
+    """One array in `.npy` format from a file of `size` bytes."""
+    shape, fortran_order, dtype = _header(file, size, where, scalars=scalars)
+    needed = math.prod(shape) * dtype.itemsize
     require_memory(needed, f"{where}: shape {shape} of {dtype}")
     content = read_at_most(file, needed)
     if len(content) < needed:

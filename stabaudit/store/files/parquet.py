@@ -4,6 +4,7 @@ Without checksums on both sides most flipped bits read back as other numbers. A 
 columns of distinct floats larger and slower.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,9 +15,12 @@ import pyarrow.parquet as pq
 
 from stabaudit.errors import BadData, BadRun
 from stabaudit.store.files.atomic import reason, shown, write_atomically
+from stabaudit.store.files.lists import leaves, length_in
 from stabaudit.store.files.memory import require_memory
 from stabaudit.store.files.regular import require_regular
 
+READ_BUFFER = 2**14  # bytes of each column held while a file is read in blocks; whole row groups of ten files take 100 MB more
+_WIDTHS = {"BOOLEAN": 0, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8, "BYTE_ARRAY": 4}  # bytes of a value
 ROW_GROUP = 65_536  # rows; a reader that streams holds one group of the columns it asked for: 13 MB at 50 float32 columns
 
 
@@ -86,14 +90,33 @@ def read_table(path: Path) -> pa.Table:
         BadData: see `opened`.
     """
     with opened(path) as file:
-        require_memory(_bytes(file.metadata.num_rows, file.schema_arrow), f"{shown(path)}: {file.metadata.num_rows:,} rows")
+        require_memory(bytes_of(file), f"{shown(path)}: {file.metadata.num_rows:,} rows")
         return file.read()
 
 
-def _bytes(rows: int, schema: pa.Schema) -> int:
-    """What rows take at least: columns of numbers by their width, others an offset each."""
-    bits = (field.type.bit_width if pa.types.is_primitive(field.type) else 32 for field in schema)
-    return rows * sum(bits) // 8
+def bytes_of(file: pq.ParquetFile) -> int:
+    """What a file takes at least once it is read: columns of numbers and lists of them by their width, others an offset each."""
+    bits = sum(field.type.bit_width if pa.types.is_primitive(field.type) else 32 for field in file.schema_arrow)
+    in_lists = sum(
+        _values(file, leaf) * _WIDTHS.get(column.physical_type, column.length)
+        for leaf in range(file.metadata.num_columns)
+        if (column := file.schema.column(leaf)).max_repetition_level
+    )
+    return int(file.metadata.num_rows * bits // 8 + in_lists)
+
+
+def numbers_per_row(file: pq.ParquetFile, name: str) -> int:
+    """How many numbers the lists of a column hold on average, rounded up; told by its header."""
+    schema, rows = file.schema_arrow, file.metadata.num_rows
+    place = schema.get_field_index(name)
+    known = length_in(schema.field(place).type)
+    leaf = sum(leaves(schema.field(i).type) for i in range(place))
+    return known if known is not None else max(1, math.ceil(_values(file, leaf) / max(1, rows)))
+
+
+def _values(file: pq.ParquetFile, leaf: int) -> int:
+    groups = range(file.metadata.num_row_groups)
+    return sum(int(file.metadata.row_group(i).column(leaf).num_values) for i in groups)
 
 
 def _damaged(path: Path, error: Exception) -> BadData:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -12,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stabaudit.defaults import MOST_RESTARTS
-from stabaudit.errors import BadData, UsageError, strictly
-from stabaudit.store.files.atomic import missing, reason, sha256, shown
+from stabaudit.errors import BadData, Noticed, UsageError, strictly
+from stabaudit.store.files.atomic import missing, reason, shown
 from stabaudit.store.files.natural_order import natural
-from stabaudit.store.imports.foreign_files import SUFFIXES, kind
+from stabaudit.store.imports.foreign_files import SUFFIXES, Folder, kind, turned
 from stabaudit.store.imports.recognise import alike
+from stabaudit.store.imports.table_folder import bytes_on_disk, digest, looks_like_a_table, parts_of, restarts_below
 from stabaudit.store.run.environment import environment
 from stabaudit.store.run.evaluation import Evaluation
 from stabaudit.store.run.external_labels import UNNAMED, External
@@ -56,7 +58,8 @@ class Rows:
         """
         other = Rows.of(latents, where)
         if (other.shape, other.grid) != (self.shape, self.grid):
-            raise BadData(f"{where} has shape {other.shape}, {self.where} {self.shape}; restarts of one run have the same")
+            hint = turned(other.shape, self.shape) or "; restarts of one run have the same"
+            raise BadData(f"{where} has shape {other.shape}, {self.where} {self.shape}{hint}")
         own, others = alike(self.sample_id, self.where, other.sample_id, where)
         if not np.array_equal(np.sort(others), np.sort(own)):
             shared = len(np.intersect1d(others, own))
@@ -78,8 +81,14 @@ class Rows:
         return DatasetRecord(name=name, fingerprint=fingerprint, train_rows=0, evaluation_rows=self.shape[0], shape=[])
 
 
-def latents_files(paths: Sequence[Path]) -> list[Path]:
+def latents_files(paths: Sequence[Path], folder: Folder | None = None) -> list[Path]:
     """The files that are meant, one a restart: those given, and all of one kind in a folder, in the order of their numbers.
+
+    A folder that holds one table in parts counts as a file.
+
+    Args:
+        paths: files and folders.
+        folder: what folders hold; None: what they look like (see `table_folder`).
 
     Raises:
         UsageError: a path that is not there, a folder with no such files or with several kinds, or a file named twice.
@@ -87,7 +96,7 @@ def latents_files(paths: Sequence[Path]) -> list[Path]:
     files: list[Path] = []
     for path in paths:
         try:
-            found = _in_folder(path) if path.is_dir() else [path]
+            found = _in_folder(path, folder) if path.is_dir() and not holds_a_table(path, folder) else [path]
             if not path.exists():
                 raise UsageError(missing(path))
         except OSError as error:
@@ -101,8 +110,25 @@ def latents_files(paths: Sequence[Path]) -> list[Path]:
     return files
 
 
-def _in_folder(folder: Path) -> list[Path]:
+def holds_a_table(path: Path, folder: Folder | None) -> bool:
+    """Whether a folder is taken for one table in parts.
+
+    Raises:
+        UsageError: a folder without parts that is said to be one.
+        BadData: one that cannot be read.
+    """
+    if folder != "table":
+        return folder is None and looks_like_a_table(path) is not None
+    try:
+        parts_of(path)
+    except BadData as error:
+        raise UsageError(f"--folder table: {error}") from error
+    return True
+
+
+def _in_folder(folder: Path, said: Folder | None) -> list[Path]:
     files = [path for path in folder.iterdir() if kind(path) in SUFFIXES and not path.name.startswith(".")]
+    files = files or restarts_below(folder, said)
     kinds = sorted({kind(path) for path in files})
     if not files:
         raise UsageError(f"{shown(folder)} holds no files of latents ({', '.join(SUFFIXES)})")
@@ -159,8 +185,11 @@ def import_run(
             rows.require(latents, shown(file))
         assert rows is not None  # noqa: S101 -- there is a file
         evaluation = None if sources is None else _evaluation(sources, external, rows)
-    digests = {str(file): sha256(file) for file in files}
-    external = external.model_copy(update={"files": _short(digests), "sources": None if sources is None else sha256(sources)})
+    if rows.shape[0] < rows.shape[1]:
+        said = f"{rows.shape[0]} rows of {rows.shape[1]} dimensions; if it is the other way round, say --dimensions-first"
+        warnings.warn(Noticed(rows.where, said), stacklevel=2)
+    digests = {str(file): digest(file) for file in files}
+    external = external.model_copy(update={"files": _short(digests), "sources": None if sources is None else digest(sources)})
     manifest = Manifest(
         name=folder.name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -184,7 +213,7 @@ def import_run(
             return Restart(index=index, seed=index, state="done")
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for several in _batches(run.unfinished, [file.stat().st_size for file in files]):
+            for several in _batches(run.unfinished, [bytes_on_disk(file) for file in files]):
                 finished: list[Restart] = []
                 try:
                     for restart in pool.map(keep, several):

@@ -3,8 +3,9 @@
 What is recognised is said with the warning `Guessed`, which `strictly` refuses with what to write instead.
 
 1. **Ids.** Where there is no column `sample_id`: the index that pandas has noted in a Parquet file; a column called `id` or
-   `…_id` of distinct integers or text; or, beside one column of lists, the only column of distinct text.
-2. **Embeddings.** One column of lists of numbers, all of one length, is as many dimensions.
+   `…_id` of distinct integers or text; or, beside a column of lists, the only column of distinct text.
+2. **Embeddings.** One column of lists of numbers, all of one length, is as many dimensions; of several it is the one that `key`
+   names, or the only one of floating-point numbers. Columns z0, z1, … come before it.
 """
 
 import json
@@ -18,23 +19,25 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from stabaudit.errors import BadData, Guessed, Noticed
-from stabaudit.store.files import columns
+from stabaudit.store.files import columns, lists
 
 Array = NDArray[Any]
 _INTEGER = re.compile(r"0|-?[1-9]\d*")
 _ID_NAME = re.compile(r"(.*[_ .-])?id", re.IGNORECASE)
 
 
-def recognised(table: pa.Table, where: str, *, by_position: bool) -> pa.Table:
+def recognised(table: pa.Table, where: str, *, by_position: bool, key: str | None = None) -> pa.Table:
     """The table with its ids called `sample_id` and its lists as columns z0, z1, ….
 
     Args:
         table: as it was read, its index of pandas among the columns.
         where: the file.
         by_position: rows are matched by position, so that ids are left out.
+        key: the column of lists that holds the latents; None: the only one.
 
     Raises:
-        BadData: lists of unequal lengths, or of anything but numbers.
+        BadData: lists of unequal lengths, or several columns of them and no key.
+        UsageError: a key that is not there.
     """
     if b"stabaudit" in (table.schema.metadata or {}):  # one of our own, which says what it holds
         return table
@@ -46,7 +49,44 @@ def recognised(table: pa.Table, where: str, *, by_position: bool) -> pa.Table:
     if by_position and "sample_id" in table.column_names:
         warnings.warn(Noticed(where, "its rows have names, which --ids-by-position ignores"), stacklevel=4)
         table = table.drop_columns(["sample_id"])
-    return _with_lists_spread(table, where)
+    held = embedding_in(table.schema, key, where)
+    if held is None:
+        return table
+    values = lists.spread(table.column(held), held, where)
+    if key is None:
+        say_embedding(held, values.shape[1], where)
+    return spread_out(table, values)
+
+
+def say_embedding(name: str, d: int, where: str) -> None:
+    """Say that a column of lists is taken for the latents."""
+    said = f"its column '{name}' of lists is taken for {d} dimensions"
+    warnings.warn(Guessed(where, said, f"write --key {name}"), stacklevel=5)
+
+
+def embedding_in(schema: pa.Schema, key: str | None, where: str) -> str | None:
+    """The column of lists that holds the latents; None where none does, or the dimensions are columns of their own.
+
+    Raises:
+        BadData: several columns of lists and no key, or a key of another column.
+        UsageError: a key that is not there.
+    """
+    if key is None and columns.run_or_grid("z", schema.names, where):
+        return None
+    return lists.embedding(schema, key, where)
+
+
+def spread_out(table: pa.Table, values: Array) -> pa.Table:
+    """Ids and labels of a table beside an embedding of shape (n, d) as columns z0, z1, …."""
+    kept = [name for name in ("sample_id", "label") if name in table.column_names]
+    noted = {key: value for key, value in (table.schema.metadata or {}).items() if key != b"pandas"}
+    spread = {name: _of_numpy(column) for name, column in columns.numbered("z", values).items()}
+    return pa.table({name: table.column(name) for name in kept} | spread, metadata=noted)
+
+
+def _of_numpy(column: Array) -> pa.Array:
+    """A contiguous column as Arrow's, without a copy; to give it to Arrow as it is would import pandas."""
+    return pa.Array.from_buffers(pa.from_numpy_dtype(column.dtype), len(column), [None, pa.py_buffer(column)])
 
 
 def _ids(table: pa.Table) -> tuple[str, str] | None:
@@ -58,7 +98,7 @@ def _ids(table: pa.Table) -> tuple[str, str] | None:
     named = id_column(table)
     if named is not None:
         return named, f"its column '{named}'"
-    if len(_lists(table)) == 1:
+    if any(map(lists.is_list, table.schema.types)):
         texts = [name for name in table.column_names if _is_text(table.column(name).type) and _is_distinct(table.column(name))]
         if len(texts) == 1:
             return texts[0], f"its column '{texts[0]}'"
@@ -90,33 +130,6 @@ def _is_distinct(column: pa.ChunkedArray) -> bool:
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     named = _is_text(kind) or pa.types.is_integer(kind) or pa.types.is_temporal(kind)
     return bool(named and column.null_count == 0 and pc.count_distinct(column).as_py() == len(column))
-
-
-def _lists(table: pa.Table) -> list[str]:
-    kinds = zip(table.column_names, table.schema.types, strict=True)
-    return [n for n, kind in kinds if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)]
-
-
-def _with_lists_spread(table: pa.Table, where: str) -> pa.Table:
-    names = _lists(table)
-    if not names:
-        return table
-    if len(names) > 1:
-        raise BadData(f"{where}: several columns hold lists ({', '.join(names)}); keep the one that is the embedding")
-    column = table.column(names[0]).combine_chunks()
-    lengths = pc.list_value_length(column)
-    length = lengths[0].as_py() if len(lengths) else None
-    if column.null_count or not length or pc.count_distinct(lengths).as_py() != 1:
-        raise BadData(f"{where}: column {names[0]!r} holds lists of different lengths; an embedding has one length")
-    flat = pa.table({names[0]: pc.list_flatten(column)})
-    values = columns.numbers(flat, names[0], where).reshape(len(column), length)
-    said = f"its column '{names[0]}' of lists is taken for {length} dimensions"
-    warnings.warn(Guessed(where, said, f"write columns z0 to z{length - 1}"), stacklevel=4)
-    kept = [name for name in ("sample_id", "label") if name in table.column_names]
-    return pa.table(
-        {name: table.column(name) for name in kept} | columns.numbered("z", np.ascontiguousarray(values)),
-        metadata={key: value for key, value in (table.schema.metadata or {}).items() if key != b"pandas"},
-    )
 
 
 def alike(ids: Array, name: str, other_ids: Array, other: str) -> tuple[Array, Array]:

@@ -18,7 +18,8 @@ from stabaudit.store.files.safetensors_file import read_weights
 from stabaudit.store.run import layout
 from stabaudit.store.run.evaluation import Evaluation, read_evaluation
 from stabaudit.store.run.history import read_history
-from stabaudit.store.run.latents import Latents, LatentsHeader, LatentsMetadata, read_header, read_latents
+from stabaudit.store.run.latents import Latents, LatentsMetadata, read_latents
+from stabaudit.store.run.latents_stream import LatentsHeader, read_header
 from stabaudit.store.run.manifest import Manifest, Restart, read_manifest
 
 Array = NDArray[Any]

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from stabaudit.errors import BadData
 from stabaudit.store.files import columns
 from stabaudit.store.files.atomic import shown
-from stabaudit.store.files.parquet import opened, read_table, write_table
-from stabaudit.store.run.latents import READ_BUFFER, require_finite, require_unique
+from stabaudit.store.files.parquet import READ_BUFFER, opened, read_table, write_table
+from stabaudit.store.run.row_checks import require_finite, require_unique
 
 Array = NDArray[Any]
 FloatArray = NDArray[np.float32]

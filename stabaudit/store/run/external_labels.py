@@ -7,7 +7,7 @@ another run.
 from typing import Literal
 
 from stabaudit.config import Frozen, NonNegative
-from stabaudit.store.imports.foreign_files import Naming
+from stabaudit.store.imports.foreign_files import Folder, Naming
 
 LatentsFormat = Literal["npy", "npz", "parquet", "csv", "h5ad"]
 UNNAMED = "unnamed"  # a dataset that nobody gave a name
@@ -47,7 +47,9 @@ class External(Frozen):
         ids_by_position: whether rows are matched by position, because the user said so.
         obsm: which array of an `.h5ad` file holds the latents; None: the only one.
         key: which array of an `.npz` file holds the latents; None: one of a usual name, or the only one.
+        cluster_column: which column names the cluster of each row; None: none does.
         dimensions_first: whether arrays have the shape (d, n).
+        folder: what folders of files hold, where the user said it.
         program: that made the latents; None where they were imported.
         files: names of the imported files and their SHA-256, in the order of the restarts.
         sources: SHA-256 of the file of true sources, or None.
@@ -61,6 +63,8 @@ class External(Frozen):
     obsm: str | None = None
     key: str | None = None
     dimensions_first: bool = False
+    cluster_column: str | None = None
+    folder: Folder | None = None
     program: Program | None = None
     files: dict[str, str] = {}
     sources: str | None = None
@@ -72,4 +76,12 @@ class External(Frozen):
         Raises:
             UsageError: where both a column and the position are to name the rows.
         """
-        return Naming(self.id_column, self.obsm, self.ids_by_position, self.key, dimensions_first=self.dimensions_first)
+        return Naming(
+            self.id_column,
+            self.obsm,
+            self.ids_by_position,
+            self.key,
+            dimensions_first=self.dimensions_first,
+            cluster_column=self.cluster_column,
+            folder=self.folder,
+        )

@@ -1,13 +1,12 @@
-"""Latents of one restart on disk: one Parquet column per dimension, `sample_id, label?, z0..z{d-1}, log_var0..`, float32.
+"""Latents of one restart on disk: one Parquet column per dimension, `sample_id, label?, cluster?, z0.., log_var0..`, float32.
 
 On a grid the dimensions are called `z{row}_{column}_{k}`, and so are the columns of the log-variances.
 
 A run's own files say which dataset and restart they belong to. `read_latents` also reads what came from elsewhere: Parquet with
-any numeric columns, `.npy`, `.npz`, `.csv`, `.tsv` and `.h5ad`.
+any numeric columns or lists, whole or in parts, Arrow, numpy's and scipy's files, CSV and `.h5ad`.
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -19,18 +18,21 @@ from pydantic import ValidationError
 
 from stabaudit.config import Frozen, NonNegative, Positive
 from stabaudit.errors import BadData
-from stabaudit.store.files import columns
+from stabaudit.registry import unknown
+from stabaudit.store.files import columns, csv_table
 from stabaudit.store.files.atomic import shown
 from stabaudit.store.files.feather import read_feather
 from stabaudit.store.files.h5ad import read_h5ad
-from stabaudit.store.files.parquet import ROW_GROUP, opened, read_table, write_table
+from stabaudit.store.files.parquet import read_table, write_table
 from stabaudit.store.imports import foreign_files as foreign
+from stabaudit.store.imports.table_folder import read_folder, say_so
+from stabaudit.store.run.row_checks import require_finite, require_unique
 
 Array = NDArray[Any]
 FloatArray = NDArray[Any]
 
 _KEY = b"stabaudit"  # of the file's metadata
-READ_BUFFER = 2**14  # bytes of each column held while a file is read in blocks; whole row groups of ten files take 100 MB more
+_CLUSTER = "cluster"  # the column of clusters in files of runs
 
 
 class LatentsMetadata(Frozen):
@@ -60,6 +62,7 @@ class Latents:
         log_var: posterior log-variances, shape (n, d), float32, finite, or None.
         label: class of each row, integers or text, shape (n,), or None.
         metadata: where the latents come from.
+        cluster: the cluster that each row was put into with these latents, integers or text, shape (n,), or None.
         ids_by_position: True where the file named no rows and `sample_id` merely counts them from 0.
     """
 
@@ -69,6 +72,7 @@ class Latents:
     label: Array | None = None
     metadata: LatentsMetadata = field(default_factory=LatentsMetadata)
     ids_by_position: bool = False
+    cluster: Array | None = None
 
     def validate(self, where: str) -> None:
         """Check shapes, ids and finiteness.
@@ -79,7 +83,8 @@ class Latents:
         n = len(self.sample_id)
         if self.mean.ndim != 2 or 0 in self.mean.shape:
             raise BadData(f"{where}: latents have shape {self.mean.shape}, expected (n, d) with n and d at least 1")
-        for name, array in (("means", self.mean), ("log-variances", self.log_var), ("labels", self.label)):
+        others = {"log-variances": self.log_var, "labels": self.label, "clusters": self.cluster}
+        for name, array in ({"means": self.mean} | others).items():
             if array is not None and len(array) != n:
                 raise BadData(f"{where}: {len(array)} rows of {name} for {n} sample ids")
         if self.metadata.grid is not None and math.prod(self.metadata.grid) != self.mean.shape[1]:
@@ -104,6 +109,8 @@ def write_latents(path: Path, latents: Latents) -> None:
     content: dict[str, Array] = {} if latents.ids_by_position else {"sample_id": latents.sample_id}
     if latents.label is not None:
         content["label"] = latents.label
+    if latents.cluster is not None:
+        content[_CLUSTER] = latents.cluster
     grid = latents.metadata.grid
     content |= columns.numbered("z", latents.mean, grid)
     if latents.log_var is not None:
@@ -112,15 +119,15 @@ def write_latents(path: Path, latents: Latents) -> None:
 
 
 def read_latents(path: Path, naming: foreign.Naming = foreign.AS_IS) -> Latents:
-    """Latents from a file: Parquet (a run's or another's), Feather, numpy's, safetensors, CSV or `.h5ad`.
+    """Latents from a file (Parquet, Arrow, numpy's, scipy's, safetensors, CSV or `.h5ad`) or from a folder with parts of a table.
 
-    Of several arrays the one under the key `z` is taken. CSV may be gzipped.
-    The dimensions are the columns z0, z1, …, or z0_0_0, … where they form a grid, or, where there are none, all columns but
-    `sample_id`, `label` and `split`. Rows are named by `sample_id`, or else counted from 0. Numbers of other types are rounded
-    to float32 unless that would blur them.
+    Of several arrays the one under the key `z` is taken; sparse ones are made dense. CSV may be gzipped. The dimensions are the
+    columns z0, z1, …, or z0_0_0, … where they form a grid; or, where there are none, the numbers in a column of lists, or all
+    columns but `sample_id`, `label` and `split`. Rows are named by `sample_id`, or else counted from 0. Numbers of other types
+    are rounded to float32 unless that would blur them.
 
     Args:
-        path: the file.
+        path: the file, or a folder with the parts of a table.
         naming: what its ids and its array are called, and whether the ids count.
 
     Raises:
@@ -128,17 +135,20 @@ def read_latents(path: Path, naming: foreign.Naming = foreign.AS_IS) -> Latents:
         UsageError: no column of that name, or several arrays in an `.h5ad` file; or what reads such files is not installed.
     """
     where = shown(path)
-    match foreign.kind(path):
+    match "folder" if path.is_dir() else foreign.kind(path):
+        case "folder":
+            say_so(path, naming)
+            latents = latents_of_table(read_folder(path), where, naming)
         case ".parquet":
             latents = latents_of_table(read_table(path), where, naming)
-        case ".feather":
+        case ".feather" | ".arrow" | ".ipc":
             latents = latents_of_table(read_feather(path), where, naming)
-        case ".csv" | ".tsv" | ".csv.gz" | ".tsv.gz":
+        case ending if ending in csv_table.SUFFIXES:
             latents = latents_of_table(foreign.read_csv(path, naming), where, naming)
         case ".npy" | ".npz" | ".safetensors":
             latents = _from_arrays(*foreign.read_arrays(path, naming))
         case ".h5ad":
-            latents = _from_arrays(*read_h5ad(path, naming.obsm, naming.id_column))
+            latents = _from_arrays(*read_h5ad(path, naming.obsm, naming.id_column, naming.cluster_column))
         case _:
             raise BadData(f"{where}: expected a file of latents: {', '.join(foreign.SUFFIXES)}")
     if naming.ids_by_position:
@@ -147,93 +157,34 @@ def read_latents(path: Path, naming: foreign.Naming = foreign.AS_IS) -> Latents:
     return latents
 
 
-@dataclass(frozen=True)
-class LatentsHeader:
-    """What a Parquet file of latents says before its rows are read: n rows of d dimensions, and the rest as in `Latents`.
-
-    `posterior` says whether it holds log-variances.
-    """
-
-    rows: int
-    dimensions: int
-    metadata: LatentsMetadata
-    ids_by_position: bool
-    posterior: bool = False
-
-
-def read_header(path: Path) -> LatentsHeader:
-    """What a Parquet file of latents holds.
-
-    Raises:
-        BadData: a missing or damaged file, or one without latent dimensions.
-    """
-    where = shown(path)
-    with opened(path) as file:
-        schema = file.schema_arrow
-        dimensions = columns.dimensions(schema, where)
-        metadata = _metadata(schema, where)
-        return LatentsHeader(
-            file.metadata.num_rows, len(dimensions), metadata, "sample_id" not in schema.names, "log_var0" in schema.names
-        )
-
-
-def read_ids(path: Path) -> Array:
-    """The ids alone of a Parquet file of latents, shape (n,), counted from 0 where it names no rows.
-
-    Raises:
-        BadData: a missing or damaged file.
-    """
-    with opened(path, buffer=READ_BUFFER) as file:
-        if "sample_id" not in file.schema_arrow.names:
-            return np.arange(file.metadata.num_rows)
-        return columns.names_or_codes(file.read(columns=["sample_id"]), "sample_id", shown(path))
-
-
-def iter_latents(path: Path, rows: int = ROW_GROUP) -> Iterator[Latents]:
-    """The means of a Parquet file in blocks of `rows` rows, the last one smaller, without holding a row group.
-
-    Log-variances and labels are not read. Ids are unique within a block; across blocks is for the caller to check.
-
-    Raises:
-        BadData: as `read_latents`, when the block in question is reached.
-    """
-    where = shown(path)
-    start = 0
-    with opened(path, buffer=READ_BUFFER) as file:
-        schema = file.schema_arrow
-        wanted = [name for name in ("sample_id", *columns.dimensions(schema, where)) if name in schema.names]
-        for batch in file.iter_batches(batch_size=rows, columns=wanted):
-            table = pa.Table.from_batches([batch]).replace_schema_metadata(schema.metadata)
-            block = _from_table(table, where, start)
-            block.validate(where)
-            start += len(block.sample_id)
-            yield block
-    if start == 0:
-        raise BadData(f"{where}: no rows")
-
-
-def require_unique(sample_id: Array, where: str) -> None:
-    """Refuse repeated ids.
-
-    Raises:
-        BadData: naming the first one and how many there are.
-    """
-    ids, counts = np.unique(sample_id, return_counts=True)
-    repeated = ids[counts > 1]
-    if len(repeated):
-        raise BadData(f"{where}: {len(repeated)} sample ids are repeated, the first is {repeated[0]}; ids must name one row each")
-
-
 def latents_of_table(table: pa.Table, where: str, naming: foreign.Naming = foreign.AS_IS) -> Latents:
     """Latents in a table from elsewhere, as if it had been read from a file; not checked.
 
     Raises:
         BadData: what is no table of numbers.
     """
-    return _from_table(foreign.as_named(table, naming, where), where)
+    name = naming.cluster_column
+    if name is None:
+        cluster = columns.names_or_codes(table, _CLUSTER, where) if has_clusters(table.schema) else None
+    elif name not in table.column_names:
+        raise unknown(f"column of {where}", name, table.column_names)
+    else:
+        cluster = columns.names_or_codes(table, name, where)
+        table = table.drop_columns([name])
+    return replace(from_table(foreign.as_named(table, naming, where), where), cluster=cluster)
 
 
-def _from_table(table: pa.Table, where: str, start: int = 0) -> Latents:
+def has_clusters(schema: pa.Schema) -> bool:
+    """Whether a file of a run holds the cluster of each row."""
+    return _KEY in (schema.metadata or {}) and _CLUSTER in schema.names
+
+
+def from_table(table: pa.Table, where: str, start: int = 0) -> Latents:
+    """Latents in a table whose columns have the names of ours, rows without ids counted from `start`; not checked.
+
+    Raises:
+        BadData: columns that do not fit together or are no numbers.
+    """
     names = table.column_names
     dimensions = columns.dimensions(table.schema, where)
     log_vars = columns.run_or_grid("log_var", names, where)
@@ -245,17 +196,23 @@ def _from_table(table: pa.Table, where: str, start: int = 0) -> Latents:
         mean=columns.matrix(table, dimensions, where),
         log_var=columns.matrix(table, log_vars, where) if log_vars else None,
         label=columns.labels(table, where),
-        metadata=_metadata(table.schema, where),
+        metadata=metadata_of(table.schema, where),
         ids_by_position=not named,
     )
 
 
-def _from_arrays(values: Array, sample_id: Array | None) -> Latents:
+def _from_arrays(values: Array, sample_id: Array | None, cluster: Array | None) -> Latents:
     mean = columns.narrowed(values)
-    return Latents(np.arange(len(mean)) if sample_id is None else sample_id, mean, ids_by_position=sample_id is None)
+    ids = np.arange(len(mean)) if sample_id is None else sample_id
+    return Latents(ids, mean, ids_by_position=sample_id is None, cluster=cluster)
 
 
-def _metadata(schema: pa.Schema, where: str) -> LatentsMetadata:
+def metadata_of(schema: pa.Schema, where: str) -> LatentsMetadata:
+    """What the schema of a file of latents says of them.
+
+    Raises:
+        BadData: metadata that are damaged, too new, or of another grid than the columns.
+    """
     text = (schema.metadata or {}).get(_KEY)
     grid = columns.grid_of(columns.dimensions(schema, where))  # the names of the columns say it where nothing else does
     if text is None:
@@ -267,22 +224,3 @@ def _metadata(schema: pa.Schema, where: str) -> LatentsMetadata:
     if metadata.grid != grid:
         raise BadData(f"{where}: its columns and its 'stabaudit' metadata speak of different grids; restore it or retrain")
     return metadata
-
-
-def require_finite(values: FloatArray, prefix: str, where: str, grid: columns.Grid | None = None) -> None:
-    """Refuse NaN and infinity in columns that are called as `columns.names_of` says.
-
-    Raises:
-        BadData: naming the first column that holds some and how many.
-    """
-    bad = ~np.isfinite(values)
-    if bad.any():
-        counts = bad.sum(axis=0)
-        first = int(np.flatnonzero(counts)[0])
-        others = int((counts > 0).sum()) - 1
-        more = f", and {others} more columns hold some" if others else ""
-        name = columns.names_of(prefix, len(counts), grid)[first]
-        raise BadData(
-            f"{where}: {name} holds {counts[first]} NaN or infinite values{more}; "
-            "retrain this restart, or leave out the rows in question"
-        )

@@ -64,6 +64,7 @@ class DatasetRecord(Frozen):
     evaluation_rows: NonNegative
     shape: list[Positive]
     scale: str | None = None  # what was done to x of one's own: "standardise", "minmax" or "none"
+    source_names: list[str] = []  # of the true sources, where they have some
 
 
 class Environment(Frozen):

@@ -15,7 +15,8 @@ from stabaudit.comparison.reading.streaming import Opened, stream_moments
 from stabaudit.comparison.settings import Settings
 from stabaudit.errors import BadData, UsageError
 from stabaudit.metrics.split import split_halves
-from stabaudit.store.run.latents import Latents, LatentsMetadata, read_header, write_latents
+from stabaudit.store.run.latents import Latents, LatentsMetadata, write_latents
+from stabaudit.store.run.latents_stream import read_header
 
 N, D = 3000, 4
 IN_MEMORY = Settings(floor_draws=3)

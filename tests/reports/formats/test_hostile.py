@@ -8,8 +8,10 @@ import csv
 import io
 import json
 import re
+import sys
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,6 +30,9 @@ from stabaudit.reports.sections.comparison import comparison_report, summary_rep
 from stabaudit.reports.sections.gates import gates_report
 from stabaudit.reports.sections.lead import lead
 from stabaudit.statistics.gate import parse_requirement
+
+sys.path.insert(0, str(Path(__file__).parent))
+from latex_reader import printed, tables
 
 HARMLESS = "vae"
 HOSTILE = {
@@ -175,11 +180,31 @@ def check_junit(report, usual, name):
     ]
 
 
+def check_latex(report, usual, name):
+    text = render(report, "latex")
+    assert text.isascii()
+    check_plain(text)
+    found, expected = (tables(one) for one in (text, render(usual, "latex")))
+    shapes = [
+        [(["l" if kind == "p" else kind for kind in table.columns], len(table.rows)) for table in one]
+        for one in (found, expected)
+    ]
+    assert shapes[0] == shapes[1]
+    for table in found:
+        for cell in [table.caption, *table.heads, *(cell for row in table.rows for cell in row)]:
+            printed(cell)
+    words = [line for line in text.splitlines() if line.endswith(r"\par")]
+    assert len(words) == sum(line.endswith(r"\par") for line in render(usual, "latex").splitlines())
+    for line in words:
+        printed(line)
+
+
 CHECKS = {
     "table": check_table,
     "json": check_json,
     "csv": check_csv,
     "markdown": check_markdown,
+    "latex": check_latex,
     "github": check_github,
     "junit": check_junit,
 }

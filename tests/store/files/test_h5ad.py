@@ -46,9 +46,12 @@ def make(tmp_path):
 
 
 def test_what_anndata_wrote_is_read(cells):
-    values, ids = read_h5ad(cells, "X_scVI")
+    values, ids, _ = read_h5ad(cells, "X_scVI")
     np.testing.assert_array_equal(values, np.arange(24, dtype=np.float32).reshape(12, 2) / 8, strict=True)
     assert ids.tolist() == [f"AAC{i}-1" for i in range(12)]
+    np.testing.assert_array_equal(read_h5ad(cells, "X_sparse")[0], np.eye(12, 3), strict=True)
+    assert read_h5ad(cells, "X")[0].shape == (12, 2)
+    np.testing.assert_array_equal(read_h5ad(cells, "obsm/X_scVI")[0], values)
     assert read_h5ad(cells, "X_pca", "cell")[1].tolist() == [f"c{i}" for i in range(12)]
     assert read_h5ad(cells, "X_pca", "number")[1].tolist() == list(range(11, -1, -1))
     assert read_h5ad(cells, "X_pca", "batch")[1].tolist() == ["a", "b"] * 6
@@ -96,9 +99,9 @@ def test_the_only_array_needs_no_key(make):
 @pytest.mark.parametrize(
     ("naming", "error", "message"),
     [
-        ((None, None), UsageError, r"several arrays in obsm \(X_pca, X_scVI, X_sparse\); name one by --obsm"),
+        ((None, None), UsageError, r"several arrays in obsm \(X_pca, X_scVI, X_sparse\); name one by --obsm; X can be named too"),
         (("X_pc", None), UsageError, "did you mean 'X_pca' or 'X_scVI'"),
-        (("X_sparse", None), BadData, "obsm/X_sparse is a sparse matrix or a frame; store it as a dense array"),
+        (("layers/counts", None), UsageError, "unknown array in obsm .* known: X, X_pca, X_scVI, X_sparse"),
         (("X_pca", "cel"), UsageError, "did you mean 'cell'"),
     ],
 )
@@ -145,7 +148,7 @@ def virtual(file):
         (replaced("obsm/z", shape=(10**9, 4), chunks=(1000, 4), dtype="f8", compression="gzip"), "takes 32,000,000,000 bytes"),
         (replaced("obs/_index", shape=(10**12,), chunks=(1000,), dtype=h5py.string_dtype()), "takes 8,000,000,000,000 bytes"),
         (replaced("obsm/z", data=np.zeros(5)), r"float64 of shape \(5,\), expected numbers of shape \(n, d\)"),
-        (replaced("obsm/z", data=np.zeros((4, 2))), "obs names 5 rows, the array in obsm has 4"),
+        (replaced("obsm/z", data=np.zeros((4, 2))), "obs names 5 rows, the array has 4"),
         (replaced("obsm/z", data=[["a", "b"]] * 5), "expected numbers"),
         (replaced("obs/_index", data=np.zeros(5)), "obs/_index is float64 of shape"),
     ],
@@ -190,7 +193,7 @@ def test_a_damaged_file_is_refused_or_read_but_never_an_internal_error(cells, tm
     content[position % len(content)] ^= flip
     (path := tmp_path / "damaged.h5ad").write_bytes(content[: end if end < len(content) else None])
     try:
-        values, ids = read_h5ad(path, "X_scVI")
+        values, ids, _ = read_h5ad(path, "X_scVI")
     except StabauditError as error:
         assert "\n" not in str(error)  # noqa: PT017 -- most of the flips are harmless
         return

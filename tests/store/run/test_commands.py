@@ -83,7 +83,8 @@ import sys
 from pathlib import Path
 from stabaudit.store.run import checkpoint
 from stabaudit.store.run.find import find_runs
-from stabaudit.store.run.latents import iter_latents, read_latents
+from stabaudit.store.run.latents import read_latents
+from stabaudit.store.run.latents_stream import iter_latents
 from stabaudit.store.run.verify import verify
 for run in find_runs([Path(sys.argv[1])]):
     verify(run)

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from stabaudit.errors import BadData
-from stabaudit.store.run.latents import Latents, LatentsMetadata, read_header, read_latents, write_latents
+from stabaudit.store.run.latents import Latents, LatentsMetadata, read_latents, write_latents
+from stabaudit.store.run.latents_stream import read_header
 
 H, W, D, ROWS = 2, 3, 4, 20
 VALUES = np.random.default_rng(0).standard_normal((ROWS, H, W, D), dtype=np.float32)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from stabaudit.errors import BadData, BadRun
 from stabaudit.store.files import parquet
-from stabaudit.store.run.latents import Latents, LatentsMetadata, iter_latents, read_latents, write_latents
+from stabaudit.store.run.latents import Latents, LatentsMetadata, read_latents, write_latents
+from stabaudit.store.run.latents_stream import iter_latents
 
 
 def assert_same(a: Latents, b: Latents) -> None:
@@ -140,9 +141,9 @@ def test_missing_files_and_folders_are_refused(tmp_path):
     with pytest.raises(BadData, match="no such file"):
         read_latents(tmp_path / "a.parquet")
     (tmp_path / "b.parquet").mkdir()
-    with pytest.raises(BadData, match=r"b\.parquet.* is a directory"):
+    with pytest.raises(BadData, match=r"b\.parquet.* holds no .parquet or .arrow files"):
         read_latents(tmp_path / "b.parquet")
-    with pytest.raises(BadData, match=r"expected a file of latents: \.parquet, \.feather, \.csv, "):
+    with pytest.raises(BadData, match=r"expected a file of latents: \.parquet, \.feather, \.arrow, "):
         read_latents(tmp_path / "a.txt")
 
 

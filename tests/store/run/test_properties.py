@@ -15,7 +15,8 @@ from stabaudit.errors import StabauditError
 from stabaudit.store.files.safetensors_file import read_weights, write_weights
 from stabaudit.store.run.evaluation import Evaluation, read_evaluation, write_evaluation
 from stabaudit.store.run.history import read_history, write_history
-from stabaudit.store.run.latents import Latents, iter_latents, read_header, read_latents, write_latents
+from stabaudit.store.run.latents import Latents, read_latents, write_latents
+from stabaudit.store.run.latents_stream import iter_latents, read_header
 from stabaudit.store.run.manifest import read_manifest
 
 few = settings(deadline=None, derandomize=True, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
