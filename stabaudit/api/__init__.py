@@ -11,12 +11,8 @@ its progress besides. As on the command line, a score comes with its floors and 
 did wrong is a `StabauditError` that says so in one line.
 """
 
-<<<<<<< HEAD
-from stabaudit.api.comparing import align, compare, dimensions, spread
-from stabaudit.api.dictionaries import features
-=======
 from stabaudit.api.comparing import align, compare, dimensions, drift, spread
->>>>>>> main
+from stabaudit.api.dictionaries import features
 from stabaudit.api.frames import frame
 from stabaudit.api.judging import Checked, DriftChecked, Reported, check, check_drift, compare_families, report
 from stabaudit.api.runs import load_run, train
@@ -31,11 +27,8 @@ __all__ = [
     "compare",
     "compare_families",
     "dimensions",
-<<<<<<< HEAD
-    "features",
-=======
     "drift",
->>>>>>> main
+    "features",
     "frame",
     "load_run",
     "report",

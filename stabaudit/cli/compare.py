@@ -5,12 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-<<<<<<< HEAD
 from stabaudit.cli.compare_features import CandidatesOption, FeaturesOption, MatchOption, OfOption, compare_features
-from stabaudit.cli.latents_options import MemoryOption, with_naming
-=======
 from stabaudit.cli.latents_options import ClusterColumnOption, MemoryOption, with_naming
->>>>>>> main
 from stabaudit.cli.output import OutputOption, PageFormatOption, command_line, deliver, deliver_page, message
 from stabaudit.defaults import MEMORY
 from stabaudit.errors import UsageError
@@ -104,18 +100,15 @@ def compare(
     sources: Annotated[
         Path | None, typer.Option(help="File of true sources, rows named like those of the latents, for what has none.")
     ] = None,
-<<<<<<< HEAD
-    features: FeaturesOption = False,
-    of: OfOption = None,
-    match: MatchOption = "exact",
-    candidates: CandidatesOption = 32,
-=======
     drift: Annotated[
         bool, typer.Option("--drift", help="A and B are two versions of one embedding: what changed, with intervals over rows.")
     ] = False,
     half_samples: HalfSamplesOption = 50,
     moved: Annotated[int, typer.Option(min=0, help="With --drift: how many of the rows that moved most are named.")] = 10,
->>>>>>> main
+    features: FeaturesOption = False,
+    of: OfOption = None,
+    match: MatchOption = "exact",
+    candidates: CandidatesOption = 32,
     curve: Annotated[bool, typer.Option("--curve", help="Print the cumulative MCC curves too.")] = False,
     form: PageFormatOption = "table",
     output: OutputOption = None,
@@ -141,19 +134,17 @@ def compare(
         cluster_by=cluster_by,
         scores=named_scores(scores),
     )
-<<<<<<< HEAD
+    if drift and features:
+        raise UsageError("--drift and --features: give one of them")
     if features:
         compare_features(selectors, settings, naming, scores, of, match, candidates, form, output)
         return
-    naming = replace(naming, one_model=not naming.strict)
-=======
     if drift:
         _drift(selectors, settings, naming, half_samples, moved, form, output)
         return
     if clusters is not None and cluster_column is not None:
         raise UsageError(f"--clusters {clusters} and --cluster-column {cluster_column}: give one of them")
     naming = replace(naming, one_model=not naming.strict, cluster_column=cluster_column)
->>>>>>> main
     comparison = compare_runs(*selectors, settings=settings, naming=naming, sources=sources)
     for warning in comparison.warnings:
         message(warning)

@@ -20,9 +20,7 @@ FeaturesOption = Annotated[
 ]
 OfOption = Annotated[
     Of | None,
-    typer.Option(
-        "--of", help="With --features: what files hold; weights in .safetensors, activations in all others by default."
-    ),
+    typer.Option("--of", help="With --features: what files hold; weights in .safetensors, activations in all others by default."),
 ]
 MatchOption = Annotated[How, typer.Option("--match", help="With --features: how features are matched one to one.")]
 CandidatesOption = Annotated[

@@ -16,23 +16,20 @@ IdColumnOption = Annotated[
 IdsByPositionOption = Annotated[
     bool, typer.Option("--ids-by-position", help="Row i is the same sample in every file, whatever it is called.")
 ]
-<<<<<<< HEAD
-ObsmOption = Annotated[str | None, typer.Option(help="Key of the latents in .h5ad files; the only one by default.")]
-KeyOption = Annotated[
-    str | None,
-    typer.Option("--key", "--tensor", help="Array of .npz and .safetensors files that holds the latents; z by default."),
-=======
 ObsmOption = Annotated[
     str | None, typer.Option(help="Latents in .h5ad files: a key of obsm, X, or layers/NAME; the only key by default.")
 ]
 KeyOption = Annotated[
     str | None,
-    typer.Option(help="Array of .npz and .safetensors files, or column of lists, that holds the latents; z, or the only one."),
+    typer.Option(
+        "--key",
+        "--tensor",
+        help="Array of .npz and .safetensors files, or column of lists, that holds the latents; z, or the only one.",
+    ),
 ]
 FolderOption = Annotated[
     Literal["restarts", "table"] | None,
     typer.Option(help="What a folder of files holds: a restart a file, or one table in parts; by default what it looks like."),
->>>>>>> main
 ]
 DimensionsFirstOption = Annotated[
     bool, typer.Option("--dimensions-first", help="Arrays have the shape (d, n): a row for each dimension.")

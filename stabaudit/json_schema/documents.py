@@ -24,7 +24,7 @@ from stabaudit.comparison.records import (
 )
 from stabaudit.comparison.surveys.along_key import AlongKey
 from stabaudit.comparison.surveys.determinism import Determinism
-<<<<<<< HEAD
+from stabaudit.comparison.surveys.drift import DriftScore, MovedRow
 from stabaudit.comparison.surveys.feature_records import (
     DictionaryRecord,
     FeatureMatching,
@@ -33,9 +33,6 @@ from stabaudit.comparison.surveys.feature_records import (
     FeatureScore,
     FiringBin,
 )
-=======
-from stabaudit.comparison.surveys.drift import DriftScore, MovedRow
->>>>>>> main
 from stabaudit.comparison.surveys.references import Held
 from stabaudit.comparison.surveys.sources_of_variance import SourceOfVariance
 from stabaudit.likelihood.results import Remark, Tally
@@ -261,7 +258,6 @@ _VARIED: dict[str, type] = {"along_key": AlongKey, "sources_of_variance": Source
 _FAMILIES: dict[str, type] = {"families": FamilyComparison, "friedman": Friedman, "unmatched": Unmatched}
 DOCUMENTS = {
     "Comparison": Document("compare", _SURVEY | {"pairs": Pair, "dimensions": DimensionRecord}, {}),
-<<<<<<< HEAD
     "Features": Document(
         "compare --features",
         {
@@ -275,12 +271,9 @@ DOCUMENTS = {
         },
         {},
     ),
-    "Dimensions": Document("dimensions", {"anatomy": AnatomyRecord, "solutions": Solution, "warnings": Warned}, {}),
-=======
     "Dimensions": Document(
         "dimensions", {"anatomy": AnatomyRecord, "nonlinear": NonlinearRecord, "solutions": Solution, "warnings": Warned}, {}
     ),
->>>>>>> main
     "Alignment": Document(
         "align",
         {

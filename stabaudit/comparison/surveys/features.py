@@ -106,8 +106,7 @@ def _prepared(dictionaries: Sequence[Dictionary], ids: Array | None) -> list[_Pr
         raise BadData(f"{len(ids)} rows of activations: two halves of at least 2 are needed; is it a matrix of weights?")
     halves = (np.flatnonzero(fit), np.flatnonzero(~fit))
     return [
-        _live(one, *(columns_of(one.values, rows, one.name) for rows in halves), firing_rates(one.values))
-        for one in dictionaries
+        _live(one, *(columns_of(one.values, rows, one.name) for rows in halves), firing_rates(one.values)) for one in dictionaries
     ]
 
 
@@ -158,9 +157,7 @@ def _pair(a: _Prepared, b: _Prepared, settings: FeatureSettings, pair: tuple[int
     chance = [match(*_stand_in(b, rng)) for _ in range(draws)]
     by_chance = np.concatenate([one.strength for one in chance])
     names = (a.record.dictionary, b.record.dictionary)
-    matching = FeatureMatching(
-        *names, settings.match, len(own.strength), own.assignment.gap, threshold_of(by_chance), draws
-    )
+    matching = FeatureMatching(*names, settings.match, len(own.strength), own.assignment.gap, threshold_of(by_chance), draws)
     values, floors = _values(own, by_chance), [_values(one, by_chance) for one in chance]
     scores = []
     for name, value in values.items():
@@ -307,5 +304,7 @@ def _warnings(prepared: Sequence[_Prepared], found: Sequence[_Found]) -> list[st
         said.append("two dictionaries make one pair, which has no interval; compare three or more")
     loosest = max(found, key=lambda one: one.matching.gap).matching
     if loosest.match == "exact" and loosest.gap > 1e-4:
-        said.append(f"{loosest.a} and {loosest.b}: the matching may lie up to {loosest.gap:.1e} below the best; raise --candidates")
+        said.append(
+            f"{loosest.a} and {loosest.b}: the matching may lie up to {loosest.gap:.1e} below the best; raise --candidates"
+        )
     return said

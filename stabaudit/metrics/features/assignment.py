@@ -245,7 +245,7 @@ def _sinkhorn(known: Candidates) -> tuple[Array, float]:
 
 
 def _soft_maximum(value: Array, begins: Array, temperature: float) -> Array:
-    """t log Σ exp(value/t) of each run of values that starts at `begins`."""
+    """T log Σ exp(value/t) of each run of values that starts at `begins`."""
     top = np.maximum.reduceat(value, begins)
     lengths = np.diff(begins, append=len(value))
     found: Array = top + temperature * np.log(np.add.reduceat(np.exp((value - np.repeat(top, lengths)) / temperature), begins))

@@ -44,9 +44,7 @@ class Candidates:
     def flipped(self) -> "Candidates":
         """The same with a and b exchanged."""
         order = np.lexsort((self.of_a, self.of_b))
-        return Candidates(
-            self.shape[::-1], self.of_b[order], self.of_a[order], self.strength[order], self.limit_b, self.limit_a
-        )
+        return Candidates(self.shape[::-1], self.of_b[order], self.of_a[order], self.strength[order], self.limit_b, self.limit_a)
 
     def also(self, of_a: Array, of_b: Array, strength: Array) -> "Candidates":
         """With further pairs; those that are known already change nothing."""

@@ -87,14 +87,10 @@ class DenseColumns:
         for start in range(0, len(weights), step):
             here = slice(start, start + step)
             squares[here] = np.square(weights[here] / unit[here, None]).sum(axis=1)
-        return cls._measured(
-            weights.T, np.arange(weights.shape[1]), np.zeros(len(weights)), unit, squares, centred=False
-        )
+        return cls._measured(weights.T, np.arange(weights.shape[1]), np.zeros(len(weights)), unit, squares, centred=False)
 
     @classmethod
-    def _measured(  # noqa: PLR0917 -- what was measured
-        cls, values: Array, rows: Array, mean: Array, unit: Array, squares: Array, *, centred: bool
-    ) -> "DenseColumns":
+    def _measured(cls, values: Array, rows: Array, mean: Array, unit: Array, squares: Array, *, centred: bool) -> "DenseColumns":
         varies = np.sqrt(squares / max(len(rows), 1)) > RESOLVED
         length = np.where(varies, unit * np.sqrt(squares), 1.0)
         return cls(values, rows, np.arange(len(mean)), mean, length, varies, centred)
@@ -106,9 +102,7 @@ class DenseColumns:
 
     def of(self, kept: Array) -> "DenseColumns":
         """Some of the columns; `kept` are positions or a mask, shape (d,)."""
-        return replace(
-            self, columns=self.columns[kept], mean=self.mean[kept], length=self.length[kept], varies=self.varies[kept]
-        )
+        return replace(self, columns=self.columns[kept], mean=self.mean[kept], length=self.length[kept], varies=self.varies[kept])
 
     def shuffled(self, rng: np.random.Generator) -> "DenseColumns":
         """The same columns on rows in a random order."""
@@ -182,9 +176,7 @@ class SparseColumns:
 
     def of(self, kept: Array) -> "SparseColumns":
         """Some of the columns; `kept` are positions or a mask, shape (d,)."""
-        return SparseColumns(
-            self.scaled[:, kept], self.offset[kept], self.mean[kept], self.length[kept], self.varies[kept]
-        )
+        return SparseColumns(self.scaled[:, kept], self.offset[kept], self.mean[kept], self.length[kept], self.varies[kept])
 
     def shuffled(self, rng: np.random.Generator) -> "SparseColumns":
         """The same columns on rows in a random order."""
@@ -242,9 +234,7 @@ def crossed(a: Columns, of_a: Array, b: Columns, of_b: Array) -> Array:
         products = (a.scaled[:, of_a].T @ b.scaled[:, of_b]).toarray()
         found: Array = products - np.outer(a.offset[of_a], b.offset[of_b])
         return found
-    return _over_rows(
-        a, b, len(of_a) + len(of_b), lambda rows: a.standardised(rows, of_a).T @ b.standardised(rows, of_b)
-    )
+    return _over_rows(a, b, len(of_a) + len(of_b), lambda rows: a.standardised(rows, of_a).T @ b.standardised(rows, of_b))
 
 
 def firing_rates(values: Array | sparse.csr_array) -> Array:

@@ -32,7 +32,7 @@ class Sides:
     b_score: Columns
 
     def flipped(self) -> "Sides":
-        """a and b exchanged."""
+        """A and b exchanged."""
         return Sides(self.b_fit, self.a_fit, self.b_score, self.a_score)
 
 

@@ -51,9 +51,7 @@ class Tiles:
         """
         per_row = IN_FLIGHT * BYTES_PER_ENTRY * self.shape[1]
         if self.memory // 2 < per_row:
-            raise UsageError(
-                f"--memory {self.memory}: {self.shape[1]:,} features need {2 * per_row // 10**6 + 1} MB; raise it"
-            )
+            raise UsageError(f"--memory {self.memory}: {self.shape[1]:,} features need {2 * per_row // 10**6 + 1} MB; raise it")
         return int(min(MOST_ROWS, self.memory // 2 // per_row))
 
     def over_blocks(self, work: Callable[[Array, Array], Result], of_a: Array | None = None) -> Iterator[list[Result]]:

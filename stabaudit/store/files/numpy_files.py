@@ -78,11 +78,7 @@ def load_npz(path: Path, wanted: Collection[str] | None = None, *, scalars: bool
     Args:
         path: the file.
         wanted: their names; None: all of them.
-<<<<<<< HEAD
-        scalars: whether single values, of shape (), are arrays too.
-=======
         scalars: take arrays of shape () too.
->>>>>>> main
 
     Raises:
         BadData: a missing file, one that is not `.npz`, is cut short or damaged, or holds Python objects.
@@ -168,13 +164,8 @@ def _entries(archive: zipfile.ZipFile, path: Path) -> list[zipfile.ZipInfo]:
     return entries
 
 
-<<<<<<< HEAD
-def _read(file: BinaryIO, size: int, where: str, *, scalars: bool = False) -> Array:
-    """One array in `.npy` format from a file of `size` bytes."""
-=======
 def _header(file: BinaryIO, size: int, where: str, *, scalars: bool = False) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Shape, order and type of an array in `.npy` format, in a file of `size` bytes that holds just that."""
->>>>>>> main
     try:
         version = npy.read_magic(file)
         header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
@@ -185,11 +176,7 @@ def _header(file: BinaryIO, size: int, where: str, *, scalars: bool = False) -> 
         raise BadData(f"{where} holds Python objects, which are never unpickled; save numbers or text instead")
     if dtype.names is not None:
         raise BadData(f"{where} holds records; save one plain array of shape (n, d)")
-<<<<<<< HEAD
-    if (not shape and not scalars) or min(shape, default=0) < 0:
-=======
     if not (shape or scalars) or min(shape, default=0) < 0:
->>>>>>> main
         raise BadData(f"{where} has shape {shape}, expected at least one row")
     needed, found = math.prod(shape) * dtype.itemsize, size - file.tell()
     if needed != found:
