@@ -75,6 +75,7 @@ def test_a_margin_that_would_pass_or_fail_everything_is_refused(make_run, tmp_pa
         stabaudit.check(folder, baseline=tmp_path / "b.json", margin=margin, floor_draws=1)
 
 
+@pytest.mark.slow
 def test_what_should_be_known_before_training_is_a_warning(tmp_path):
     x = np.random.default_rng(0).normal(size=(60, 4))
     np.savez(tmp_path / "x.npz", x=x, u=(np.arange(60) % 3).astype(str))

@@ -21,7 +21,7 @@ from stabaudit.metrics.floors import turned_cross, turnings
 from stabaudit.metrics.halves import Cross, Marginal
 from stabaudit.metrics.pair_scores import DEFAULT_K, Array, Pair, PairScores, Scored, ScoreName
 from stabaudit.metrics.ranks import Correlation
-from stabaudit.metrics.scores import Measure, OneSide, Parts, chosen, chosen_of_pairs, default_scores, mean_of_first
+from stabaudit.metrics.scores import Measure, OneSide, Parts, Sides, chosen, chosen_of_pairs, default_scores, mean_of_first
 from stabaudit.metrics.threads import in_parallel
 
 SOURCES = -1  # the position that stands for the true sources in a pair
@@ -219,6 +219,9 @@ def _computable(
     return kept, warnings
 
 
+TurnedSides = dict[Callable[..., OneSide], list[tuple[OneSide, ...]]]
+
+
 @dataclass(frozen=True)
 class _Scoring:
     """The measures at work on some latents."""
@@ -306,8 +309,7 @@ class _Scoring:
         others = sides if order is None else _permuted(sides, rows.fit, order)
 
         def work(pair: Pair) -> list[float]:
-            a, b = sides[pair[0]], others[pair[1]]
-            return [found for way in ([(a, b), (b, a)] if one.directed else [(a, b)]) for found in one.of_sides(*way)]
+            return _of_both_ways(one, sides[pair[0]], others[pair[1]])
 
         return np.array(in_parallel(work, pairs))
 
@@ -315,15 +317,9 @@ class _Scoring:
         """What the score needs of every restart, on *fit* and on *score* or on both together; found once."""
         if one.sides is None:
             raise UsageError(f"{one.name} has no sides")
-        of_one, estimates = one.sides.of_one, one.sides.estimates
-
-        def work(z: Array) -> tuple[OneSide, ...]:
-            if estimates:
-                return (of_one(z.astype(np.float64), rows.fit),)
-            return tuple(of_one(z[half].astype(np.float64)) for half in (rows.fit, ~rows.fit))
-
+        two_steps, of_one = one.sides, one.sides.of_one
         if of_one not in self._known_sides:
-            self._known_sides[of_one] = in_parallel(work, rows.latents)
+            self._known_sides[of_one] = in_parallel(lambda z: _sides(two_steps, z, rows.fit), rows.latents)
         return self._known_sides[of_one]
 
     @cached_property
@@ -353,6 +349,10 @@ class _Scoring:
         turnable = [one for one in self.measures if "rotation" in one.floors]
         if not turnable or not draws:
             return {}
+        if self.evidence.rows is not None:
+            for one in turnable:
+                if one.sides is not None:
+                    self._sides_of(one, self.evidence.rows)  # before the threads that turn want them
         found: dict[tuple[Pair, bool], dict[ScoreName, Array]] = {}
         marginals, counts = self.evidence.values.marginals, (draws - draws // 2, draws // 2)  # b turned, a turned
         of_turned: dict[int, list[tuple[Pair, bool]]] = {}
@@ -363,7 +363,8 @@ class _Scoring:
         def work(turned: int) -> list[tuple[tuple[Pair, bool], dict[ScoreName, Array]]]:
             rng = np.random.default_rng([seed, self.evidence.seeds[turned]])
             maps = turnings(marginals[turned], max(counts), rng=rng)
-            return [(task, self._turned(task, maps[: counts[task[1]]], turnable, of_rows)) for task in of_turned[turned]]
+            sides = self._turned_sides(turned, maps[: of_rows - of_rows // 2], turnable)
+            return [(task, self._turned(task, maps[: counts[task[1]]], turnable, of_rows, sides)) for task in of_turned[turned]]
 
         for several in in_parallel(work, sorted(of_turned)):
             found |= dict(several)
@@ -376,7 +377,19 @@ class _Scoring:
             for pair in pairs
         }
 
-    def _turned(self, task: tuple[Pair, bool], maps: Array, measures: Sequence[Measure], of_rows: int) -> dict[ScoreName, Array]:
+    def _turned_sides(self, turned: int, maps: Array, measures: Sequence[Measure]) -> TurnedSides:
+        """What scores that have sides need of one restart turned in several ways; found once for all of its pairs."""
+        rows = self.evidence.rows
+        found: TurnedSides = {}
+        for one in measures:
+            if one.sides is not None and rows is not None and one.sides.of_one not in found:
+                turn = self.evidence.values.marginals[turned].in_own_units
+                found[one.sides.of_one] = [_sides(one.sides, rows.latents[turned] @ turn(each), rows.fit) for each in maps]
+        return found
+
+    def _turned(
+        self, task: tuple[Pair, bool], maps: Array, measures: Sequence[Measure], of_rows: int, turned_sides: TurnedSides
+    ) -> dict[ScoreName, Array]:
         """Scores of one pair with one of the two turned in several ways, shape (draws,) each.
 
         Args:
@@ -384,6 +397,7 @@ class _Scoring:
             maps: that turn it, shape (draws, d, d).
             measures: that see axes.
             of_rows: at most so many draws of scores that need rows.
+            turned_sides: what scores that have sides need of the one that is turned.
         """
         (a, b), first_turned = task
         fixed, turned = (b, a) if first_turned else (a, b)
@@ -400,8 +414,15 @@ class _Scoring:
                 sides = (moved, still, cross.transposed) if first_turned and one.directed else (still, moved, cross)
                 columns = np.array(self._values_of(one, _ways(one, *sides)))
             elif rows is not None:
+                count_of_rows = of_rows // 2 if first_turned else of_rows - of_rows // 2
+                if one.sides is not None:
+                    fixed_side = self._sides_of(one, rows)[fixed]
+                    ways = [(side, fixed_side) if first_turned else (fixed_side, side) for side in turned_sides[one.sides.of_one]]
+                    columns = np.array([_of_both_ways(one, *way) for way in ways[:count_of_rows]]).T
+                    found |= dict(zip(self._names_of(one), columns, strict=True))
+                    continue
                 z = rows.latents[fixed].astype(np.float64)
-                limited = maps[: of_rows // 2 if first_turned else of_rows - of_rows // 2]
+                limited = maps[:count_of_rows]
                 others = (rows.latents[turned] @ marginals[turned].in_own_units(turning) for turning in limited)
                 columns = np.array(
                     [_of_rows(one, y, z, rows.fit) if first_turned else _of_rows(one, z, y, rows.fit) for y in others]
@@ -420,6 +441,18 @@ class _Scoring:
             size = max(1, _BATCH // (d_a * d_b))
             batches += [positions[start : start + size] for start in range(0, len(positions), size)]
         return batches
+
+
+def _sides(two_steps: Sides, z: Array, fit: Array) -> tuple[OneSide, ...]:
+    """What a score needs of latents, on *fit* and on *score* or on both together."""
+    if two_steps.estimates:
+        return (two_steps.of_one(z.astype(np.float64), fit),)
+    return tuple(two_steps.of_one(z[half].astype(np.float64)) for half in (fit, ~fit))
+
+
+def _of_both_ways(one: Measure, a: tuple[OneSide, ...], b: tuple[OneSide, ...]) -> list[float]:
+    """A score of two sides, in and out of sample, and of a directed one both ways."""
+    return [found for way in ([(a, b), (b, a)] if one.directed else [(a, b)]) for found in one.of_sides(*way)]
 
 
 def _permuted(sides: list[tuple[OneSide, ...]], fit: Array, order: Array) -> list[tuple[OneSide, ...]]:

@@ -15,6 +15,8 @@ from sklearn.metrics import adjusted_rand_score
 from stabaudit.cli.main import main
 from stabaudit.store.run.run_folder import Run
 
+pytestmark = pytest.mark.slow
+
 FEW = ("--floor-draws", "3", "--scores", "cka")
 ROWS = 300
 

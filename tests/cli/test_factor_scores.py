@@ -45,13 +45,13 @@ def invoke(capsys):
     return invoke
 
 
+@pytest.mark.slow
 def test_every_score_in_table_and_json_with_its_floor_and_interval(run, invoke):
-    out, err = invoke("compare", run, "--scores", "all", *FEW)
+    out, err = invoke("compare", run, "--scores", "all", *FEW, "--format", "json")
     assert "vae: factors: classes s2 (3); numbers s0, s1" in err
+    assert "dci_disentanglement" not in err  # two draws were asked for, and it has them
     assert "mean_cosine" not in err
-    for one in of_factors():
-        assert f"\n{one.label} " in out
-    document = json.loads(invoke("compare", run, "--scores", "all", *FEW, "--format", "json")[0])
+    document = json.loads(out)
     jsonschema.validate(document, json.loads(invoke("schema")[0]))
     for one in of_factors():
         for sample in ("in", "out"):

@@ -20,6 +20,8 @@ from scipy import sparse
 import stabaudit
 from stabaudit.cli.main import _run
 
+pytestmark = pytest.mark.slow
+
 N, D = 240, 3
 ID = np.arange(N)
 QUICK = ("--floor-draws", "2", "--rotations", "5")

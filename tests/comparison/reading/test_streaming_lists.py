@@ -1,5 +1,8 @@
 """Lists, parts of a table and ids of another name, streamed, against the same files in memory."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -161,3 +164,13 @@ def test_numbers_of_a_row_are_found_beside_nested_columns(tmp_path):
     assert read_header(tmp_path / "r.parquet", KEY).dimensions == D
     with opened(tmp_path / "r.parquet") as file:
         assert file.metadata.num_columns == 7
+
+
+def test_lists_are_read_without_pandas(tmp_path):
+    in_parts(tmp_path / "r", of_lists(latents(0)))
+    script = (
+        "import sys, warnings; from pathlib import Path; from stabaudit.store.run.latents import read_latents; "
+        "warnings.simplefilter('ignore'); print(read_latents(Path(sys.argv[1])).mean.shape, 'pandas' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "r")], capture_output=True, text=True, check=True)
+    assert done.stdout == f"({N}, {D}) False\n"
