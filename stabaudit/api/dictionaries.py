@@ -12,7 +12,7 @@ from scipy import sparse
 
 from stabaudit.api.runs import AnyPath
 from stabaudit.comparison.settings import DEFAULT_SETTINGS, Settings
-from stabaudit.comparison.surveys.feature_records import FeatureComparison, FeatureSettings
+from stabaudit.comparison.surveys.feature_records import USUAL, FeatureComparison, FeatureSettings
 from stabaudit.comparison.surveys.features import features as features_of
 from stabaudit.errors import BadData, Noticed, UsageError, strictly
 from stabaudit.store.imports.dictionary_files import Dictionary, Of, read_dictionaries, require_kind, tidy, usual_kind
@@ -23,16 +23,16 @@ def features(
     *dictionaries: AnyPath | Mapping[str, Any],
     of: Of | None = None,
     naming: Naming = AS_IS,
-    scores: str | tuple[str, ...] = (),
-    settings: FeatureSettings = FeatureSettings(),
+    scores: tuple[str, ...] = (),
+    settings: FeatureSettings = USUAL,
     k: int = DEFAULT_SETTINGS.k,
     **changed: Any,  # noqa: ANN401 -- fields of FeatureSettings
 ) -> FeatureComparison:
     """Hold dictionaries of features, of sparse autoencoders say, against each other.
 
     Args:
-        dictionaries: files; or one mapping from names to arrays, dense or of scipy.sparse: activations of shape (n, d), or decoder
-            weights of shape (d, m).
+        dictionaries: files; or one mapping from names to arrays, dense or of scipy.sparse: activations of shape (n, d), or
+            decoder weights of shape (d, m).
         of: "weights" or "activations"; None: weights of `.safetensors` files, activations of all else.
         naming: which array of a file is meant (`key`), and whether it has a row for each feature (`dimensions_first`).
         scores: further scores of activations, by name: "weak_mcc", "affine_r2".
@@ -79,7 +79,8 @@ def _in_memory(name: str, values: Any, of: Of) -> Dictionary:  # noqa: ANN401
     if sparse.issparse(values):
         if of == "weights":
             raise BadData(f"{name}: a sparse matrix; decoder weights are dense")
-        matrix: Any = tidy(sparse.csr_array(values, copy=True))
+        held: Any = values
+        matrix: Any = tidy(held.tocsr(copy=True))
     else:
         matrix = np.asarray(values)
     if matrix.ndim != 2 or 0 in matrix.shape or matrix.dtype.kind not in "fiub":

@@ -1,15 +1,16 @@
 """Dictionaries of features at the size of sparse autoencoders: time, memory, distance from the best matching, planted overlap.
 
-    python tests/benchmarks/features.py [--features 16384] [--rows 50000] [--active 64] [--dims 1024] [--exact 4096] [--shared 0.6]
+    python tests/benchmarks/features.py [--features 16384] [--rows 50000] [--active 64] [--dims 1024] [--exact 4096]
 
 Each case is one call of the command line on files, in a process of its own:
 
-- activations, sparse: about `--active` features fire in a row, with log-normal rates. b shares 60% of a's features: they fire in 90%
-  of the rows in which a's do, with 10% noise on their values; the others fire by themselves. Feature numbers are shuffled;
+- activations, sparse: about `--active` features fire in a row, with log-normal rates. b shares 60% of a's features: they fire
+  in 90% of the rows in which a's do, with 10% noise on their values; the others fire by themselves. Feature numbers are
+  shuffled;
 - decoder weights: of b's directions 60% are a's turned to a cosine of 0.9, the others are random.
 
-The largest `--exact` features of both are then matched by `scipy.optimize.linear_sum_assignment` on all of their similarities, and the
-difference of the mean similarities on the rows matched on is printed beside the bound.
+The largest `--exact` features of both are then matched by `scipy.optimize.linear_sum_assignment` on all of their similarities,
+and the difference of the mean similarities on the rows matched on is printed beside the bound.
 """
 
 import argparse
@@ -89,9 +90,8 @@ def reported(name: str, found: dict[str, list[dict[str, float]]], cost: str) -> 
     (matching,) = found["matchings"]
     matched, overlap = scores["matched"], scores["shared"]["mean"]
     print(f"{name}: {cost}")
-    print(
-        f"  matched {matched['mean']:.4f} (chance {matched['floor']:.4f}), shared {overlap:.4f}, gap at most {matching['gap']:.1e}"
-    )
+    chance, gap = matched["floor"], matching["gap"]
+    print(f"  matched {matched['mean']:.4f} (chance {chance:.4f}), shared {overlap:.4f}, gap at most {gap:.1e}")
 
 
 def held_against_exact(name: str, a: Columns, b: Columns) -> None:

@@ -41,6 +41,9 @@ class FeatureSettings:
                 raise UsageError(f"{name}={getattr(self, name)}: expected at least 1")
 
 
+USUAL = FeatureSettings()
+
+
 @dataclass(frozen=True)
 class DictionaryRecord:
     """A dictionary.
@@ -112,9 +115,9 @@ class FeatureScore:
 
     Args:
         of: whether features are known by decoder weights or activations.
-        measure: matched: mean similarity of features matched one to one; best: of each feature and its most similar one; shared: the
-            fraction of matched features that are the same; alike: that of features matched at 0.7 or more; r2_from_p: mean R² of a
-            feature from p of the other dictionary; made_of_p: the fraction with R² of at least 0.8.
+        measure: matched: mean similarity of features matched one to one; best: of each feature and its most similar one;
+            shared: the fraction of matched features that are the same; alike: that of features matched at 0.7 or more;
+            r2_from_p: mean R² of a feature from p of the other dictionary; made_of_p: the fraction with R² of at least 0.8.
         mean: over pairs.
         sd: standard deviation over pairs.
         ci_low, ci_high: 95% interval, the dictionary being the unit; None of two dictionaries.

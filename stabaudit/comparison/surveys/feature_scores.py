@@ -37,11 +37,9 @@ def asked_scores(
         By pair of positions and name; and what was noticed.
 
     Raises:
-        UsageError: of weights, or where features take more memory than is allowed.
+        UsageError: features take more memory than is allowed.
         BadData: too few rows.
     """
-    if dictionaries[0].of == "weights":
-        raise UsageError("--scores are of activations; of decoder weights there are matched and best cosines alone")
     needed = sum(8 * len(ids) * int(np.sum(one)) for one in kept)
     if needed > settings.memory:
         raise UsageError(f"--scores need all activations at once, {needed // 10**6 + 1} MB; raise --memory or leave them out")

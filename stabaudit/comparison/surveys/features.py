@@ -1,9 +1,9 @@
 """Dictionaries of features, of sparse autoencoders say, held against each other: are the features the same?
 
-Every pair of dictionaries is matched feature by feature (`stabaudit.metrics.features`), and so is one of the two with a stand-in for the
-other that has nothing to do with it. Of three dictionaries or more the means over pairs have intervals in which the dictionary is the
-unit; of two there is one pair and no interval. Features that never vary cannot be matched: they are counted and left out, as are those
-that vary on one half of the rows alone.
+Every pair of dictionaries is matched feature by feature (`stabaudit.metrics.features`), and so is one of the two with a
+stand-in for the other that has nothing to do with it. Of three dictionaries or more the means over pairs have intervals in
+which the dictionary is the unit; of two there is one pair and no interval. Features that never vary cannot be matched: they
+are counted and left out, as are those that vary on one half of the rows alone.
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ import numpy as np
 from stabaudit.comparison.records import limits
 from stabaudit.comparison.settings import DEFAULT_SETTINGS
 from stabaudit.comparison.surveys.feature_records import (
+    USUAL,
     DictionaryRecord,
     FeatureComparison,
     FeatureMatching,
@@ -51,7 +52,7 @@ class _Prepared:
 
 def features(
     dictionaries: Sequence[Dictionary],
-    settings: FeatureSettings = FeatureSettings(),
+    settings: FeatureSettings = USUAL,
     *,
     measures: Sequence[Measure] = (),
     k: int = DEFAULT_SETTINGS.k,
@@ -78,7 +79,9 @@ def features(
     found = [_pair(prepared[i], prepared[j], settings, (i, j)) for i, j in combinations(range(len(names)), 2)]
     scores = [score for one in found for score in one.scores]
     noticed: list[str] = []
-    if measures:
+    if measures and ids is None:
+        raise UsageError("--scores are of activations; of decoder weights there are matched and best cosines alone")
+    if measures and ids is not None:
         asked = replace(DEFAULT_SETTINGS, k=k, floor_draws=settings.floor_draws, seed=settings.seed, memory=settings.memory)
         by_pair, noticed = asked_scores(joined, ids, [one.kept for one in prepared], measures, asked)
         for (i, j), named in by_pair.items():
@@ -105,9 +108,11 @@ def _prepared(dictionaries: Sequence[Dictionary], ids: Array | None) -> list[_Pr
     if len(ids) < 4:
         raise BadData(f"{len(ids)} rows of activations: two halves of at least 2 are needed; is it a matrix of weights?")
     halves = (np.flatnonzero(fit), np.flatnonzero(~fit))
-    return [
-        _live(one, *(columns_of(one.values, rows, one.name) for rows in halves), firing_rates(one.values)) for one in dictionaries
-    ]
+    found = []
+    for one in dictionaries:
+        first, second = (columns_of(one.values, rows, one.name) for rows in halves)
+        found.append(_live(one, first, second, firing_rates(one.values)))
+    return found
 
 
 def _live(one: Dictionary, fit: Columns, score: Columns, rates: Array | None) -> _Prepared:
@@ -230,7 +235,7 @@ def _parts(explained: str, by: str, r2: Array, by_chance: Array) -> list[Feature
         return []
     found = []
     for parts, own, drawn in zip(PARTS, r2.T, by_chance.T, strict=True):
-        quartiles = [float(one) for one in np.quantile(own, (0.25, 0.5, 0.75))]
+        low, middle, high = (float(one) for one in np.quantile(own, (0.25, 0.5, 0.75)))
         found.append(
             FeatureParts(
                 explained,
@@ -238,7 +243,9 @@ def _parts(explained: str, by: str, r2: Array, by_chance: Array) -> list[Feature
                 parts,
                 len(own),
                 float(own.mean()),
-                *quartiles,
+                low,
+                middle,
+                high,
                 floor=float(drawn.mean()),
                 made=float((own >= MADE).mean()),
                 made_floor=float((drawn >= MADE).mean()),
@@ -297,9 +304,8 @@ def _warnings(prepared: Sequence[_Prepared], found: Sequence[_Found]) -> list[st
             said.append(f"{record.dictionary}: {record.never:,} of {record.features:,} features {what}{half}: left out")
     sizes = {len(one.fit.mean) for one in prepared}
     if len(sizes) > 1:
-        said.append(
-            f"dictionaries of {', '.join(f'{size:,}' for size in sorted(sizes))} features: of two, as many are matched as the smaller has"
-        )
+        listed = ", ".join(f"{size:,}" for size in sorted(sizes))
+        said.append(f"dictionaries of {listed} features: of two, as many are matched as the smaller has")
     if len(prepared) == 2:
         said.append("two dictionaries make one pair, which has no interval; compare three or more")
     loosest = max(found, key=lambda one: one.matching.gap).matching

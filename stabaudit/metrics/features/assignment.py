@@ -2,11 +2,12 @@
 
     π = argmax_π Σ_i w_iπ(i),      w = |similarity|, of d_a ≤ d_b features all of a matched.
 
-- *exact*: an assignment on the candidates (LAPJVsp: Jonker and Volgenant 1987, doi:10.1007/BF02278710), priced against all other pairs.
-  With prices v ≥ 0 of b, Σ_i max_j (w_ij − v_j) + Σ_j v_j bounds every matching from above (linear programming duality). The prices
-  come from the matching: the least with w_iπ(i) − v_π(i) ≥ w_ij − v_j on all candidates, by Bellman and Ford's relaxation. Outside the
-  candidates w_ij ≤ min(limit_i, limit_j); features of a for which that leaves room are looked at in full, pairs that would gain are
-  added, and the assignment is solved anew. So it is exact to `TOLERANCE` or the bound says otherwise.
+- *exact*: an assignment on the candidates (LAPJVsp: Jonker and Volgenant 1987, doi:10.1007/BF02278710), priced against all
+  other pairs. With prices v ≥ 0 of b, Σ_i max_j (w_ij − v_j) + Σ_j v_j bounds every matching from above (linear programming
+  duality). The prices come from the matching: the least with w_iπ(i) − v_π(i) ≥ w_ij − v_j on all candidates, by Bellman and
+  Ford's relaxation. Outside the candidates w_ij ≤ min(limit_i, limit_j); features of a for which that leaves room are looked
+  at in full, pairs that would gain are added, and the assignment is solved anew. So it is exact to `TOLERANCE` or the bound
+  says otherwise.
 - *greedy*: the most similar pair first. At least half of the best sum.
 - *sinkhorn*: entropic prices (Cuturi 2013, arXiv:1306.0895), then greedily by w_ij − u_i − v_j.
 

@@ -1,7 +1,7 @@
 """The c most similar features of the other dictionary, for every feature of either: all that a matching needs to be chosen from.
 
-The c largest of a line are those above the c-th largest of a part of it, of which there are few; so most entries are compared once
-and never sorted.
+The c largest of a line are those above the c-th largest of a part of it, of which there are few; so most entries are compared
+once and never sorted.
 """
 
 from dataclasses import dataclass
@@ -60,7 +60,7 @@ def candidates(tiles: Tiles, count: int = CANDIDATES) -> Candidates:
     d_a, d_b = tiles.shape
     threshold = np.full(d_b, -1.0, dtype=np.float32)
     columns = (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))
-    rows = []
+    rows: list[tuple[Array, Array, Array]] = []
 
     def pick(of_a: Array, strength: Array) -> tuple[tuple[Array, Array, Array], tuple[Array, Array, Array]]:
         i, j, found = _above(strength, _part_threshold(strength, count)[:, None])
@@ -71,8 +71,8 @@ def candidates(tiles: Tiles, count: int = CANDIDATES) -> Candidates:
 
     for results in tiles.over_blocks(pick):
         rows += [own for own, _ in results]
-        parts = zip(columns, *(of_column for _, of_column in results), strict=True)
-        columns = _largest(*(np.concatenate(part) for part in parts), count)
+        line, other, value = (np.concatenate(part) for part in zip(columns, *(own for _, own in results), strict=True))
+        columns = _largest(line, other, value, count)
         held = np.bincount(columns[0], minlength=d_b)
         full = held == count
         starts = np.concatenate([[0], np.cumsum(held)])[:-1]

@@ -1,8 +1,9 @@
 """Features as columns of unit length, whose products are their similarities.
 
-Of activations X, shape (n, d), feature k is the centred column x_k − x̄_k divided by its length, so that products are correlations. Of
-decoder weights W, shape (d, m), it is the row w_k divided by its length, so that products are cosines. Nothing is stored but means and
-lengths: columns are standardised as they are read, centred in double precision before they are narrowed to single.
+Of activations X, shape (n, d), feature k is the centred column x_k − x̄_k divided by its length, so that products are
+correlations. Of decoder weights W, shape (d, m), it is the row w_k divided by its length, so that products are cosines.
+Nothing is stored but means and lengths: columns are standardised as they are read, centred in double precision before they are
+narrowed to single.
 
 A sparse column is not centred, which would fill it: with x = s·‖x − x̄‖ its products are corrected afterwards,
 
@@ -11,7 +12,7 @@ A sparse column is not centred, which would fill it: with x = s·‖x − x̄‖
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -189,7 +190,9 @@ class SparseColumns:
 
     def standardised(self, rows: slice, columns: Array | slice) -> Array:
         """Entries of the unit columns in single precision, shape (rows, columns)."""
-        block = self.by_row[rows][:, columns].toarray() - self.offset[columns] / np.sqrt(self.scaled.shape[0])
+        block = self.by_row[rows][:, np.arange(len(self.mean))[columns]].toarray() - self.offset[columns] / np.sqrt(
+            self.scaled.shape[0]
+        )
         found: Array = block.astype(np.float32)
         return found
 
@@ -224,10 +227,13 @@ def paired(a: Columns, of_a: Array, b: Columns, of_b: Array) -> Array:
             products = a.scaled[:, i].multiply(b.scaled[:, j]).sum(axis=0)
             found[start : start + step] = np.asarray(products).ravel() - a.offset[i] * b.offset[j]
         else:
-            found[start : start + step] = _over_rows(
-                a, b, len(i), lambda rows, i=i, j=j: np.einsum("ij,ij->j", a.standardised(rows, i), b.standardised(rows, j))
-            )
-    return found.clip(-1.0, 1.0)
+            found[start : start + step] = _over_rows(len(a.rows), len(i), partial(_row_products, a, i, b, j))
+    return np.clip(found, -1.0, 1.0)
+
+
+def _row_products(a: Columns, i: Array, b: Columns, j: Array, rows: slice) -> Array:
+    found: Array = np.einsum("ij,ij->j", a.standardised(rows, i), b.standardised(rows, j))
+    return found
 
 
 def crossed(a: Columns, of_a: Array, b: Columns, of_b: Array) -> Array:
@@ -236,30 +242,30 @@ def crossed(a: Columns, of_a: Array, b: Columns, of_b: Array) -> Array:
         products = (a.scaled[:, of_a].T @ b.scaled[:, of_b]).toarray()
         found: Array = products - np.outer(a.offset[of_a], b.offset[of_b])
         return found
-    return _over_rows(a, b, len(of_a) + len(of_b), lambda rows: a.standardised(rows, of_a).T @ b.standardised(rows, of_b))
+    return _over_rows(len(a.rows), len(of_a) + len(of_b), lambda rows: a.standardised(rows, of_a).T @ b.standardised(rows, of_b))
 
 
 def firing_rates(values: Array | sparse.csr_array) -> Array:
     """Fraction of rows in which each feature is not 0, shape (d,)."""
     n, d = values.shape
     if sparse.issparse(values):
-        return np.bincount(values.indices[values.data != 0], minlength=d) / n
+        return np.asarray(np.bincount(values.indices[values.data != 0], minlength=d) / n)
     fired = np.zeros(d)
     step = max(1, CHUNK // (8 * d))
     for start in range(0, n, step):
         fired += np.count_nonzero(values[start : start + step], axis=0)
-    return fired / n
+    return np.asarray(fired / n)
 
 
 def _both_sparse(a: Columns, b: Columns) -> bool:
     return isinstance(a, SparseColumns) and isinstance(b, SparseColumns)
 
 
-def _over_rows(a: Columns, b: Columns, width: int, work: Callable[[slice], Array]) -> Array:
+def _over_rows(count: int, width: int, work: Callable[[slice], Array]) -> Array:
     """The sum in double precision of what `work` makes of each block of rows."""
     step = max(1, CHUNK // (16 * max(width, 1)))
     total: Array = np.zeros(())
-    for start in range(0, len(a.rows), step):
+    for start in range(0, count, step):
         total = total + work(slice(start, start + step)).astype(np.float64)
     return total
 

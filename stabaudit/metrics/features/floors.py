@@ -1,8 +1,8 @@
 """What scores of features would be by chance: the other dictionary is replaced by one that has nothing to do with the first.
 
-Of activations, by the same columns with their rows shuffled, which keeps how often and how strongly every feature fires. Of decoder
-weights, by as many random directions (Haar): columns of standard normal numbers divided by their length. For one direction against d
-random ones in m dimensions the expected best |cosine| is known, for cos² is Beta(1/2, (m−1)/2):
+Of activations, by the same columns with their rows shuffled, which keeps how often and how strongly every feature fires. Of
+decoder weights, by as many random directions (Haar): columns of standard normal numbers divided by their length. For one
+direction against d random ones in m dimensions the expected best |cosine| is known, for cos² is Beta(1/2, (m−1)/2):
 
     E max = ∫₀¹ 1 − F(t²)ᵈ dt.
 """

@@ -1,13 +1,14 @@
 """Splitting and absorption: how many features of one dictionary does it take to make a feature of another?
 
-Feature k of a is regressed on 1, 2 and 4 features of b that orthogonal matching pursuit picks, one after another, among its most similar
-ones (Pati et al. 1993, doi:10.1109/ACSSC.1993.342465): each time the one that correlates most with what is left, all coefficients anew.
+Feature k of a is regressed on 1, 2 and 4 features of b that orthogonal matching pursuit picks, one after another, among its
+most similar ones (Pati et al. 1993, doi:10.1109/ACSSC.1993.342465): each time the one that correlates most with what is left,
+all coefficients anew.
 
     R²(p) = 1 − ‖x_k − x̂_k(p)‖² / ‖x_k − x̄_k‖²
 
-Of activations, features and coefficients are from *fit* and R² is on *score* (below 0 where it is worse than the mean); of decoder
-weights, R²(p) is the squared length of w_k/‖w_k‖ in the span of p directions. A feature that b has split in two has R²(1) well below
-R²(2); one that b lacks has R²(4) near its floor. Coefficients may be negative.
+Of activations, features and coefficients are from *fit* and R² is on *score* (below 0 where it is worse than the mean); of
+decoder weights, R²(p) is the squared length of w_k/‖w_k‖ in the span of p directions. A feature that b has split in two has
+R²(1) well below R²(2); one that b lacks has R²(4) near its floor. Coefficients may be negative.
 """
 
 from dataclasses import dataclass

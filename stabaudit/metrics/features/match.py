@@ -1,12 +1,13 @@
 """Two dictionaries held against each other: which features are the same, how many of them, and what chance would give.
 
-Features are matched one to one on *fit* and their similarity is that on *score* (decoder weights have no rows to hold out: both are the
-same, and the floor is matched in the same way). Besides the mean of matched similarities:
+Features are matched one to one on *fit* and their similarity is that on *score* (decoder weights have no rows to hold out:
+both are the same, and the floor is matched in the same way). Besides the mean of matched similarities:
 
-- *best*: for each feature of a the most similar of b, found on *fit*, whatever others take (mean max cosine of weights), and b's of a;
-- *shared features*: (p − p₀)/(1 − p₀), at least 0, with p the fraction of matched features above a threshold that the fraction p₀ of
-  those matched by chance exceed, the 99% quantile of these. So a fraction s of features that are well recovered gives s, whatever the
-  similarity of those that are not, and unrelated dictionaries give 0;
+- *best*: for each feature of a the most similar of b, found on *fit*, whatever others take (mean max cosine of weights), and
+  b's of a;
+- *shared features*: (p − p₀)/(1 − p₀), at least 0, with p the fraction of matched features above a threshold that the fraction
+  p₀ of those matched by chance exceed, the 99% quantile of these. So a fraction s of features that are well recovered gives s,
+  whatever the similarity of those that are not, and unrelated dictionaries give 0;
 - *matched at 0.7*: the fraction of matched features with at least that similarity, the usual convention (Paulo and Belrose 2025,
   arXiv:2501.16615).
 """

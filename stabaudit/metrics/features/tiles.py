@@ -1,7 +1,8 @@
 """Similarities of all features of one dictionary with all of another, a block of rows of that matrix at a time.
 
-65,536 × 65,536 similarities take 17 GB, a block of them as little as is asked for. Sparse columns are multiplied as such where that is
-quicker: a scattered multiplication takes about as long as 250 of a dense product, so up to a product of densities of 1/250.
+65,536 × 65,536 similarities take 17 GB, a block of them as little as is asked for. Sparse columns are multiplied as such where
+that is quicker: a scattered multiplication takes about as long as 250 of a dense product, so up to a product of densities of
+1/250.
 """
 
 from collections.abc import Callable, Iterator
@@ -95,7 +96,7 @@ class Tiles:
     def _scattered(self, of_a: Array) -> Array:
         a, b, precision = self._sides
         left, right = self._transposed
-        found = (left[of_a] @ right).toarray()  # type: ignore[index, operator]
+        found = (left[of_a] @ right).toarray()  # type: ignore[index]
         found -= np.multiply.outer(a.offset[of_a].astype(precision), b.offset.astype(precision))
         narrowed: Array = found.astype(np.float32, copy=False)
         return narrowed

@@ -22,11 +22,12 @@ _LABELS = {
 }
 _CHANCE = {
     "activations": "chance: the rows of the second dictionary shuffled; matched on one half of the rows, scored on the other.",
-    "weights": "chance: random directions in place of the second dictionary; weights have no rows to hold out, and neither have these.",
+    "weights": "chance: random directions in place of the second dictionary; weights have no rows to hold out, nor have these.",
 }
 PARTS_LEGEND = (
-    "R² of a feature from the 1, 2 or 4 of the other dictionary that orthogonal matching pursuit picks; made: the share of features "
-    f"with R² of at least {MADE:g}. Features that another dictionary splits gain from 1 to 2 and 4, those it lacks stay near chance."
+    "R² of a feature from the 1, 2 or 4 of the other dictionary that orthogonal matching pursuit picks; made: the share of "
+    f"features with R² of at least {MADE:g}. Features that another dictionary splits gain from 1 to 2 and 4, those it lacks stay "
+    "near chance."
 )
 
 
@@ -86,9 +87,11 @@ def _sentences(found: FeatureComparison) -> list[str]:
     matched = sorted({one.matched for one in found.matchings})
     above = number(thresholds[0], 3) if len(thresholds) == 1 else f"{number(min(thresholds))} to {number(max(thresholds))}"
     said = [
-        f"Shared features: {mean_with_interval(shared.mean, shared.ci_low, shared.ci_high)} of "
-        f"{' to '.join(f'{size:,}' for size in dict.fromkeys((matched[0], matched[-1])))} matched lie above {above}, the similarity that "
-        "1% of those matched by chance exceed, this 1% taken off; so chance is 0 by construction."
+        (
+            f"Shared features: {mean_with_interval(shared.mean, shared.ci_low, shared.ci_high)} of "
+            f"{' to '.join(f'{size:,}' for size in dict.fromkeys((matched[0], matched[-1])))} matched lie above {above}, the "
+            "similarity that 1% of those matched by chance exceed, this 1% taken off; so chance is 0 by construction."
+        )
     ]
     gap = max(one.gap for one in found.matchings)
     how = found.matchings[0].match
@@ -111,12 +114,12 @@ def _firing(every: Sequence[FiringBin]) -> Section:
                 _over_pairs(names, {pair: one.shared for pair, one in here.items()}),
             ]
         )
-    words = [
-        "Firing rate: the fraction of rows in which a feature is not 0, the mean of both; above: of more than the similarity that 1% "
-        "of all features matched by chance exceed."
-    ]
+    words = (
+        "Firing rate: the fraction of rows in which a feature is not 0, the mean of both; above: of more than the similarity "
+        "that 1% of all features matched by chance exceed."
+    )
     head = ["firing rate", "matched", "|correlation|", "chance", "above"]
-    return Section("matched features by how often they fire", head, rows, words)
+    return Section("matched features by how often they fire", head, rows, [words])
 
 
 def _over_pairs(names: Sequence[str], values: Mapping[tuple[str, str], float]) -> str:

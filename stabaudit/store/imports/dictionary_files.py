@@ -1,12 +1,13 @@
 """Dictionaries of features that other programs wrote: decoder weights, or activations on rows, dense or sparse.
 
-`.npy`, `.npz`, `.safetensors` (also bfloat16), a sparse matrix of `scipy.sparse.save_npz`, or Parquet with a row for each activation:
-columns row, feature and value, all else being 0. Nothing is unpickled. A dense `.npy` file that takes more memory than there is to be
-used stays in its file, and what is needed of it is read when it is.
+`.npy`, `.npz`, `.safetensors` (also bfloat16), a sparse matrix of `scipy.sparse.save_npz`, or Parquet with a row for each
+activation: columns row, feature and value, all else being 0. Nothing is unpickled. A dense `.npy` file that takes more memory
+than there is to be used stays in its file, and what is needed of it is read when it is.
 """
 
 import json
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -23,15 +24,14 @@ from stabaudit.store.files.memory import require_memory
 from stabaudit.store.files.numpy_files import load_npy, load_npz, map_npy, members
 from stabaudit.store.files.parquet import opened
 from stabaudit.store.files.regular import open_regular
-from stabaudit.store.imports.foreign_files import Naming
+from stabaudit.store.files.sparse import by_rows
+from stabaudit.store.imports.foreign_files import SPARSE, Naming, sparse_parts
 
 Array = NDArray[Any]
 Of = Literal["weights", "activations"]
 SUFFIXES = (".npy", ".npz", ".safetensors", ".parquet")
 DECODERS = ("decoder.weight", "W_dec", "decoder", "dictionary", "w_dec.weight")
 ACTIVATIONS = ("activations", "acts", "features", "codes", "z")
-SPARSE = ("csr", "csc", "coo")
-_PARTS = {"data", "shape", "format"}
 _TRIPLET = ("row", "feature", "value")
 
 
@@ -69,7 +69,8 @@ def read_dictionaries(paths: list[Path], of: Of, naming: Naming, memory: int) ->
     Args:
         paths: the files.
         of: what they hold.
-        naming: `key` is the array of a file, `dimensions_first` says that arrays have a row for each feature, `strict` refuses guesses.
+        naming: `key` is the array of a file, `dimensions_first` says that arrays have a row for each feature, `strict` refuses
+            guesses.
         memory: bytes, above which a dense `.npy` file is not read as a whole.
 
     Raises:
@@ -82,8 +83,8 @@ def read_dictionaries(paths: list[Path], of: Of, naming: Naming, memory: int) ->
         return [Dictionary(name, of, values) for name, values in zip(names, _turned(read, paths, naming), strict=True)]
     found = []
     for name, path, (values, ids) in zip(names, paths, read, strict=True):
-        turned = values.T if naming.dimensions_first and path.suffix.lower() != ".parquet" else values
-        matrix = sparse.csr_array(turned) if sparse.issparse(turned) else turned
+        turned: Any = values.T if naming.dimensions_first and path.suffix.lower() != ".parquet" else values
+        matrix: Any = turned.tocsr() if sparse.issparse(turned) else turned
         if ids is not None and ids.shape != matrix.shape[:1]:
             raise BadData(f"{shown(path)}: names of rows of shape {ids.shape} for {matrix.shape[0]:,} rows")
         found.append(Dictionary(name, of, matrix, ids, rows_open=path.suffix.lower() == ".parquet"))
@@ -109,8 +110,8 @@ def _read(path: Path, of: Of, naming: Naming, memory: int) -> tuple[Any, Array |
     if suffix == ".safetensors":
         return _tensor(path, naming, usual), None
     held = members(path)
-    if held >= _PARTS:
-        return _sparse(path, held), None
+    if held >= SPARSE and naming.key is None:
+        return by_rows(*sparse_parts(path, held, where), where), None
     ids_key = naming.id_column or "sample_id"
     key = _key(held - {ids_key}, naming, usual, where)
     arrays = load_npz(path, {key, ids_key} & held)
@@ -170,37 +171,7 @@ def _tensor(path: Path, naming: Naming, usual: tuple[str, ...]) -> Array:
     return _matrix(np.frombuffer(content, dtype=kinds[header["dtype"]]).reshape(header["shape"]), where)
 
 
-def _sparse(path: Path, held: set[str]) -> sparse.csr_array:
-    """What `scipy.sparse.save_npz` wrote."""
-    where = shown(path)
-    arrays = load_npz(path, scalars=True)
-    form = arrays["format"]
-    kind = form.item() if form.shape == () and form.dtype.kind in "SU" else None
-    kind = kind.decode("ascii", "replace") if isinstance(kind, bytes) else kind
-    wanted = {"row", "col"} if kind == "coo" else {"indices", "indptr"}
-    if kind not in SPARSE or not held >= wanted:
-        raise BadData(f"{where}: a sparse matrix of format {kind!r}; expected {', '.join(SPARSE)}: matrix.tocsr() makes one")
-    data, shape = arrays["data"], arrays["shape"]
-    if shape.shape != (2,) or shape.dtype.kind not in "iu" or data.dtype.kind not in "fiub" or (shape <= 0).any():
-        raise BadData(f"{where}: a sparse matrix of shape {shape.tolist()} of {data.dtype}; expected numbers, two dimensions")
-    if any(arrays[name].ndim != 1 or (name != "data" and arrays[name].dtype.kind not in "iu") for name in {*wanted, "data"}):
-        raise BadData(f"{where} is no sparse matrix: its indices are no lists of integers; save it with scipy.sparse.save_npz")
-    size = (int(shape[0]), int(shape[1]))
-    data = data if data.dtype.kind == "f" and data.dtype.itemsize >= 4 else data.astype(np.float32)
-    try:
-        if kind == "coo":
-            found = sparse.coo_array((data, (arrays["row"], arrays["col"])), shape=size).tocsr()
-        else:
-            make = sparse.csr_array if kind == "csr" else sparse.csc_array
-            loaded = make((data, arrays["indices"], arrays["indptr"]), shape=size)
-            loaded.check_format(full_check=True)
-            found = loaded.tocsr()
-    except (ValueError, IndexError, OverflowError) as error:
-        raise BadData(f"{where} is no sparse matrix ({error}); save it with scipy.sparse.save_npz") from error
-    return tidy(found)
-
-
-def tidy(matrix: sparse.csr_array) -> sparse.csr_array:
+def tidy(matrix: "sparse.csr_array") -> "sparse.csr_array":
     """The same with one entry for each number that is not 0."""
     matrix.sum_duplicates()
     matrix.eliminate_zeros()
@@ -261,7 +232,7 @@ def _turned(read: list[tuple[Any, Array | None]], paths: list[Path], naming: Nam
     return turned
 
 
-def join_rows(dictionaries: list[Dictionary]) -> tuple[list[Dictionary], Array]:
+def join_rows(dictionaries: Sequence[Dictionary]) -> tuple[list[Dictionary], Array]:
     """Activations on the same rows, and the names of these.
 
     Rows are joined by name where all dictionaries have names, else by position.
@@ -280,7 +251,7 @@ def join_rows(dictionaries: list[Dictionary]) -> tuple[list[Dictionary], Array]:
 
 
 def _with_rows(one: Dictionary, rows: int) -> Dictionary:
-    values = one.values
+    values: Any = one.values
     if values.shape[0] == rows:
         return one
     indptr = np.concatenate([values.indptr, np.full(rows - values.shape[0], values.indptr[-1], dtype=values.indptr.dtype)])
@@ -288,7 +259,7 @@ def _with_rows(one: Dictionary, rows: int) -> Dictionary:
     return Dictionary(one.name, one.of, longer, one.ids, one.rows_open)
 
 
-def _joined(dictionaries: list[Dictionary]) -> tuple[list[Dictionary], Array]:
+def _joined(dictionaries: Sequence[Dictionary]) -> tuple[list[Dictionary], Array]:
     every = [np.asarray(one.ids) for one in dictionaries]
     if {ids.dtype.kind for ids in every} not in ({"U"}, {"i"}, {"u"}, {"i", "u"}):
         raise BadData(f"{dictionaries[0].name}, …: names of rows are integers in all dictionaries, or text in all")
