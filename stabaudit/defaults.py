@@ -19,4 +19,5 @@ LEARNING_RATE = 1e-3
 SCHEDULE: Schedule = "plateau"
 
 MEMORY = 10**9  # bytes that latents may take: ten restarts of 50 dimensions up to 250,000 rows
+CANDIDATES = 32  # of a feature, of either dictionary, among which its match is looked for first
 MARGIN = 0.02  # loss of a score that a baseline allows

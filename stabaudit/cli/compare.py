@@ -5,10 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from stabaudit.cli.compare_features import CandidatesOption, FeaturesOption, MatchOption, OfOption, compare_features
+from stabaudit.cli.compare_features import (
+    CandidatesOption,
+    FeaturesOption,
+    MatchOption,
+    OfOption,
+    compare_features,
+    require_with_features,
+)
 from stabaudit.cli.latents_options import ClusterColumnOption, MemoryOption, with_naming
 from stabaudit.cli.output import OutputOption, PageFormatOption, command_line, deliver, deliver_page, message
-from stabaudit.defaults import MEMORY
+from stabaudit.defaults import CANDIDATES, MEMORY
 from stabaudit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -108,7 +115,7 @@ def compare(
     features: FeaturesOption = False,
     of: OfOption = None,
     match: MatchOption = "exact",
-    candidates: CandidatesOption = 32,
+    candidates: CandidatesOption = CANDIDATES,
     curve: Annotated[bool, typer.Option("--curve", help="Print the cumulative MCC curves too.")] = False,
     form: PageFormatOption = "table",
     output: OutputOption = None,
@@ -134,8 +141,9 @@ def compare(
         cluster_by=cluster_by,
         scores=named_scores(scores),
     )
-    if drift and features:
-        raise UsageError("--drift and --features: give one of them")
+    beside = {"--drift": drift, "--clusters": clusters, "--cluster-column": cluster_column, "--sources": sources}
+    beside |= {"--curve": curve, "--nonlinear": nonlinear, "--densities": densities}
+    require_with_features(features, of, match, candidates, beside, naming)
     if features:
         compare_features(selectors, settings, naming, scores, of, match, candidates, form, output)
         return

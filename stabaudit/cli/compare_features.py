@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from stabaudit.cli.output import deliver, message
+from stabaudit.defaults import CANDIDATES
 from stabaudit.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from stabaudit.comparison.settings import Settings
     from stabaudit.store.imports.foreign_files import Naming
 
@@ -26,6 +29,32 @@ MatchOption = Annotated[How, typer.Option("--match", help="With --features: how 
 CandidatesOption = Annotated[
     int, typer.Option(min=1, help="With --features: the most similar features of each that matches are looked for among.")
 ]
+
+
+def require_with_features(
+    features: bool, of: Of | None, match: How, candidates: int, others: "Mapping[str, object]", naming: "Naming"
+) -> None:
+    """Refuse options that would be without effect.
+
+    Args:
+        features: whether dictionaries are compared.
+        of: an option that then counts.
+        match: another.
+        candidates: another.
+        others: those that then count for nothing, by name.
+        naming: how files are named.
+
+    Raises:
+        UsageError: naming one.
+    """
+    own = {"--of": of is not None, "--match": match != "exact", "--candidates": candidates != CANDIDATES}
+    unused = [name for name, given in own.items() if given and not features]
+    if unused:
+        raise UsageError(f"{unused[0]} is of dictionaries of features: give --features too, or leave it out")
+    held = {**others, "--obsm": naming.obsm, "--folder": naming.folder}
+    spare = [name for name, given in held.items() if given and features]
+    if spare:
+        raise UsageError(f"{spare[0]} has no meaning for dictionaries of features; leave it out beside --features")
 
 
 def compare_features(
@@ -59,7 +88,6 @@ def compare_features(
         seed=settings.seed,
         memory=settings.memory,
     )
-    message("features are matched in blocks of their similarities")
     if scores is None and found.dictionaries[0].of == "activations":
         message("affine and canonical scores are left out, which take d³: --scores weak_mcc,affine_r2 asks for them")
     for warning in found.warnings:

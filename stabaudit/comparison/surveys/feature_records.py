@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from stabaudit.comparison.settings import DEFAULT_SETTINGS
+from stabaudit.defaults import CANDIDATES
 from stabaudit.errors import UsageError
 from stabaudit.metrics.features.assignment import How
-from stabaudit.metrics.features.candidates import CANDIDATES
 from stabaudit.metrics.features.made_of import SAMPLED
 from stabaudit.store.imports.dictionary_files import Of
 

@@ -71,6 +71,8 @@ def features(
     """
     if len(dictionaries) < 2:
         raise UsageError("features are held against those of another dictionary: give two or more")
+    if len({one.name for one in dictionaries}) < len(dictionaries):
+        raise UsageError("a dictionary is given twice; held against itself it says nothing")
     if len({one.of for one in dictionaries}) > 1:
         raise UsageError("features of decoder weights and of activations are not held against each other")
     joined, ids = join_rows(dictionaries) if dictionaries[0].of == "activations" else (list(dictionaries), None)
@@ -147,19 +149,19 @@ class _Found:
 def _pair(a: _Prepared, b: _Prepared, settings: FeatureSettings, pair: tuple[int, int]) -> _Found:
     rng = np.random.default_rng([settings.seed, *pair])
 
-    def match(fit: Columns, score: Columns) -> Match:
+    def match(fit: Columns, score: Columns, sampled: int) -> Match:
         return match_features(
             Sides(a.fit, fit, a.score, score),
             memory=settings.memory,
             rng=rng,
             count=settings.candidates,
             how=settings.match,
-            sampled=settings.sampled,
+            sampled=sampled,
         )
 
-    own = match(b.fit, b.score)
+    own = match(b.fit, b.score, settings.sampled)
     draws = draws_needed(len(own.strength), settings.floor_draws)
-    chance = [match(*_stand_in(b, rng)) for _ in range(draws)]
+    chance = [match(*_stand_in(b, rng), -(-settings.sampled // draws)) for _ in range(draws)]
     by_chance = np.concatenate([one.strength for one in chance])
     names = (a.record.dictionary, b.record.dictionary)
     matching = FeatureMatching(*names, settings.match, len(own.strength), own.assignment.gap, threshold_of(by_chance), draws)

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stabaudit.defaults import CANDIDATES
 from stabaudit.metrics.features.columns import Array
 from stabaudit.metrics.features.tiles import Tiles
-
-CANDIDATES = 32  # of each feature, of either side
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from stabaudit.metrics.features.candidates import Candidates
-from stabaudit.metrics.features.columns import Array, Columns, crossed
+from stabaudit.metrics.features.columns import Array, Columns, count_of, crossed
 
 PARTS = (1, 2, 4)
 SAMPLED = 256  # features of a, drawn at random
+AT_ONCE = 1024  # features of b, all similarities of which are found together
 MADE = 0.8  # R² from which on a feature counts as made of others
 
 
@@ -49,15 +50,41 @@ def explained(sides: Sides, known: Candidates, of_a: Array) -> Array:
         Shape (s', 3), each at most 1, of those that vary on both.
     """
     of_a = of_a[sides.a_fit.varies[of_a] & sides.a_score.varies[of_a]]
+    fit, score = (_Products.of(a, b, of_a) for a, b in ((sides.a_fit, sides.b_fit), (sides.a_score, sides.b_score)))
     starts = np.searchsorted(known.of_a, np.arange(known.shape[0] + 1))
     found = np.empty((len(of_a), len(PARTS)))
     for place, k in enumerate(of_a):
         others = known.of_b[starts[k] : starts[k + 1]]
-        gram = crossed(sides.b_fit, others, sides.b_fit, others)
-        target = crossed(sides.a_fit, np.array([k]), sides.b_fit, others)[0]
-        for position, (chosen, weights) in enumerate(_pursued(gram, target)):
-            found[place, position] = _on_score(sides, int(k), others[chosen], weights)
+        for position, (chosen, weights) in enumerate(_pursued(*fit.among(place, others))):
+            held = others[chosen]
+            gram, target = score.among(place, held)
+            shift, scaled = _carried(sides, int(k), held, weights)
+            found[place, position] = 2 * scaled @ target - scaled @ gram @ scaled - shift
     return found
+
+
+@dataclass(frozen=True)
+class _Products:
+    """Similarities of features of b with each other and with some of a: all of them at once where b is small."""
+
+    a: Columns
+    b: Columns
+    of_a: Array
+    every: tuple[Array, Array] | None
+
+    @classmethod
+    def of(cls, a: Columns, b: Columns, of_a: Array) -> "_Products":
+        whole = np.arange(count_of(b))
+        if len(whole) > AT_ONCE:
+            return cls(a, b, of_a, None)
+        return cls(a, b, of_a, (crossed(b, whole, b, whole), crossed(a, of_a, b, whole)))
+
+    def among(self, place: int, others: Array) -> tuple[Array, Array]:
+        """Those of some features of b with each other, shape (m, m), and with a's feature at `place`, shape (m,)."""
+        if self.every is not None:
+            gram, target = self.every
+            return gram[np.ix_(others, others)], target[place, others]
+        return crossed(self.b, others, self.b, others), crossed(self.a, self.of_a[[place]], self.b, others)[0]
 
 
 def _pursued(gram: Array, target: Array) -> list[tuple[Array, Array]]:
@@ -78,11 +105,9 @@ def _pursued(gram: Array, target: Array) -> list[tuple[Array, Array]]:
     return found
 
 
-def _on_score(sides: Sides, k: int, others: Array, weights: Array) -> float:
-    """R² on *score* of the map that was fitted on *fit*, offset included."""
+def _carried(sides: Sides, k: int, others: Array, weights: Array) -> tuple[float, Array]:
+    """What was fitted on *fit* in units of *score*: the loss of R² to the shift of means, and coefficients, shape (m,)."""
     a_fit, b_fit, a, b = sides.a_fit, sides.b_fit, sides.a_score, sides.b_score
     raw = weights * a_fit.length[k] / b_fit.length[others]  # in the units of the values
-    scaled = raw * b.length[others] / a.length[k]
-    target, gram = crossed(a, np.array([k]), b, others)[0], crossed(b, others, b, others)
     shift = (a.mean[k] - a_fit.mean[k] - raw @ (b.mean[others] - b_fit.mean[others])) / a.length[k]
-    return float(2 * scaled @ target - scaled @ gram @ scaled - len(a.rows) * shift**2)
+    return float(len(a.rows) * shift**2), raw * b.length[others] / a.length[k]

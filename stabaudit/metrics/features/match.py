@@ -16,8 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stabaudit.defaults import CANDIDATES
 from stabaudit.metrics.features.assignment import Assignment, How, assign
-from stabaudit.metrics.features.candidates import CANDIDATES, candidates
+from stabaudit.metrics.features.candidates import candidates
 from stabaudit.metrics.features.columns import Array, DenseColumns, paired
 from stabaudit.metrics.features.made_of import SAMPLED, Sides, explained
 from stabaudit.metrics.features.tiles import Tiles

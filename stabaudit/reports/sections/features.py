@@ -86,17 +86,14 @@ def _sentences(found: FeatureComparison) -> list[str]:
     thresholds = [one.threshold for one in found.matchings]
     matched = sorted({one.matched for one in found.matchings})
     above = number(thresholds[0], 3) if len(thresholds) == 1 else f"{number(min(thresholds))} to {number(max(thresholds))}"
-    said = [
-        (
-            f"Shared features: {mean_with_interval(shared.mean, shared.ci_low, shared.ci_high)} of "
-            f"{' to '.join(f'{size:,}' for size in dict.fromkeys((matched[0], matched[-1])))} matched lie above {above}, the "
-            "similarity that 1% of those matched by chance exceed, this 1% taken off; so chance is 0 by construction."
-        )
-    ]
-    gap = max(one.gap for one in found.matchings)
-    how = found.matchings[0].match
-    said.append(f"Matched by {how} assignment: on the rows matched on, the mean is at most {gap:.1e} below the best there is.")
-    return said
+    sizes = " to ".join(f"{size:,}" for size in dict.fromkeys((matched[0], matched[-1])))
+    counting = (
+        f"Shared features: of {sizes} matched, {mean_with_interval(shared.mean, shared.ci_low, shared.ci_high)} are more similar "
+        f"than chance makes them. Counted are those above {above}, which 1% of features matched by chance exceed, less this 1%."
+    )
+    gap, how = max(one.gap for one in found.matchings), found.matchings[0].match
+    where = "the rows matched on" if found.dictionaries[0].of == "activations" else "these directions"
+    return [counting, f"Matched by {how} assignment; on {where} the mean of no matching is larger by more than {gap:.1e}."]
 
 
 def _firing(every: Sequence[FiringBin]) -> Section:

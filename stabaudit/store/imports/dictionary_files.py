@@ -84,7 +84,7 @@ def read_dictionaries(paths: list[Path], of: Of, naming: Naming, memory: int) ->
     found = []
     for name, path, (values, ids) in zip(names, paths, read, strict=True):
         turned: Any = values.T if naming.dimensions_first and path.suffix.lower() != ".parquet" else values
-        matrix: Any = turned.tocsr() if sparse.issparse(turned) else turned
+        matrix = turned if isinstance(turned, np.ndarray) else turned.tocsr()
         if ids is not None and ids.shape != matrix.shape[:1]:
             raise BadData(f"{shown(path)}: names of rows of shape {ids.shape} for {matrix.shape[0]:,} rows")
         found.append(Dictionary(name, of, matrix, ids, rows_open=path.suffix.lower() == ".parquet"))
