@@ -116,12 +116,12 @@ class DenseColumns:
         rows = self.rows[np.linspace(0, len(self.rows) - 1, most).astype(np.int64)]
         return self.of_activations(self.values, rows, "features").of(self.columns)
 
-    def standardised(self, rows: slice, columns: Array | slice) -> Array:
-        """Entries of the unit columns in single precision, shape (rows, columns)."""
+    def standardised(self, rows: slice, columns: Array | slice, precision: type = np.float32) -> Array:
+        """Entries of the unit columns, shape (rows, columns)."""
         chosen = self.columns[columns]
         every = len(chosen) == self.values.shape[1] and np.array_equal(chosen, np.arange(len(chosen)))
         block = self.values[self.rows[rows]] if every else self.values[np.ix_(self.rows[rows], chosen)]
-        found: Array = ((block - self.mean[columns]) / self.length[columns]).astype(np.float32)
+        found: Array = ((block - self.mean[columns]) / self.length[columns]).astype(precision, copy=False)
         return found
 
 
@@ -188,12 +188,12 @@ class SparseColumns:
         moved.sort_indices()
         return replace(self, scaled=moved)
 
-    def standardised(self, rows: slice, columns: Array | slice) -> Array:
-        """Entries of the unit columns in single precision, shape (rows, columns)."""
+    def standardised(self, rows: slice, columns: Array | slice, precision: type = np.float32) -> Array:
+        """Entries of the unit columns, shape (rows, columns)."""
         block = self.by_row[rows][:, np.arange(len(self.mean))[columns]].toarray() - self.offset[columns] / np.sqrt(
             self.scaled.shape[0]
         )
-        found: Array = block.astype(np.float32)
+        found: Array = block.astype(precision, copy=False)
         return found
 
     @cached_property
@@ -232,7 +232,7 @@ def paired(a: Columns, of_a: Array, b: Columns, of_b: Array) -> Array:
 
 
 def _row_products(a: Columns, i: Array, b: Columns, j: Array, rows: slice) -> Array:
-    found: Array = np.einsum("ij,ij->j", a.standardised(rows, i), b.standardised(rows, j))
+    found: Array = np.einsum("ij,ij->j", a.standardised(rows, i, np.float64), b.standardised(rows, j, np.float64))
     return found
 
 
@@ -242,7 +242,11 @@ def crossed(a: Columns, of_a: Array, b: Columns, of_b: Array) -> Array:
         products = (a.scaled[:, of_a].T @ b.scaled[:, of_b]).toarray()
         found: Array = products - np.outer(a.offset[of_a], b.offset[of_b])
         return found
-    return _over_rows(len(a.rows), len(of_a) + len(of_b), lambda rows: a.standardised(rows, of_a).T @ b.standardised(rows, of_b))
+    return _over_rows(
+        len(a.rows),
+        len(of_a) + len(of_b),
+        lambda rows: a.standardised(rows, of_a, np.float64).T @ b.standardised(rows, of_b, np.float64),
+    )
 
 
 def firing_rates(values: Array | sparse.csr_array) -> Array:
@@ -266,7 +270,7 @@ def _over_rows(count: int, width: int, work: Callable[[slice], Array]) -> Array:
     step = max(1, CHUNK // (16 * max(width, 1)))
     total: Array = np.zeros(())
     for start in range(0, count, step):
-        total = total + work(slice(start, start + step)).astype(np.float64)
+        total = total + work(slice(start, start + step))
     return total
 
 

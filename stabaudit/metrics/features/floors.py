@@ -1,16 +1,12 @@
 """What scores of features would be by chance: the other dictionary is replaced by one that has nothing to do with the first.
 
 Of activations, by the same columns with their rows shuffled, which keeps how often and how strongly every feature fires. Of
-decoder weights, by as many random directions (Haar): columns of standard normal numbers divided by their length. For one
-direction against d random ones in m dimensions the expected best |cosine| is known, for cos² is Beta(1/2, (m−1)/2):
-
-    E max = ∫₀¹ 1 − F(t²)ᵈ dt.
+decoder weights, by as many random directions (Haar): columns of standard normal numbers divided by their length.
 """
 
 import numpy as np
-from scipy.special import betainc
 
-from stabaudit.metrics.features.columns import Array, DenseColumns
+from stabaudit.metrics.features.columns import DenseColumns
 
 ENOUGH = 4096  # features of all draws together, from which on means over them are known well
 
@@ -27,15 +23,3 @@ def draws_needed(features: int, most: int) -> int:
 def random_directions(count: int, dimensions: int, rng: np.random.Generator) -> DenseColumns:
     """Directions that are uniform on the sphere, as columns."""
     return DenseColumns.of_directions(rng.standard_normal((count, dimensions), dtype=np.float32), "random directions")
-
-
-def expected_best_cosine(count: int, dimensions: int) -> float:
-    """Mean of the largest |cosine| of a direction with `count` random ones.
-
-    >>> round(expected_best_cosine(1, 2), 6) == round(2 / np.pi, 6)
-    True
-    """
-    if dimensions == 1:
-        return 1.0
-    t: Array = (np.arange(200_000) + 0.5) / 200_000
-    return float(np.mean(1.0 - betainc(0.5, (dimensions - 1) / 2, np.square(t)) ** count))
