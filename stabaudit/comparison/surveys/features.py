@@ -36,7 +36,7 @@ from stabaudit.metrics.split import split_halves
 from stabaudit.statistics.jackknife import Scale, within
 from stabaudit.store.imports.dictionary_files import Dictionary, Of, join_rows
 
-RATES = (0.0, *(step * 10.0**power for power in range(-6, 0) for step in (1, 3)), 1.0)  # ends of bins of firing rates
+RATES = (0.0, *(float(f"{step}e{power}") for power in range(-6, 0) for step in (1, 3)), 1.0)  # ends of bins of firing rates
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,8 @@ def _prepared(dictionaries: Sequence[Dictionary], ids: Array | None) -> list[_Pr
 def _live(one: Dictionary, fit: Columns, score: Columns, rates: Array | None) -> _Prepared:
     kept = fit.varies & score.varies
     if not kept.any():
-        raise BadData(f"{one.name}: none of {len(kept):,} features varies on both halves of the rows")
+        what = "has a direction" if one.of == "weights" else "varies on both halves of the rows"
+        raise BadData(f"{one.name}: none of {len(kept):,} features {what}")
     # A column that is one constant on *fit* and another on *score* varies all the same.
     never = ~fit.varies & ~score.varies & (fit.mean == score.mean)
     weights = one.of == "weights"

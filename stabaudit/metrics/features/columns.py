@@ -181,7 +181,7 @@ class SparseColumns:
 
     def shuffled(self, rng: np.random.Generator) -> "SparseColumns":
         """The same columns on rows in a random order."""
-        place = rng.permutation(self.scaled.shape[0]).astype(self.scaled.indices.dtype)
+        place = np.argsort(rng.permutation(self.scaled.shape[0])).astype(self.scaled.indices.dtype)
         # Sorting works in place, on numbers that must not be those of this one.
         parts = (self.scaled.data.copy(), place[self.scaled.indices], self.scaled.indptr)
         moved = sparse.csc_array(parts, shape=self.scaled.shape)
