@@ -143,6 +143,7 @@ class RunConfig(Frozen):
     precision: Literal["float32", "bf16"] = "float32"  # of what enters matrix products and convolutions
     compile: bool = False  # training steps went through torch.compile, which rounds in its own way
     eager: bool = False  # steps ran operation by operation, since the loss could not be traced
+    geometry: bool = False  # distances between rows were measured by the decoder (see `stabaudit.training.geometry`)
     vary: Vary | None = None  # what makes restarts differ; None: initial weights, order of rows and noise, from one seed
 
     def seed_of(self, restart: int) -> int:

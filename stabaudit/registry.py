@@ -131,6 +131,8 @@ _BUILT_IN: dict[Kind, dict[str, Entry]] = {
         "clusters_ari": Entry("stabaudit.metrics.cluster_agreement:SCORE"),
         "clusters_ami": Entry("stabaudit.metrics.cluster_agreement:INFORMATION"),
         "clusters_nmi": Entry("stabaudit.metrics.cluster_agreement:NORMALISED"),
+        "geodesic_correlation": Entry("stabaudit.metrics.stored_geometry:GEODESIC"),
+        "euclidean_correlation": Entry("stabaudit.metrics.stored_geometry:EUCLIDEAN"),
         "reproducible_axes": Entry("stabaudit.metrics.anatomy:REPRODUCIBLE_AXES"),
         "active_units": Entry("stabaudit.metrics.collapse:ACTIVE_UNITS"),
         "kl": Entry("stabaudit.metrics.collapse:KL"),

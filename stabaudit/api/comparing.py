@@ -22,6 +22,7 @@ from stabaudit.comparison.views.clusters import PRIOR, with_clusters
 from stabaudit.errors import UsageError
 from stabaudit.metrics.alignment import By
 from stabaudit.metrics.mcc_strong import SCORE as STRONG
+from stabaudit.metrics.scores import measure
 from stabaudit.statistics.gate import parse_score
 from stabaudit.statistics.restarts_needed import Spread
 from stabaudit.store.imports.foreign_files import AS_IS, Naming
@@ -217,6 +218,8 @@ def drift(
         [('affine_r2', 1.0), ('affine_r2_reverse', 1.0)]
     """
     settings = changed_settings(settings, changed)
+    if wrong := [name for name in settings.scores if measure(name).factors]:
+        raise UsageError(f"{', '.join(wrong)}: a score against known factors, and none of two versions of an embedding")
     labels = None
     if isinstance(old, (str, PathLike)) and isinstance(new, (str, PathLike)):
         groups = read_groups([str(old), str(new)], settings.memory, replace(naming, one_model=False))

@@ -61,7 +61,7 @@ def check(
     clusters: ClustersOption = None,
     cluster_by: ClusterByOption = "k-means",
     memory: MemoryOption = MEMORY,
-    half_samples: HalfSamplesOption = 50,
+    half_samples: HalfSamplesOption = None,
     *,
     naming: "Naming",
     form: GateFormatOption = "table",
@@ -98,7 +98,9 @@ def check(
         cluster_by=cluster_by,
     )
     if drift_from is not None:
-        _drift(drift_from, path, require, half_samples, settings, naming, inconclusive, form, output)
+        _drift(drift_from, path, require, half_samples or 50, settings, naming, inconclusive, form, output)
+    if half_samples is not None:
+        raise UsageError("--half-samples belongs to --drift-from")
     if naming != AS_IS:
         raise UsageError("what rows and latents are called counts for files, with --drift-from; runs know it")
     found = check_runs(

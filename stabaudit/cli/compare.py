@@ -36,7 +36,7 @@ RotationsOption = Annotated[
     int, typer.Option(min=1, help="Random rotations that scores of axes are held against; p is at least 1/(1 + this).")
 ]
 HalfSamplesOption = Annotated[
-    int, typer.Option(min=10, help="With --drift: random halves of the rows, from which intervals are.")
+    int | None, typer.Option(min=10, help="Of drift: random halves of the rows, from which intervals are, by default 50.")
 ]
 NonlinearOption = Annotated[
     bool, typer.Option("--nonlinear", help="For every subspace and dimension, what restarts share beyond linear maps.")
@@ -110,8 +110,10 @@ def compare(
     drift: Annotated[
         bool, typer.Option("--drift", help="A and B are two versions of one embedding: what changed, with intervals over rows.")
     ] = False,
-    half_samples: HalfSamplesOption = 50,
-    moved: Annotated[int, typer.Option(min=0, help="With --drift: how many of the rows that moved most are named.")] = 10,
+    half_samples: HalfSamplesOption = None,
+    moved: Annotated[
+        int | None, typer.Option(min=0, help="With --drift: how many of the rows that moved most are named, by default 10.")
+    ] = None,
     features: FeaturesOption = False,
     of: OfOption = None,
     match: MatchOption = "exact",
@@ -148,8 +150,22 @@ def compare(
         compare_features(selectors, settings, naming, scores, of, match, candidates, form, output)
         return
     if drift:
-        _drift(selectors, settings, naming, half_samples, moved, form, output)
+        others = {
+            "--sources": sources,
+            "--clusters": clusters,
+            "--cluster-column": cluster_column,
+            "--curve": curve,
+            "--nonlinear": nonlinear,
+            "--densities": densities,
+        }
+        if given := [name for name, value in others.items() if value]:
+            raise UsageError(f"{', '.join(given)}: of several restarts, and not of two versions of one embedding (--drift)")
+        _drift(selectors, settings, naming, half_samples or 50, 10 if moved is None else moved, form, output)
         return
+    if half_samples is not None or moved is not None:
+        raise UsageError("--half-samples and --moved belong to --drift")
+    if cluster_by != "k-means" and clusters is None:
+        raise UsageError(f"--cluster-by {cluster_by}: say how many clusters by --clusters K")
     if clusters is not None and cluster_column is not None:
         raise UsageError(f"--clusters {clusters} and --cluster-column {cluster_column}: give one of them")
     naming = replace(naming, one_model=not naming.strict, cluster_column=cluster_column)

@@ -49,6 +49,7 @@ _PANELS = {
         "schedule",
     ),
     "On which machine": ("workers", "device", "exact", "precision", "compile"),
+    "What is measured besides": ("geometry",),
     "Where it goes, and what is said": ("out", "accept_change", "dry_run", "quiet"),
     "A program that trains instead of FAMILY": ("command", *OF_PROGRAMS),
 }
@@ -112,6 +113,9 @@ def train(
         bool, typer.Option("--compile", help="Training steps through torch.compile; needs a C++ compiler.")
     ] = False,
     workers: WorkersOption = None,
+    geometry: Annotated[
+        bool, typer.Option("--geometry", help="Keep distances between 200 pairs of rows as each decoder measures them.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Run folder; runs/FAMILY-ARCH-DATA-dD by default.")] = None,
     data_dir: DataDirOption = None,
     download: DownloadOption = False,
@@ -201,6 +205,7 @@ def train(
             "exact": exact,
             "precision": precision,
             "compile": compile,
+            "geometry": geometry,
             "vary": vary,
             "settings": agreeing(parse_settings(settings or []), settings_of_file(data, of_file)),
         }

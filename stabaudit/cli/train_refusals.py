@@ -9,7 +9,7 @@ from stabaudit.errors import UsageError
 OWN = (
     *("data", "data_dir", "download", "unchecked_data", "arch", "likelihood", "latent_dim", "settings"),
     *("label_column", "u_columns", "scale", "channels_last", "strict"),
-    *("device", "exact", "precision", "compile", "epochs", "steps", "batch_size", "lr", "schedule"),
+    *("device", "exact", "geometry", "precision", "compile", "epochs", "steps", "batch_size", "lr", "schedule"),
 )
 OF_PROGRAMS = (
     *("shell", "timeout", "latents_format", "ids_by_position"),

@@ -16,9 +16,10 @@ from stabaudit.comparison.scoring.anatomy import anatomy_records, group_scores, 
 from stabaudit.comparison.scoring.cluster_scores import cluster_scores
 from stabaudit.comparison.scoring.collapse import Facts, collapse_scores, collapse_warnings, dimension_records
 from stabaudit.comparison.scoring.densities import density_scores
+from stabaudit.comparison.scoring.geometry_scores import geometry_scores
 from stabaudit.comparison.scoring.grid import evidence_at, position_scores, score_positions, shared_size, together
 from stabaudit.comparison.scoring.headline_warnings import headline_warnings
-from stabaudit.comparison.scoring.nonlinear import STREAMED, nonlinear_records
+from stabaudit.comparison.scoring.nonlinear import ALONE, STREAMED, nonlinear_records
 from stabaudit.comparison.scoring.outliers import outlier_warnings
 from stabaudit.comparison.scoring.pairs import Member, Pairs, adjusted_over_all, floor_pairs, independent
 from stabaudit.comparison.settings import DEFAULT_SETTINGS, Settings
@@ -94,10 +95,10 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
     between = list(combinations(members, 2))
     densities = density_scores(groups, members, settings)
     clusters = cluster_scores(groups, members, settings)
-    by_pair = [pairs] if clusters.pairs is None else [pairs, clusters.pairs]
+    geometry = geometry_scores(groups, members, settings)
 
     def scored_by(*named: Member) -> list[Pairs]:
-        return by_pair if clusters.of(*named) else [pairs]
+        return [pairs, *(found for found in (clusters.of(*named), geometry.of(*named)) if found is not None)]
 
     solutions = [found for member in members for found in run_solutions(member, labels, pairs)]
     return Comparison(
@@ -131,11 +132,13 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
             *_floor_warnings(pairs, streamed=streamed),
             *(headline_warnings(members, pairs, evidence, settings) if evidence else []),
             *([STREAMED] if streamed and settings.nonlinear else []),
+            *([ALONE] if settings.nonlinear and not anatomies else []),
             *_one_seed(groups),
             *_doubles(labels, [seed for group in groups for seed in group.seeds], same),
             *(warning for name, labels, known in facts if known for warning in collapse_warnings(name, labels, known)),
             *densities.warnings,
             *clusters.warnings,
+            *geometry.warnings,
         ),
         collapse=tuple(one for name, _, known in facts if known for one in collapse_scores(name, known)),
         dimensions=tuple(one for name, labels, known in facts if known for one in dimension_records(name, labels, known)),

@@ -112,6 +112,13 @@ class Family(nn.Module, ABC):
             u: their auxiliary variables, shape (n, k).
         """
 
+    def decode(self, z: Tensor) -> Tensor | None:  # noqa: ARG002 -- not every family has a decoder of a vector
+        """Mean of p(x|z) of z, shape (batch, d), in evaluation mode: shape (batch, *x_shape), flat or not, each row by itself.
+
+        z is what `encode` gives the means of. None where x does not follow from such a vector; it is then so for any z.
+        """
+        return None
+
     def log_weight(self, x: Tensor, u: Tensor, noise: Noise) -> Tensor | None:  # noqa: ARG002 -- not every family has densities
         """Logarithm of an unbiased estimate of p(x|u) for every row, from one sample of q (Burda et al. 2016), shape (batch,).
 

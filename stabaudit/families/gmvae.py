@@ -72,6 +72,10 @@ class GMVAE(Family):
         expected = [(clusters * value.unflatten(0, clusters.shape)).sum(1) for value in (log_likelihood, kl)]
         return elbo_terms(expected[0], expected[1] + kl_clusters) | {"kl_clusters": kl_clusters.mean()}
 
+    def decode(self, z: Tensor) -> Tensor:
+        """Mean of p(x|z)."""
+        return self.likelihood.mean(self.decoder(z, None))
+
     def log_weight(self, x: Tensor, u: Tensor, noise: Noise) -> Tensor:  # noqa: ARG002 -- p(x) does not depend on u
         """One importance weight per row: a sample of w for every cluster, and the sum over clusters taken exactly."""
         w, log_density = sample(self.within(x, None), noise, self.flow)

@@ -86,6 +86,10 @@ class IVAE(Family):
         mean, log_var = self.conditional_prior(torch.eye(self.prior_inputs, device=self.prior.out.weight.device))
         return Posterior(mean.expand_as(log_var), log_var)
 
+    def decode(self, z: Tensor) -> Tensor:
+        """Mean of p(x|z)."""
+        return self.likelihood.mean(self.decoder(z, None))
+
     def log_weight(self, x: Tensor, u: Tensor, noise: Noise) -> Tensor:
         """One importance weight per row."""
         z, log_density = sample(self.base(x, u, None), noise, self.flow)

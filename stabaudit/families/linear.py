@@ -115,6 +115,10 @@ class LinearModel(Family):
         """Negative log-likelihood."""
         return {"loss": -torch.logsumexp(self.infer(batch.x).log_evidence, 1).mean()}
 
+    def decode(self, z: Tensor) -> Tensor:
+        """Mean of p(x|z), W z + b."""
+        return z @ self.loadings.T + self.offset
+
     def log_weight(self, x: Tensor, u: Tensor, noise: Noise) -> Tensor:  # noqa: ARG002 -- exact
         """Log p(x)."""
         return torch.logsumexp(self.infer(x).log_evidence, 1)

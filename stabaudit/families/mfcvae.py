@@ -68,6 +68,10 @@ class MFCVAE(Family):
         facets = {f"kl_{number}": divergence.mean() for number, divergence in enumerate(divergences, start=1)}
         return elbo_terms(log_likelihood, kl) | facets
 
+    def decode(self, z: Tensor) -> Tensor:
+        """Mean of p(x|z_1, …, z_J), the facets side by side."""
+        return self.likelihood.mean(self.ladder.decode(list(z.split(self.sizes, 1)), None))
+
     def log_weight(self, x: Tensor, u: Tensor, noise: Noise) -> Tensor:  # noqa: ARG002 -- p(x) does not depend on u
         """One importance weight per row, over all facets."""
         posteriors = self.ladder.encode(x, None)

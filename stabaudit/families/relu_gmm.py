@@ -92,6 +92,11 @@ class ReLUGMM(Family):
         active = (within.unsqueeze(1) * weight + self.bias > 0).to(weight)
         return edges, (active * weight) @ self.out, (active * self.bias) @ self.out + self.offset
 
+    def decode(self, z: Tensor) -> Tensor:
+        """Mean of p(x|z), f(z), shape (batch, D)."""
+        weight = torch.where(self.weight.abs() < FLAT, FLAT, self.weight)
+        return (z * weight + self.bias).relu() @ self.out + self.offset
+
     def pieces(self, x: Tensor) -> Pieces:
         """Density of x, shape (batch, *x_shape), jointly with each piece and component, and what z is there."""
         edges, slope, intercept = self.lines()

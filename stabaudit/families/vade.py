@@ -62,6 +62,10 @@ class VaDE(Family):
         log_likelihood = self.likelihood.log_prob(batch.x, self.decoder(z, batch.noise))
         return elbo_terms(log_likelihood, gaussian_log_density(z, *posterior) - self.mixture(z))
 
+    def decode(self, z: Tensor) -> Tensor:
+        """Mean of p(x|z)."""
+        return self.likelihood.mean(self.decoder(z, None))
+
     def log_weight(self, x: Tensor, u: Tensor, noise: Noise) -> Tensor:
         """One importance weight per row."""
         posterior = self.encode(x, u)

@@ -58,6 +58,10 @@ class VAE(Family):
         kl = closed_kl(posterior, self.flow) if self.prior == "gaussian" else None
         return elbo_terms(log_likelihood, log_density - self.log_prior(z) if kl is None else kl)
 
+    def decode(self, z: Tensor) -> Tensor:
+        """Mean of p(x|z)."""
+        return self.likelihood.mean(self.decoder(z, None))
+
     def log_weight(self, x: Tensor, u: Tensor, noise: Noise) -> Tensor:  # noqa: ARG002 -- p(x) does not depend on u
         """One importance weight per row."""
         z, log_density = sample(self.encoder(x, None, None), noise, self.flow)

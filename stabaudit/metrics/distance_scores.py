@@ -118,7 +118,7 @@ SCORE = Measure(
     high=1.0,
     reference="Kriegeskorte, Mur and Bandettini 2008, doi:10.3389/neuro.06.004.2008",
     function=rsa_pearson,
-    sides=Sides(distances, agreement),
+    sides=Sides(distances, agreement, fewest=_FEWEST),
     question="shape",
     by_variance=True,
     invariances=ROTATION,
@@ -131,7 +131,7 @@ RANKS = replace(
     label="RSA by ranks",
     meaning="rank correlation of the distances between rows",
     function=rsa_spearman,
-    sides=Sides(distance_ranks, agreement),
+    sides=Sides(distance_ranks, agreement, fewest=_FEWEST),
 )
 CORRELATION = replace(
     SCORE,
@@ -142,5 +142,5 @@ CORRELATION = replace(
     question="function",
     reference="Székely, Rizzo and Bakirov 2007, doi:10.1214/009053607000000505",
     function=distance_correlation,
-    sides=Sides(centred_distances, root_of_agreement),
+    sides=Sides(centred_distances, root_of_agreement, fewest=_FEWEST),
 )

@@ -87,7 +87,7 @@ SCORE = Measure(
     high=1.0,
     reference="Kornblith et al. 2019, arXiv:1905.00414; debiased: Song et al. 2012, JMLR 13:1393-1434",
     function=cka_rbf,
-    sides=Sides(kernel_of, compared),
+    sides=Sides(kernel_of, compared, fewest=_FEWEST),
     question="shape",
     by_variance=True,
     invariances=ROTATION,

@@ -111,7 +111,7 @@ SCORE = Measure(
     high=1.0,
     reference="our definition; Spearman's correlation of distances: Kriegeskorte et al. 2008, doi:10.3389/neuro.06.004.2008",
     function=knn_rank_correlation,
-    sides=Sides(surroundings, rank_correlation),
+    sides=Sides(surroundings, rank_correlation, fewest=_FEWEST),
     question="shape",
     by_variance=True,
     invariances=ROTATION,

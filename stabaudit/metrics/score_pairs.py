@@ -200,8 +200,15 @@ def _computable(
     short = [one for one in measures if n < one.rows_per_dimension * d and one not in streamed]
     sizes = {size for both in pairs for size in both}
     unequal = [one for one in measures if one.equal_dimensions and len(sizes) > 1]
-    kept = [one for one in measures if one not in streamed and one not in short and one not in unequal]
+    least = min(n, evidence.values.score.n)
+    few = [one for one in measures if one.sides and least < one.sides.fewest and one not in (*streamed, *short)]
+    kept = [one for one in measures if one not in (*streamed, *short, *unequal, *few)]
     warnings = []
+    if few:
+        needed = max(one.sides.fewest for one in few if one.sides)
+        warnings.append(
+            f"{', '.join(one.name for one in few)}: left out, since a half of the rows has {least}; {needed} are needed"
+        )
     if unequal:
         names = ", ".join(one.name for one in unequal)
         warnings.append(

@@ -70,11 +70,13 @@ class Sides(NamedTuple):
         of_one: what is needed of latents of shape (n, d); of those and of `fit`, shape (n,), where it estimates.
         score: of two of them, of the same rows; where it estimates, in-sample and out-of-sample.
         estimates: whether something is estimated on *fit*; else the score is one of each half by itself.
+        fewest: rows of a half, below which it is not defined and left out.
     """
 
     of_one: Callable[..., Any]
     score: Callable[[Any, Any], Any]
     estimates: bool = False
+    fewest: int = 2
 
 
 def _as_found(found: tuple[float, float]) -> tuple[float, float]:

@@ -18,6 +18,10 @@ class Bernoulli(nn.Module):
         """Log-likelihood of x, shape (batch, *x_shape) both, result shape (batch,)."""
         return (x * output - functional.softplus(output)).flatten(1).sum(1)
 
+    def mean(self, output: Tensor) -> Tensor:
+        """E[x|z], probabilities of the shape of the decoder's output."""
+        return output.sigmoid()
+
 
 class Gaussian(nn.Module):
     """Independent Gaussian elements with one common variance; the decoder's output is their mean.
@@ -40,6 +44,10 @@ class Gaussian(nn.Module):
         log_var = self.log_var
         square = (x - output).square().flatten(1).sum(1)
         return -0.5 * (square * (-log_var).exp() + math.prod(x.shape[1:]) * (log_var + math.log(2 * math.pi)))
+
+    def mean(self, output: Tensor) -> Tensor:
+        """E[x|z], the decoder's output itself."""
+        return output
 
 
 class DiscretisedLogistic(nn.Module):
@@ -75,6 +83,10 @@ class DiscretisedLogistic(nn.Module):
         inside = (-torch.expm1(-2 * self.half_cell * precision)).log()
         has_below, has_above = (x > self.half_cell).to(x), (x < 1 - self.half_cell).to(x)
         return (has_below * below + has_above * above + has_below * has_above * inside).flatten(1).sum(1)
+
+    def mean(self, output: Tensor) -> Tensor:
+        """The location, the decoder's output itself; E[x|z] but for the ends of the grid, where mass is gathered."""
+        return output
 
 
 Likelihood = Bernoulli | Gaussian | DiscretisedLogistic

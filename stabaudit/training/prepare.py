@@ -33,6 +33,7 @@ MOST_SPREAD = 10_000  # variance of the data in units of the decoder's: data wit
 WITHIN_UNIT = {"bernoulli": "Bernoulli", "logistic": "logistic"}  # likelihoods of values in [0, 1]
 GROUPED_PARAMETERS = 100_000  # larger networks fill a core alone; stacking them gains nothing
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+FEWEST_ROWS = 3  # that have distances which can be correlated
 KINDS: tuple[Kind, ...] = ("family", "dataset", "architecture")
 
 
@@ -103,6 +104,7 @@ def prepare(recipe: Recipe, *, data_folder: DataFolder | None = None, dataset: D
             schedule=recipe.schedule,
         ),
         exact=recipe.exact or recipe.vary == "none",  # restarts trained together need not have the same bits
+        geometry=recipe.geometry,
         vary=recipe.vary,
         precision=recipe.precision,
         compile=recipe.compile,
@@ -189,6 +191,8 @@ def _checked(config: RunConfig, dataset: Dataset, family: type[Family]) -> Prepa
         called = WITHIN_UNIT[config.likelihood.name]
         raise UsageError(f"the {called} likelihood needs values in [0, 1], and {dataset.name} has others: --likelihood gaussian")
     model = _built(config, dataset)
+    if config.geometry:
+        _require_decoder(model, config, len(dataset.evaluation))
     parameters = sum(p.numel() for p in model.parameters())
     convolutional = any(isinstance(module, CONVOLUTIONS) for module in model.modules())
     stacked = parameters <= GROUPED_PARAMETERS and not convolutional
@@ -211,6 +215,21 @@ def _checked(config: RunConfig, dataset: Dataset, family: type[Family]) -> Prepa
             *_misfit(config, dataset),
         ],
     )
+
+
+def _require_decoder(model: Family, config: RunConfig, rows: int) -> None:
+    """Refuse to measure distances by a decoder where there is none, or between too few rows.
+
+    Raises:
+        UsageError: saying which.
+    """
+    if rows < FEWEST_ROWS:
+        raise UsageError(f"--geometry: {rows} evaluation rows, expected at least {FEWEST_ROWS} to measure distances between")
+    with torch.inference_mode():
+        found = model.eval().decode(torch.zeros(2, config.latent_dim))
+    model.train()
+    if found is None:
+        raise UsageError(f"--geometry: family {config.family.name!r} has no decoder of a vector z to measure distances by")
 
 
 def _within_unit(dataset: Dataset) -> bool:

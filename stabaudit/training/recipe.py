@@ -32,6 +32,7 @@ class Recipe(Frozen):
         exact: train each restart by itself.
         precision: "bf16" rounds what enters matrix products and convolutions to bfloat16.
         compile: run training steps through `torch.compile`.
+        geometry: measure distances between evaluation rows by each trained decoder.
         vary: what makes restarts differ, the rest held at the first seed: some of init, order, noise and data between commas,
             "all" or "none"; None: init, order and noise from one seed.
         settings: options of family, architecture, dataset and likelihood.
@@ -53,5 +54,6 @@ class Recipe(Frozen):
     exact: bool = False
     precision: Literal["float32", "bf16"] = "float32"
     compile: bool = False
+    geometry: bool = False
     vary: Vary | None = None
     settings: dict[str, Option] = {}

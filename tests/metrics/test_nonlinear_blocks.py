@@ -68,6 +68,29 @@ def test_values_are_those_of_scikit_learn():
                 assert getattr(one, name)[place] == pytest.approx(1 - left / total, abs=1e-9)
 
 
+def test_members_are_those_that_are_matched():
+    rng = np.random.default_rng(8)
+    orders = [rng.permutation(4) for _ in range(5)]
+    bent = bent_planes(8)
+    turned = [z[:, order] for z, order in zip(bent, orders, strict=True)]
+    plain, permuted = (stabaudit.compare({"run": latents}, **QUICK).nonlinear for latents in (bent, turned))
+    assert sorted(round(one.members, 6) for one in plain) == pytest.approx(sorted(round(one.members, 6) for one in permuted))
+    assert all(one.elsewhere < 0 for one in permuted)
+
+
+def test_the_floor_of_all_dimensions_is_their_own():
+    rng = np.random.default_rng(9)
+    one, many = rng.normal(size=(200, 1)), 30
+    latents = [np.column_stack([one + 0.1 * rng.normal(size=one.shape), rng.normal(size=(200, many))]) for _ in range(3)]
+    (first,) = [found for found in stabaudit.compare({"run": latents}, **QUICK).nonlinear if found.block is not None]
+    assert first.everything_floor < first.members_floor - 0.15  # a line through thirty unrelated dimensions costs more
+
+
+def test_a_single_restart_has_nothing_to_follow():
+    found = stabaudit.compare({"a": linear(5, restarts=1), "b": linear(6, restarts=1)}, **QUICK)
+    assert any("--nonlinear follows the dimensions of a run" in line for line in found.warnings)
+
+
 def test_bent_planes_keep_their_information_block_by_block():
     found = stabaudit.compare({"run": bent_planes(1)}, **QUICK)
     blocks = [one for one in found.nonlinear if one.block is not None]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stabaudit.comparison.reading.own_clusters import Classes, OwnClusters
+from stabaudit.comparison.reading.stored_geometry import Geometry
 from stabaudit.comparison.reading.streaming import Opened, Stream
 from stabaudit.comparison.records import RunSummary
 from stabaudit.comparison.scoring.collapse import Facts
@@ -44,6 +45,7 @@ class Group:
         streams: where rows are too many for memory, of each latents and then of the true sources, if they are known.
         clusters: those that its restarts come with, rows in the order of the latents, or None.
         label: class of each row, integers or text, "" for none, shape (n,); None where no classes are known.
+        geometry: distances between rows under the decoder of each; empty where they were not measured.
     """
 
     summary: RunSummary
@@ -58,6 +60,7 @@ class Group:
     streams: tuple[Stream, ...] = ()
     clusters: OwnClusters | None = None
     label: Array | None = None
+    geometry: tuple[Geometry, ...] = ()
 
     @property
     def has_sources(self) -> bool:
@@ -70,7 +73,7 @@ class Unjoined:
     """What a selector names, each file with its rows in its own order.
 
     Args:
-        summary, facts, priors, clusters: as of a `Group`, rows of each restart in its own order.
+        summary, facts, priors, clusters, geometry: as of a `Group`, rows of each restart in its own order.
         restarts: the index of each; empty for a file of latents.
         latents: of each restart, all read or all to be streamed.
         sources: true sources of the evaluation rows, or None.
@@ -85,6 +88,7 @@ class Unjoined:
     priors: tuple[GaussianMixture, ...] = ()
     clusters: OwnClusters | None = None
     classes: Classes | None = None
+    geometry: tuple[Geometry, ...] = ()
 
     def named(self, name: str) -> "Unjoined":
         """The same under another name."""
@@ -158,6 +162,7 @@ def join(groups: Sequence[Unjoined], *, by_position: bool = False) -> tuple[Grou
                 group.priors,
                 clusters=clusters,
                 label=of_rows,
+                geometry=group.geometry,
             )
         )
     return tuple(joined)
@@ -199,6 +204,7 @@ def _in_step(groups: Sequence[Unjoined], ids: Array) -> tuple[Group, ...]:
                 opened.stream for opened in (*group.latents, group.sources) if opened is not None and opened.stream is not None
             ),
             clusters=group.clusters,
+            geometry=group.geometry,
         )
         for group in groups
     )

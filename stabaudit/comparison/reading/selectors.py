@@ -19,6 +19,7 @@ from stabaudit.comparison.reading.join_rows import Group, Unjoined, join
 from stabaudit.comparison.reading.learned_priors import read_priors
 from stabaudit.comparison.reading.own_clusters import Classes, classes_in, column_clusters, run_clusters
 from stabaudit.comparison.reading.sizes import is_folder_of_latents, is_one_file, numbers_in, numbers_of_restart
+from stabaudit.comparison.reading.stored_geometry import read_geometry
 from stabaudit.comparison.reading.streaming import Opened
 from stabaudit.comparison.records import RunSummary
 from stabaudit.comparison.scoring.collapse import Facts, facts_of
@@ -224,7 +225,8 @@ def _read_run(run: Run, restart: int | None, *, streamed: bool) -> Unjoined:
         source_names=() if sources is None else tuple(manifest.dataset.source_names),
     )
     priors = read_priors(run, chosen) if summary.latent_dim <= MOST_DIMENSIONS else ()
-    return Unjoined(summary, chosen, latents, sources, facts, priors, run_clusters(run, chosen, latents), classes[0])
+    clusters, geometry = run_clusters(run, chosen, latents), read_geometry(run, chosen)
+    return Unjoined(summary, chosen, latents, sources, facts, priors, clusters, classes[0], geometry)
 
 
 def _changes(manifest: Manifest) -> tuple[str, ...]:

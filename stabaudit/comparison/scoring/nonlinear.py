@@ -58,3 +58,4 @@ def _over(values: FloatArray) -> Estimate:
 STREAMED = (
     "what restarts share beyond linear maps is left out, since the latents are streamed and it needs all rows; raise --memory"
 )
+ALONE = "--nonlinear follows the dimensions of a run through its restarts: it needs a run of two restarts or more, of vectors"

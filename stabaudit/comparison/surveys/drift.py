@@ -24,6 +24,7 @@ from stabaudit.metrics.split import split_halves
 from stabaudit.statistics.half_samples import FEWEST, half_sample, over_rows
 
 HALF_SAMPLES, MOST_MOVED = 50, 10
+FEWEST_ROWS = 80  # of which a half-sample of a half has 20, twice as many as neighbours
 
 
 @dataclass(frozen=True)
@@ -143,8 +144,12 @@ def drift(
         raise UsageError(f"--half-samples {half_samples}: expected at least {FEWEST}")
     names = [label for group in groups for label in group.labels]
     ids = groups[0].sample_id
+    if len(ids) < FEWEST_ROWS:
+        raise BadData(
+            f"drift from {names[0]} to {names[1]}: {len(ids)} rows, expected at least {FEWEST_ROWS} for intervals over rows"
+        )
     fit = split_halves(ids)
-    chosen = tuple(measures or default_measures())
+    chosen = default_measures() if measures is None else tuple(measures)
     rng = np.random.default_rng(settings.seed)
     (values, floors), warnings = _scores(latents, fit, names, chosen, settings, rng)
     draws = [_values(latents, fit, names, chosen, settings, half_sample(fit, rng=rng)) for _ in range(half_samples)]

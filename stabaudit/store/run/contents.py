@@ -158,6 +158,15 @@ class Contents:
         file = layout.prior(index)
         return self._columns(index, file) if file in self.restart(index).files else None
 
+    def geometry(self, index: int) -> dict[str, Array] | None:
+        """Distances between fixed pairs of evaluation rows under a restart's decoder, by column; None where there are none.
+
+        Raises:
+            BadData: where the file is damaged.
+        """
+        file = layout.geometry(index)
+        return self._columns(index, file) if file in self.restart(index).files else None
+
     def weights(self, index: int) -> dict[str, Array]:
         """The weights of a restart that is done, by name.
 

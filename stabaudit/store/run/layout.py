@@ -30,6 +30,11 @@ def prior(index: int) -> str:
     return f"prior/restart-{index:03d}.parquet"
 
 
+def geometry(index: int) -> str:
+    """Distances between fixed pairs of evaluation rows under the decoder of a restart, where they were asked for."""
+    return f"geometry/restart-{index:03d}.parquet"
+
+
 def log(index: int) -> str:
     """What the program of a restart printed, where a program made it."""
     return f"logs/restart-{index:03d}.txt"
@@ -37,10 +42,10 @@ def log(index: int) -> str:
 
 def of_restart(index: int) -> tuple[str, ...]:
     """All files of a restart, the latents first."""
-    return latents(index), history(index), weights(index), divergence(index), prior(index), log(index)
+    return latents(index), history(index), weights(index), divergence(index), prior(index), geometry(index), log(index)
 
 
-FOLDERS = ("latents", "history", "weights", "divergence", "prior", "logs", "checkpoints")
+FOLDERS = ("latents", "history", "weights", "divergence", "prior", "geometry", "logs", "checkpoints")
 
 
 def checkpoint(shard: int) -> str:

@@ -126,6 +126,14 @@ class Run(Contents):
         self._require_lock(or_delegated=True)
         write_history(self.folder / layout.prior(index), columns)
 
+    def save_geometry(self, index: int, columns: Mapping[str, Array]) -> None:
+        """Write distances between pairs of rows: columns `row_a`, `row_b`, `euclidean`, `straight`, `geodesic`, a row per pair.
+
+        Rows are places among the ascending sample ids; what is measured says `stabaudit.training.geometry`.
+        """
+        self._require_lock(or_delegated=True)
+        write_history(self.folder / layout.geometry(index), columns)
+
     def save_evaluation(self, rows: Evaluation) -> None:
         """Write what is known of the evaluation rows, unless the run has it already.
 

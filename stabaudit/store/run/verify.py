@@ -137,6 +137,7 @@ def _unfit(run: Run, sound: set[str]) -> Iterator[Problem]:
             looks[layout.weights(restart.index)] = partial(_weights, run, restart.index)
             looks[layout.divergence(restart.index)] = partial(_divergence, run, restart.index, lead)
             looks[layout.prior(restart.index)] = partial(_prior, run, restart.index)
+            looks[layout.geometry(restart.index)] = partial(_geometry, run, restart.index)
     for file, look in looks.items():
         if file in sound:
             try:
@@ -208,6 +209,17 @@ def _prior(run: Run, index: int) -> str | None:
         return f"holds {len(means)} columns of means and {len(log_vars)} of log-variances"
     broken = [name for name, values in table.items() if not np.isfinite(values).all()]
     return f"holds NaN or infinite values in {broken[0]}" if broken else None
+
+
+def _geometry(run: Run, index: int) -> str | None:
+    table = run.geometry(index) or {}
+    absent = [name for name in ("row_a", "row_b", "euclidean", "straight", "geodesic") if name not in table]
+    if absent:
+        return f"has no column {absent[0]}"
+    broken = [name for name, values in table.items() if not np.isfinite(values).all()]
+    if broken:
+        return f"holds NaN or infinite values in {broken[0]}"
+    return "holds geodesics longer than the straight lines" if (table["geodesic"] > table["straight"]).any() else None
 
 
 def _unlisted(run: Run) -> Iterator[Problem]:

@@ -16,6 +16,7 @@ from stabaudit.store.run.latents import Latents
 from stabaudit.store.run.manifest import Restart
 from stabaudit.store.run.run_folder import Run
 from stabaudit.training.build import builder
+from stabaudit.training.geometry import stored_distances
 from stabaudit.training.model_scores import collapse, prior_rank
 from stabaudit.training.step.matmul import Products
 from stabaudit.training.step.restarts import Epoch, Restarts, encode, evaluate
@@ -167,6 +168,8 @@ def _finish(  # noqa: PLR0917
         run.save_divergence(index, found.divergence)
     if found.prior:
         run.save_prior(index, found.prior)
+    if run.manifest.config is not None and run.manifest.config.geometry:
+        run.save_geometry(index, stored_distances(module, posterior.mean, evaluation.sample_id))
     scores |= found.scores
     return restart.model_copy(update=record | {"state": "done", "detail": "", "scores": scores})
 

@@ -9,7 +9,7 @@ import pytest
 
 import stabaudit
 from stabaudit.cli.main import _run
-from stabaudit.errors import UsageError
+from stabaudit.errors import BadData, UsageError
 from stabaudit.json_schema.schema import json_schema
 from stabaudit.metrics import affine_r2, cka, knn_overlap, mean_cosine
 from stabaudit.metrics.split import split_halves
@@ -159,6 +159,11 @@ def test_a_gate_whose_interval_holds_the_bound_is_inconclusive(files, capsys):
     ("arguments", "said"),
     [
         (["compare", "OLD", "--drift"], "give two, not 1"),
+        (["compare", "OLD", "NEW", "--drift", "--scores", "mig"], "mig: a score against known factors"),
+        (["compare", "OLD", "NEW", "--drift", "--clusters", "3", "--curve"], "--clusters, --curve: of several restarts"),
+        (["compare", "OLD", "NEW", "--half-samples", "20"], "belong to --drift"),
+        (["compare", "OLD", "NEW", "--cluster-by", "gmm"], "say how many clusters"),
+        (["check", "NEW", "--half-samples", "20", "--require", "cka>=0.5"], "belongs to --drift-from"),
         (["compare", "OLD", "NEW", "--drift", "--format", "html"], "--drift has no page"),
         (["compare", "OLD", "NEW", "--drift", "--memory", "1kB"], "raise --memory"),
         (["check", "NEW", "--drift-from", "OLD"], "nothing to check"),
@@ -180,3 +185,44 @@ def test_wrong_use_is_one_line(files, arguments, said, capsys):
 def test_paths_and_arrays_are_not_mixed():
     with pytest.raises(UsageError, match="two paths, or two arrays"):
         stabaudit.drift("old.npy", np.zeros((3, 2)))
+
+
+def test_displacement_is_out_of_sample_and_in_units_of_the_new_version():
+    old, new = versions("noisy", seed=6, n=100)
+    new = 5.0 * new.astype(np.float32)
+    fit = split_halves(np.arange(100))
+    a, b = np.column_stack([np.ones(100), old.astype(np.float32)]), new.astype(np.float64)
+    expected = np.empty(100)
+    for half in (fit, ~fit):
+        slopes = np.linalg.lstsq(a[~half], b[~half], rcond=None)[0]
+        expected[half] = np.linalg.norm(b[half] - a[half] @ slopes, axis=1)
+    expected /= np.sqrt(b.var(axis=0).sum())
+    found = stabaudit.drift(old, new, half_samples=10, floor_draws=1, moved=5)
+    assert [one.sample_id for one in found.moved] == np.argsort(-expected)[:5].tolist()
+    assert [one.displacement for one in found.moved] == pytest.approx(np.sort(expected)[::-1][:5], rel=1e-5)
+    assert found.typical == pytest.approx(np.median(expected), rel=1e-5)
+
+
+def test_the_floor_is_the_mean_over_draws():
+    floors = [found("noisy", floor_draws=draws, scores=("cka",)).scores[0].independence_floor for draws in (1, 40)]
+    assert abs(floors[1]) < 0.004  # debiased: 0 on average, while the largest of forty lies above
+
+
+def test_few_rows_few_halves_and_a_version_that_does_not_vary_are_refused():
+    old, new = versions("noisy")
+    for rows in (5, 12, 79):
+        with pytest.raises(BadData, match=f"{rows} rows, expected at least 80"):
+            stabaudit.drift(old[:rows], new[:rows], half_samples=10)
+    with pytest.raises(UsageError, match="expected at least 10"):
+        stabaudit.drift(old, new, half_samples=9)
+    with pytest.raises(BadData, match="does not vary"):
+        stabaudit.drift(old, np.ones_like(new), half_samples=10)
+
+
+@pytest.mark.parametrize("rows", [5, 6, 7])
+def test_scores_of_so_few_rows_are_left_out_of_a_comparison_and_said(rows):
+    rng = np.random.default_rng(0)
+    latents = [rng.normal(size=(rows, 1)) for _ in range(3)]
+    compared = stabaudit.compare({"run": latents}, scores=("strong_mcc", "cka", "cka_rbf", "rsa_spearman", "knn_overlap"))
+    assert any("cka, cka_rbf" in line and "4 are needed" in line for line in compared.warnings)
+    assert "strong_mcc" in {one.metric for one in compared.scores}
