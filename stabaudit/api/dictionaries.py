@@ -38,7 +38,8 @@ def features(
         scores: further scores of activations, by name: "weak_mcc", "affine_r2".
         settings: how they are matched.
         k: parts that counted scores average.
-        changed: fields of `FeatureSettings` that are to differ: match, candidates, sampled, floor_draws, seed, memory.
+        changed: fields of `FeatureSettings` that are to differ: match, candidates, sampled, floor_draws, seed, memory,
+            signed.
 
     Raises:
         BadData: a file that cannot be read, rows or dimensions that do not match, no feature that varies.

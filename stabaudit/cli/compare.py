@@ -10,8 +10,10 @@ from stabaudit.cli.compare_features import (
     FeaturesOption,
     MatchOption,
     OfOption,
+    SignedOption,
     compare_features,
     require_with_features,
+    taken_for_features,
 )
 from stabaudit.cli.latents_options import ClusterColumnOption, MemoryOption, with_naming
 from stabaudit.cli.output import OutputOption, PageFormatOption, command_line, deliver, deliver_page, message
@@ -118,6 +120,7 @@ def compare(
     of: OfOption = None,
     match: MatchOption = "exact",
     candidates: CandidatesOption = CANDIDATES,
+    signed: SignedOption = False,
     curve: Annotated[bool, typer.Option("--curve", help="Print the cumulative MCC curves too.")] = False,
     form: PageFormatOption = "table",
     output: OutputOption = None,
@@ -145,9 +148,14 @@ def compare(
     )
     beside = {"--drift": drift, "--clusters": clusters, "--cluster-column": cluster_column, "--sources": sources}
     beside |= {"--curve": curve, "--nonlinear": nonlinear, "--densities": densities}
-    require_with_features(features, of, match, candidates, beside, naming)
+    beside |= {"--half-samples": half_samples is not None, "--moved": moved is not None, "--cluster-by": cluster_by != "k-means"}
+    ordinary = any(beside.values()) or scores is not None or correlation != "pearson" or form == "html" or densities
+    if not features and not ordinary and (taken := taken_for_features(selectors, naming)):
+        features, of = True, of or taken
+    own = {"--of": of is not None, "--match": match != "exact", "--candidates": candidates != CANDIDATES, "--signed": signed}
+    require_with_features(features, own, beside, naming)
     if features:
-        compare_features(selectors, settings, naming, scores, of, match, candidates, form, output)
+        compare_features(selectors, settings, naming, scores, of, match, candidates, signed, form, output)
         return
     if drift:
         others = {

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from stabaudit.cli.output import deliver, message
-from stabaudit.defaults import CANDIDATES
+from stabaudit.defaults import MANY_FEATURES
 from stabaudit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +19,11 @@ Of = Literal["weights", "activations"]
 How = Literal["exact", "greedy", "sinkhorn"]
 FeaturesOption = Annotated[
     bool,
-    typer.Option("--features", help="A, B, … are dictionaries of features, such as of sparse autoencoders: which are the same?"),
+    typer.Option(
+        "--features",
+        help="A, B, … are dictionaries of features, such as of sparse autoencoders: which are the same? Files of "
+        f"{MANY_FEATURES:,} dimensions or more are taken for such, unless --scores are named.",
+    ),
 ]
 OfOption = Annotated[
     Of | None,
@@ -29,25 +33,35 @@ MatchOption = Annotated[How, typer.Option("--match", help="With --features: how 
 CandidatesOption = Annotated[
     int, typer.Option(min=1, help="With --features: the most similar features of each that matches are looked for among.")
 ]
+SignedOption = Annotated[bool, typer.Option("--signed", help="With --features: a feature and its opposite are not the same.")]
 
 
-def require_with_features(
-    features: bool, of: Of | None, match: How, candidates: int, others: "Mapping[str, object]", naming: "Naming"
-) -> None:
+def taken_for_features(selectors: list[str], naming: "Naming") -> Of | None:
+    """What files hold that have so many dimensions that they are taken for dictionaries of features, which is said; else None."""
+    from stabaudit.store.imports.dictionary_sizes import size_of
+
+    sizes = [size_of(Path(selector), naming) for selector in selectors] if len(selectors) > 1 else []
+    known = [size for size in sizes if size is not None]
+    kinds = {kind for kind, _ in known}
+    most = max((size for _, size in known), default=0)
+    if len(known) < len(selectors) or len(kinds) > 1 or most < MANY_FEATURES:
+        return None
+    message(f"{most:,} dimensions: taken for dictionaries of features, as by --features; --scores NAMES compares them as latents")
+    return kinds.pop()
+
+
+def require_with_features(features: bool, own: "Mapping[str, object]", others: "Mapping[str, object]", naming: "Naming") -> None:
     """Refuse options that would be without effect.
 
     Args:
         features: whether dictionaries are compared.
-        of: an option that then counts.
-        match: another.
-        candidates: another.
+        own: options that then count, by name.
         others: those that then count for nothing, by name.
         naming: how files are named.
 
     Raises:
         UsageError: naming one.
     """
-    own = {"--of": of is not None, "--match": match != "exact", "--candidates": candidates != CANDIDATES}
     unused = [name for name, given in own.items() if given and not features]
     if unused:
         raise UsageError(f"{unused[0]} is of dictionaries of features: give --features too, or leave it out")
@@ -65,6 +79,7 @@ def compare_features(
     of: Of | None,
     match: How,
     candidates: int,
+    signed: bool,
     form: str,
     output: Path | None,
 ) -> None:
@@ -87,6 +102,7 @@ def compare_features(
         floor_draws=settings.floor_draws,
         seed=settings.seed,
         memory=settings.memory,
+        signed=signed,
     )
     if scores is None and found.dictionaries[0].of == "activations":
         message("affine and canonical scores are left out, which take d³: --scores weak_mcc,affine_r2 asks for them")

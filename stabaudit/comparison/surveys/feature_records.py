@@ -21,6 +21,7 @@ class FeatureSettings:
         floor_draws: draws of the floor at most; one is enough for thousands of features.
         seed: decides draws and samples.
         memory: bytes that similarities may take, beside the dictionaries.
+        signed: whether opposite features differ most, rather than being the same.
     """
 
     match: How = "exact"
@@ -29,6 +30,7 @@ class FeatureSettings:
     floor_draws: int = DEFAULT_SETTINGS.floor_draws
     seed: int = 0
     memory: int = DEFAULT_SETTINGS.memory
+    signed: bool = False
 
     def __post_init__(self) -> None:
         """Refuse numbers with which nothing could be found.
@@ -78,6 +80,7 @@ class FeatureMatching:
         gap: how much larger the mean similarity of the best matching can be at most, where features are matched.
         threshold: similarity above which a match is more than chance.
         draws: of the floor.
+        signed: whether opposite features differ most, rather than being the same.
     """
 
     a: str
@@ -87,6 +90,7 @@ class FeatureMatching:
     gap: float
     threshold: float
     draws: int
+    signed: bool
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import numpy as np
 
 from stabaudit.comparison.records import limits
 from stabaudit.comparison.settings import DEFAULT_SETTINGS
+from stabaudit.comparison.surveys.feature_breakdowns import by_parts, by_rate
 from stabaudit.comparison.surveys.feature_records import (
     USUAL,
     DictionaryRecord,
@@ -35,8 +36,6 @@ from stabaudit.metrics.scores import Measure, is_known, measure
 from stabaudit.metrics.split import split_halves
 from stabaudit.statistics.jackknife import Scale, within
 from stabaudit.store.imports.dictionary_files import Dictionary, Of, join_rows
-
-RATES = (0.0, *(float(f"{step}e{power}") for power in range(-6, 0) for step in (1, 3)), 1.0)  # ends of bins of firing rates
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ def features(
             scores += [FeaturePairScore(names[i], names[j], name, *values) for name, values in named.items()]
     return FeatureComparison(
         dictionaries=tuple(one.record for one in prepared),
-        scores=tuple(_means(dictionaries[0].of, names, scores)),
+        scores=tuple(_means(dictionaries[0].of, names, scores, settings.signed)),
         pair_scores=tuple(scores),
         matchings=tuple(one.matching for one in found),
         firing=tuple(row for one in found for row in one.firing),
@@ -158,6 +157,7 @@ def _pair(a: _Prepared, b: _Prepared, settings: FeatureSettings, pair: tuple[int
             count=settings.candidates,
             how=settings.match,
             sampled=sampled,
+            signed=settings.signed,
         )
 
     own = match(b.fit, b.score, settings.sampled)
@@ -165,7 +165,9 @@ def _pair(a: _Prepared, b: _Prepared, settings: FeatureSettings, pair: tuple[int
     chance = [match(*_stand_in(b, rng), -(-settings.sampled // draws)) for _ in range(draws)]
     by_chance = np.concatenate([one.strength for one in chance])
     names = (a.record.dictionary, b.record.dictionary)
-    matching = FeatureMatching(*names, settings.match, len(own.strength), own.assignment.gap, threshold_of(by_chance), draws)
+    matching = FeatureMatching(
+        *names, settings.match, len(own.strength), own.assignment.gap, threshold_of(by_chance), draws, settings.signed
+    )
     values, floors = _values(own, by_chance), [_values(one, by_chance) for one in chance]
     scores = []
     for name, value in values.items():
@@ -175,8 +177,8 @@ def _pair(a: _Prepared, b: _Prepared, settings: FeatureSettings, pair: tuple[int
     return _Found(
         matching,
         tuple(scores),
-        tuple(_by_rate(a, b, own, chance, matching.threshold)),
-        tuple(row for (first, second), r2, drawn in both for row in _parts(first, second, r2, np.concatenate(drawn))),
+        tuple(by_rate(names, (a.rates, b.rates), own, chance, matching.threshold)),
+        tuple(row for (first, second), r2, drawn in both for row in by_parts(first, second, r2, np.concatenate(drawn))),
     )
 
 
@@ -208,56 +210,7 @@ def _adjusted(value: float, floor: float) -> float | None:
     return None if floor >= 1 else (value - floor) / (1 - floor)
 
 
-def _by_rate(a: _Prepared, b: _Prepared, own: Match, chance: Sequence[Match], threshold: float) -> list[FiringBin]:
-    """Matched similarity by how often the two features fire on average."""
-    if a.rates is None or b.rates is None:
-        return []
-    rates = [(a.rates[one.of_a] + b.rates[one.of_b]) / 2 for one in (own, *chance)]
-    bins = [np.searchsorted(RATES, rate, side="right").clip(1, len(RATES) - 1) for rate in rates]
-    by_chance, bin_by_chance = np.concatenate([one.strength for one in chance]), np.concatenate(bins[1:])
-    found = []
-    for place in np.unique(bins[0]):
-        here, there = own.strength[bins[0] == place], by_chance[bin_by_chance == place]
-        found.append(
-            FiringBin(
-                a.record.dictionary,
-                b.record.dictionary,
-                rate_low=RATES[place - 1],
-                rate_high=RATES[place],
-                matched=len(here),
-                mean=float(here.mean()),
-                floor=float(there.mean()) if len(there) else None,
-                shared=float((here > threshold).mean()),
-            )
-        )
-    return found
-
-
-def _parts(explained: str, by: str, r2: Array, by_chance: Array) -> list[FeatureParts]:
-    if not len(r2) or not len(by_chance):
-        return []
-    found = []
-    for parts, own, drawn in zip(PARTS, r2.T, by_chance.T, strict=True):
-        low, middle, high = (float(one) for one in np.quantile(own, (0.25, 0.5, 0.75)))
-        found.append(
-            FeatureParts(
-                explained,
-                by,
-                parts,
-                len(own),
-                float(own.mean()),
-                low,
-                middle,
-                high,
-                floor=float(drawn.mean()),
-                made=float((own >= MADE).mean()),
-                made_floor=float((drawn >= MADE).mean()),
-            )
-        )
-    return found
-
-
-def _means(of: Of, names: Sequence[str], scores: Sequence[FeaturePairScore]) -> list[FeatureScore]:
+def _means(of: Of, names: Sequence[str], scores: Sequence[FeaturePairScore], signed: bool) -> list[FeatureScore]:
     """Means over pairs, with intervals in which the dictionary is the unit."""
     found = []
     held = {(one.a, one.b, one.measure): one for one in scores}
@@ -269,7 +222,7 @@ def _means(of: Of, names: Sequence[str], scores: Sequence[FeaturePairScore]) -> 
         table = np.zeros((len(names), len(names)))
         upper = np.triu_indices(len(names), k=1)
         table[upper] = [np.mean([one.value for one in pair]) for pair in known]
-        estimate = within(table + table.T, scale=_scale(name))
+        estimate = within(table + table.T, scale=_scale(name, signed))
         floor = float(np.mean([one.floor for pair in known for one in pair]))
         adjusted = [one.adjusted for pair in known for one in pair if one.adjusted is not None]
         low, high = limits(estimate)
@@ -290,11 +243,13 @@ def _means(of: Of, names: Sequence[str], scores: Sequence[FeaturePairScore]) -> 
     return found
 
 
-def _scale(name: str) -> Scale:
+def _scale(name: str, signed: bool) -> Scale:
     """On which the interval of a score is symmetric."""
     metric = name.partition("@")[0]
     if is_known(metric):
         return measure(metric).scale
+    if signed and name in {"matched", "best"}:
+        return "atanh"
     return "log1m" if name.startswith("r2_from") else "logit"
 
 

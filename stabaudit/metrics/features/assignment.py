@@ -1,6 +1,8 @@
 """One-to-one matching of features on a sparse graph of candidates, and how far from the best matching it can be.
 
-    π = argmax_π Σ_i w_iπ(i),      w = |similarity|, of d_a ≤ d_b features all of a matched.
+    π = argmax_π Σ_i w_iπ(i),      w = |similarity|, of d_a ≤ d_b features all of a matched,
+
+or (1 + similarity)/2 where signs count.
 
 - *exact*: an assignment on the candidates (LAPJVsp: Jonker and Volgenant 1987, doi:10.1007/BF02278710), priced against all
   other pairs. With prices v ≥ 0 of b, Σ_i max_j (w_ij − v_j) + Σ_j v_j bounds every matching from above (linear programming
@@ -42,7 +44,7 @@ class Assignment:
 
     Args:
         of_a, of_b: both features of each match, shape (min(d_a, d_b),), in the order of those of a.
-        mean: of their similarities.
+        mean: of their strengths w.
         bound: what no matching exceeds.
     """
 
@@ -63,7 +65,7 @@ def assign(tiles: Tiles, known: Candidates, similar: Callable[[Array, Array], Ar
     Args:
         tiles: all of their similarities.
         known: candidates.
-        similar: |similarities| of pairs (i, j), for those that are no candidates.
+        similar: strengths w of pairs (i, j), for those that are no candidates.
         how: "exact", "greedy" or "sinkhorn".
 
     Raises:
@@ -72,7 +74,7 @@ def assign(tiles: Tiles, known: Candidates, similar: Callable[[Array, Array], Ar
     if how not in get_args(How):
         raise unknown("way to match features", str(how), get_args(How))
     if known.shape[0] > known.shape[1]:
-        flipped = Tiles(tiles.b, tiles.a, tiles.memory)
+        flipped = Tiles(tiles.b, tiles.a, tiles.memory, tiles.signed)
         found = assign(flipped, known.flipped(), lambda i, j: similar(j, i), how)
         order = np.argsort(found.of_b)
         return Assignment(found.of_b[order], found.of_a[order], found.mean, found.bound)

@@ -20,8 +20,8 @@ class Candidates:
     Args:
         shape: (d_a, d_b).
         of_a, of_b: both features of each pair, shape (e,).
-        strength: their |similarity|, shape (e,).
-        limit_a: for each feature of a, what no similarity exceeds that is not among them, shape (d_a,).
+        strength: their |similarity|, or (1 + similarity)/2 where signs count, shape (e,).
+        limit_a: for each feature of a, what no strength exceeds that is not among them, shape (d_a,).
         limit_b: the same for each feature of b, shape (d_b,).
     """
 

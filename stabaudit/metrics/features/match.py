@@ -3,6 +3,8 @@
 Features are matched one to one on *fit* and their similarity is that on *score* (decoder weights have no rows to hold out:
 both are the same, and the floor is matched in the same way). Besides the mean of matched similarities:
 
+- of decoder weights this is PW-MCC (Song et al. 2025, arXiv:2505.20254). By default it is of |cosine|, as that of activations is
+  of |correlation|; with signs, as the program published with that work has it, a feature does not match its opposite;
 - *best*: for each feature of a the most similar of b, found on *fit*, whatever others take (mean max cosine of weights), and
   b's of a;
 - *shared features*: (p − p₀)/(1 − p₀), at least 0, with p the fraction of matched features above a threshold that the fraction
@@ -12,7 +14,7 @@ both are the same, and the floor is matched in the same way). Besides the mean o
   arXiv:2501.16615).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,10 +36,10 @@ class Match:
 
     Args:
         of_a, of_b: both features of each match, shape (m,), m = min(d_a, d_b).
-        strength: |similarity| on *score*, shape (m,).
-        best_a: for each feature of a, |similarity| on *score* with its best of b, shape (d_a,).
+        strength: |similarity| on *score*, or similarity where signs count, shape (m,).
+        best_a: for each feature of a, the same with its best of b, shape (d_a,).
         best_b: for each feature of b, the same with its best of a, shape (d_b,).
-        assignment: as it was found on *fit*.
+        assignment: as it was found on *fit*, in the same units.
         from_b: R² of sampled features of a from 1, 2 and 4 of b, shape (s_a, 3).
         from_a: the other way, shape (s_b, 3).
     """
@@ -60,6 +62,7 @@ def match_features(
     count: int = CANDIDATES,
     how: How = "exact",
     sampled: int = SAMPLED,
+    signed: bool = False,
 ) -> Match:
     """Match the features of two dictionaries.
 
@@ -70,22 +73,25 @@ def match_features(
         count: candidates of each feature.
         how: features are matched.
         sampled: features of either whose R² is found.
+        signed: whether −1 is the least similar rather than as similar as 1.
 
     Raises:
         UsageError: too little memory.
     """
-    tiles = Tiles(sides.a_fit, sides.b_fit, memory)
+    tiles = Tiles(sides.a_fit, sides.b_fit, memory, signed)
     known = candidates(tiles, count)
 
     def similar(i: Array, j: Array) -> Array:
-        found: Array = np.abs(paired(sides.a_fit, i, sides.b_fit, j))
-        return found
+        found = paired(sides.a_fit, i, sides.b_fit, j)
+        return (1.0 + found) / 2.0 if signed else np.abs(found)
 
     def on_score(i: Array, j: Array) -> Array:
-        found: Array = np.abs(paired(sides.a_score, i, sides.b_score, j))
-        return found
+        found = paired(sides.a_score, i, sides.b_score, j)
+        return found if signed else np.abs(found)
 
     assignment = assign(tiles, known, similar, how)
+    if signed:
+        assignment = replace(assignment, mean=2.0 * assignment.mean - 1.0, bound=2.0 * assignment.bound - 1.0)
     best_a, _ = known.best_of_a()
     best_b, _ = known.best_of_b()
     few, of_a, of_b = _few_rows(sides), *(_drawn(size, sampled, rng) for size in tiles.shape)

@@ -32,11 +32,13 @@ class Tiles:
         a: features of the one, d_a.
         b: features of the other, d_b.
         memory: bytes, beside a and b.
+        signed: whether −1 is the least similar rather than as similar as 1. Strength, in [0, 1], then is (1 + similarity)/2.
     """
 
     a: Columns
     b: Columns
     memory: int
+    signed: bool = False
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -56,10 +58,10 @@ class Tiles:
         return int(min(MOST_ROWS, self.memory // 2 // per_row))
 
     def over_blocks(self, work: Callable[[Array, Array], Result], of_a: Array | None = None) -> Iterator[list[Result]]:
-        """What `work` makes of every block: of the features of a that it is of, and |similarity| with all of b.
+        """What `work` makes of every block: of the features of a that it is of, and their strength with all of b.
 
         Args:
-            work: of positions, shape (t,), and single-precision |similarities|, shape (t, d_b), which it may overwrite.
+            work: of positions, shape (t,), and single-precision strengths, shape (t, d_b), which it may overwrite.
             of_a: features of a; None: all.
 
         Yields:
@@ -72,6 +74,10 @@ class Tiles:
 
     def _strength(self, of_a: Array) -> Array:
         found = self._scattered(of_a) if self._is_scattered else self._multiplied(of_a)
+        if self.signed:
+            found += np.float32(1.0)
+            found *= np.float32(0.5)
+            return np.clip(found, np.float32(0.0), np.float32(1.0), out=found)
         np.abs(found, out=found)
         return np.minimum(found, np.float32(1.0), out=found)
 

@@ -8,11 +8,12 @@ import numpy as np
 
 from stabaudit.comparison.records import limits
 from stabaudit.comparison.surveys.feature_records import FeatureComparison, FeatureScore, FiringBin
+from stabaudit.metrics.features.assignment import TOLERANCE
 from stabaudit.metrics.features.made_of import MADE, PARTS
 from stabaudit.metrics.features.match import ALIKE
 from stabaudit.reports.report import Report, Section
 from stabaudit.reports.wording import counted, mean_with_interval, number, score_name
-from stabaudit.statistics.jackknife import within
+from stabaudit.statistics.jackknife import Scale, within
 
 _LABELS = {
     ("activations", "matched"): "strong MCC: matched |correlation|",
@@ -35,7 +36,7 @@ def features_report(found: FeatureComparison) -> Report:
     """Scores, then matched features by firing rate, then features made of others."""
     sections = [_scores(found)]
     if found.firing:
-        sections.append(_firing(found.firing))
+        sections.append(_firing(found.firing, found.matchings[0].signed))
     if found.parts:
         sections.append(_parts(found))
     records: dict[str, list[dict[str, object]]] = {
@@ -52,9 +53,15 @@ def features_report(found: FeatureComparison) -> Report:
 
 def _scores(found: FeatureComparison) -> Section:
     of = found.dictionaries[0].of
+    signed = found.matchings[0].signed
     shown = [one for one in found.scores if not one.measure.startswith(("r2_from", "made_of"))]
     rows = [
-        [label_of(one), mean_with_interval(one.mean, one.ci_low, one.ci_high), number(one.floor), number(one.adjusted)]
+        [
+            label_of(one, signed),
+            mean_with_interval(one.mean, one.ci_low, one.ci_high),
+            number(one.floor),
+            number(one.adjusted),
+        ]
         for one in shown
     ]
     sizes = ", ".join(f"{one.dictionary} {one.features:,}" for one in found.dictionaries)
@@ -68,14 +75,14 @@ def _scores(found: FeatureComparison) -> Section:
     )
 
 
-def label_of(one: FeatureScore) -> str:
-    """A score as it is called in tables."""
+def label_of(one: FeatureScore, signed: bool = False) -> str:
+    """A score as it is called in tables; where signs count, of similarities rather than of their absolute values."""
     if one.measure == "shared":
         return "shared features"
     if one.measure == "alike":
         return f"matched at {ALIKE:g} or more"
     if (one.of, one.measure) in _LABELS:
-        return _LABELS[one.of, one.measure]
+        return _LABELS[one.of, one.measure].replace("|", "" if signed else "|")
     metric, _, k = one.measure.partition("@")
     return score_name(metric, int(k) if k.isdecimal() else None)
 
@@ -91,12 +98,15 @@ def _sentences(found: FeatureComparison) -> list[str]:
         f"Shared features: of {sizes} matched, {mean_with_interval(shared.mean, shared.ci_low, shared.ci_high)} are more similar "
         f"than chance makes them. Counted are those above {above}, which 1% of features matched by chance exceed, less this 1%."
     )
-    gap, how = max(one.gap for one in found.matchings), found.matchings[0].match
+    gap, how = max(TOLERANCE, *(one.gap for one in found.matchings)), found.matchings[0].match
     where = "the rows matched on" if found.dictionaries[0].of == "activations" else "these directions"
-    return [counting, f"Matched by {how} assignment; on {where} the mean of no matching is larger by more than {gap:.1e}."]
+    return [
+        counting,
+        f"Matched by {how} assignment; on {where} the mean of no matching exceeds theirs by more than {gap:.0e}.",
+    ]
 
 
-def _firing(every: Sequence[FiringBin]) -> Section:
+def _firing(every: Sequence[FiringBin], signed: bool) -> Section:
     names = list(dict.fromkeys(name for one in every for name in (one.a, one.b)))
     rows = []
     for low, high in sorted({(one.rate_low, one.rate_high) for one in every}):
@@ -106,7 +116,7 @@ def _firing(every: Sequence[FiringBin]) -> Section:
             [
                 f"{low:.0e} to {high:.0e}",
                 f"{sum(one.matched for one in here.values()):,}",
-                _over_pairs(names, {pair: one.mean for pair, one in here.items()}),
+                _over_pairs(names, {pair: one.mean for pair, one in here.items()}, "atanh" if signed else "logit"),
                 number(float(np.mean(floors)) if floors else None),
                 _over_pairs(names, {pair: one.shared for pair, one in here.items()}),
             ]
@@ -115,11 +125,11 @@ def _firing(every: Sequence[FiringBin]) -> Section:
         "Firing rate: the fraction of rows in which a feature is not 0, the mean of both; above: of more than the similarity "
         "that 1% of all features matched by chance exceed."
     )
-    head = ["firing rate", "matched", "|correlation|", "chance", "above"]
+    head = ["firing rate", "matched", "correlation" if signed else "|correlation|", "chance", "above"]
     return Section("matched features by how often they fire", head, rows, [words])
 
 
-def _over_pairs(names: Sequence[str], values: Mapping[tuple[str, str], float]) -> str:
+def _over_pairs(names: Sequence[str], values: Mapping[tuple[str, str], float], scale: Scale = "logit") -> str:
     """The mean over pairs of dictionaries, with its interval where there are three or more and all have such features."""
     mean = float(np.mean(list(values.values())))
     if len(names) < 3:
@@ -129,7 +139,7 @@ def _over_pairs(names: Sequence[str], values: Mapping[tuple[str, str], float]) -
         return mean_with_interval(mean, None, None)
     table = np.zeros((len(names), len(names)))
     table[np.triu_indices(len(names), k=1)] = [values[pair] for pair in pairs]
-    estimate = within(table + table.T, scale="logit")
+    estimate = within(table + table.T, scale=scale)
     return mean_with_interval(estimate.mean, *limits(estimate))
 
 

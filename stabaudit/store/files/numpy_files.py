@@ -57,6 +57,36 @@ def map_npy(path: Path) -> Array:
         raise BadData(f"{shown(path)} is not a numpy array in .npy format, or is cut short; save it with numpy.save") from error
 
 
+def shape_of_npy(path: Path) -> tuple[int, ...]:
+    """The shape of the array in a `.npy` file, of which nothing else is read.
+
+    Raises:
+        BadData: as `load_npy`.
+    """
+    try:
+        with open_regular(path) as file:
+            return _header(file, path.stat().st_size, shown(path))[0]
+    except OSError as error:
+        raise BadData(f"cannot read {shown(path)}: {reason(error)}") from error
+
+
+def shape_in_npz(path: Path, name: str) -> tuple[int, ...]:
+    """The shape of one array in a `.npz` file, of which nothing else is read.
+
+    Raises:
+        BadData: as `load_npz`.
+    """
+    try:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+            (member,) = [one for one in _entries(archive, path) if one.filename.removesuffix(".npy") == name]
+            with archive.open(member) as content:
+                return _header(cast("BinaryIO", content), member.file_size, f"{shown(path)}: {shown(name)}")[0]
+    except OSError as error:
+        raise BadData(f"cannot read {shown(path)}: {reason(error)}") from error
+    except _ARCHIVE_ERRORS as error:
+        raise BadData(f"{shown(path)} is damaged, cut short or not .npz ({error}); restore it or write it anew") from error
+
+
 def members(path: Path) -> set[str]:
     """The names of the arrays in a `.npz` file, none of which is read.
 

@@ -32,7 +32,7 @@ Of = Literal["weights", "activations"]
 SUFFIXES = (".npy", ".npz", ".safetensors", ".parquet")
 DECODERS = ("decoder.weight", "W_dec", "decoder", "dictionary", "w_dec.weight")
 ACTIVATIONS = ("activations", "acts", "features", "codes", "z")
-_TRIPLET = ("row", "feature", "value")
+TRIPLET = ("row", "feature", "value")
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def _read(path: Path, of: Of, naming: Naming, memory: int) -> tuple[Any, Array |
     if held >= SPARSE and naming.key is None:
         return by_rows(*sparse_parts(path, held, where), where), None
     ids_key = naming.id_column or "sample_id"
-    key = _key(held - {ids_key}, naming, usual, where)
+    key = key_of(held - {ids_key}, naming, usual, where)
     arrays = load_npz(path, {key, ids_key} & held)
     ids = None if naming.ids_by_position or of == "weights" else arrays.get(ids_key)
     return _matrix(arrays[key], where), ids
@@ -126,7 +126,13 @@ def _size(path: Path) -> int:
         raise BadData(f"cannot read {shown(path)}: {reason(error)}") from error
 
 
-def _key(held: set[str], naming: Naming, usual: tuple[str, ...], where: str) -> str:
+def key_of(held: set[str], naming: Naming, usual: tuple[str, ...], where: str) -> str:
+    """The array of a file that holds features: the one asked for, of a usual name, or the only one.
+
+    Raises:
+        BadData: several that could be meant.
+        UsageError: an array that is not there.
+    """
     if naming.key is not None:
         if naming.key not in held:
             raise unknown(f"array of {where}", naming.key, held)
@@ -151,7 +157,7 @@ def _tensor(path: Path, naming: Naming, usual: tuple[str, ...]) -> Array:
         with open_regular(path) as file:
             with safe_open(path, framework="numpy") as checked:  # which checks that the header fits the file
                 matrices = {name for name in checked.keys() if len(checked.get_slice(name).get_shape()) == 2}  # noqa: SIM118
-            key = _key(matrices, naming, usual, where)
+            key = key_of(matrices, naming, usual, where)
             size = int.from_bytes(file.read(8), "little")
             header = json.loads(file.read(size))[key]
             start, end = header["data_offsets"]
@@ -182,14 +188,14 @@ def _triplets(path: Path) -> sparse.csr_array:
     """A Parquet file with a row for each activation."""
     where = shown(path)
     with opened(path) as file:
-        missing = [name for name in _TRIPLET if name not in file.schema_arrow.names]
+        missing = [name for name in TRIPLET if name not in file.schema_arrow.names]
         if missing:
             raise BadData(f"{where}: column {missing[0]} is missing; expected row, feature and value of each activation")
         require_memory(24 * file.metadata.num_rows, f"{where}: {file.metadata.num_rows:,} activations")
-        table = file.read(columns=[*_TRIPLET])
-    if any(table[name].null_count for name in _TRIPLET) or table.num_rows == 0:
+        table = file.read(columns=[*TRIPLET])
+    if any(table[name].null_count for name in TRIPLET) or table.num_rows == 0:
         raise BadData(f"{where}: a row, feature or value is missing, or all of them are")
-    row, feature, value = (table[name].to_numpy() for name in _TRIPLET)
+    row, feature, value = (table[name].to_numpy() for name in TRIPLET)
     if row.dtype.kind not in "iu" or feature.dtype.kind not in "iu" or value.dtype.kind not in "fiu":
         raise BadData(f"{where}: rows and features are numbered from 0, values are numbers")
     for name, numbers in (("row", row), ("feature", feature)):
