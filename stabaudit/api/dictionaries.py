@@ -14,7 +14,7 @@ from stabaudit.api.runs import AnyPath
 from stabaudit.comparison.settings import DEFAULT_SETTINGS, Settings
 from stabaudit.comparison.surveys.feature_records import USUAL, FeatureComparison, FeatureSettings
 from stabaudit.comparison.surveys.features import features as features_of
-from stabaudit.errors import BadData, Noticed, UsageError, strictly
+from stabaudit.errors import BadData, Guessed, Noticed, UsageError, strictly
 from stabaudit.store.imports.dictionary_files import Dictionary, Of, read_dictionaries, require_kind, tidy, usual_kind
 from stabaudit.store.imports.foreign_files import AS_IS, Naming
 
@@ -69,6 +69,9 @@ def features(
                 other = "activations" if of == "weights" else "weights"
                 warnings.warn(Noticed("features", f"files are taken for {of}; write --of {other} if they are"), stacklevel=2)
             read = read_dictionaries(paths, of, naming, settings.memory)
+            if of == "activations" and not naming.ids_by_position and any(one.ids is None for one in read):
+                said = "rows have no names in all files and are joined by position"
+                warnings.warn(Guessed("features", said, "if that is meant, write --ids-by-position"), stacklevel=2)
         return features_of(read, settings, measures=measures, k=k)
     if len(dictionaries) != 1 or not isinstance(dictionaries[0], Mapping):
         raise UsageError("features: give paths, or one mapping from names to arrays: features({'a': a, 'b': b})")

@@ -12,6 +12,8 @@ from scipy import sparse
 
 from stabaudit.cli.main import _run
 from stabaudit.json_schema.schema import json_schema
+from stabaudit.store.imports.dictionary_sizes import size_of
+from stabaudit.store.imports.foreign_files import AS_IS, Naming
 
 ROWS, D, DIMS = 200, 24, 10
 RNG = np.random.default_rng(0)
@@ -115,10 +117,14 @@ def test_rows_are_joined_by_their_names(run):
     order = RNG.permutation(ROWS)
     np.savez("a.npz", acts=CODES, name=np.arange(ROWS))
     np.savez("b.npz", acts=CODES[order], name=order)
-    found = scores(run("a.npz", "b.npz", "--id-column", "name", "--format", "json").out)
+    out, err = run("a.npz", "b.npz", "--id-column", "name", "--format", "json")
+    assert "by position" not in err
+    found = scores(out)
     assert found["matched"] == pytest.approx(1.0, abs=1e-6)
     by_position = scores(run("a.npz", "b.npz", "--tensor", "acts", "--ids-by-position", "--format", "json").out)
     assert by_position["matched"] < 0.3
+    np.save("c.npy", CODES)
+    assert "rows have no names in all files and are joined by position" in run("a.npz", "c.npy", "--tensor", "acts").err
 
 
 def test_json_is_what_the_schema_says(run):
@@ -173,7 +179,72 @@ def forged(**changed):
     return held | {"format": np.array(b"csr")} | changed
 
 
+def shortened(make, by):
+    """A whole file, the end of which is lost."""
+
+    def write(path):
+        make(path)
+        path.write_bytes(path.read_bytes()[:-by])
+
+    return write
+
+
+def tensor(dtype, shape, size):
+    """A safetensors file of one tensor, zeros of any type."""
+    header = json.dumps({"acts": {"dtype": dtype, "shape": shape, "data_offsets": [0, size]}}).encode()
+    return lambda path: path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(size))
+
+
+def spoilt(value):
+    values = CODES.copy()
+    values[3, 5] = value
+    return values
+
+
 DAMAGED = {
+    "empty.npy": (lambda path: path.write_bytes(b""), "empty.npy is not a numpy array"),
+    "empty.npz": (lambda path: path.write_bytes(b""), "damaged"),
+    "empty.safetensors": (lambda path: path.write_bytes(b""), "is damaged, cut short or not safetensors"),
+    "empty.parquet": (lambda path: path.write_bytes(b""), "empty.parquet"),
+    "none.npz": (np.savez, "holds nothing"),
+    "none.safetensors": (lambda path: save_file({}, path), "holds nothing"),
+    "none.parquet": (lambda path: triplets(path, np.zeros((3, 3))), "or all of them are"),
+    "folder.npy": (lambda path: path.mkdir(), "cannot read"),
+    "short.npy": (shortened(lambda path: np.save(path, CODES), 8), "the file holds"),
+    "short.npz": (shortened(lambda path: np.savez(path, CODES), 40), "damaged"),
+    "short.parquet": (shortened(lambda path: triplets(path, CODES), 40), "short.parquet"),
+    "short.safetensors": (
+        shortened(lambda path: save_file({"acts": CODES}, path), 8),
+        "is damaged, cut short or not safetensors",
+    ),
+    "integers.safetensors": (lambda path: save_file({"acts": CODES.astype(np.int64)}, path), "acts holds I64, expected BF16"),
+    "bytes.safetensors": (tensor("F8_E4M3", [4, 4], 16), "acts holds F8_E4M3, expected BF16"),
+    "other bytes.safetensors": (tensor("F32", [4, 4], 16), "is damaged, cut short or not safetensors"),
+    "huge.safetensors": (tensor("F32", [2**40, 2**40], 16), "is damaged, cut short or not safetensors"),
+    "no features.npy": (lambda path: np.save(path, CODES[:, :0]), "expected a matrix of numbers"),
+    "no rows.npy": (lambda path: np.save(path, CODES[:0]), "expected a matrix of numbers"),
+    "no features.safetensors": (tensor("F32", [4, 0], 0), "expected a matrix of numbers"),
+    "nothing stored.npz": (lambda path: sparse.save_npz(path, sparse.csr_array((ROWS, D))), "none of 24 features varies"),
+    "pickled.npz": (
+        lambda path: np.savez(path, acts=np.array([[{}]], dtype=object)),
+        "holds Python objects, which are never unpickled",
+    ),
+    "pickled sparse.npz": (
+        lambda path: np.savez(path, **forged(data=np.array([{}, 1, 2], dtype=object))),
+        "holds Python objects, which are never unpickled",
+    ),
+    "infinite.npz": (lambda path: sparse.save_npz(path, sparse.csr_array(spoilt(np.inf))), "feature 5 holds NaN or infinite"),
+    "nan.safetensors": (lambda path: save_file({"acts": spoilt(np.nan)}, path), "feature 5 holds NaN or infinite"),
+    "nan.parquet": (lambda path: triplets(path, spoilt(np.nan)), "feature 5 holds NaN or infinite"),
+    "far.parquet": (
+        lambda path: triplets(path, CODES, feature=np.full(np.count_nonzero(CODES), 2**31, dtype=np.int64)),
+        "expected numbers from 0",
+    ),
+    "negative.npz": (lambda path: np.savez(path, **forged(indices=np.array([0, 1, -1]))), "damaged: no sparse matrix"),
+    "text.parquet": (lambda path: triplets(path, CODES, value=["x"] * np.count_nonzero(CODES)), "values are numbers"),
+    "missing.parquet": (lambda path: triplets(path, CODES, value=[None] * np.count_nonzero(CODES)), "is missing"),
+    "names.npz": (lambda path: np.savez(path, acts=CODES, sample_id=np.arange(7)), "names of rows of shape (7,)"),
+    "longer.parquet": (lambda path: triplets(path, np.eye(ROWS + 1)), "expected as many in all dictionaries"),
     "no such file.npy": (lambda _: None, "cannot read"),
     "text.txt": (lambda path: path.write_text("1 2"), "expected a file of features"),
     "cut.npy": (lambda path: path.write_bytes(b"\x93NUMPY\x01\x00"), "cut.npy is not a numpy array"),
@@ -212,6 +283,70 @@ def test_files_that_cannot_be_used_are_refused_in_one_line(refused, tmp_path, na
     make(tmp_path / name)
     np.save("whole.npy", CODES)
     assert message in refused("whole.npy", name, "--of", "activations")
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_such_files_are_no_dictionaries_by_themselves(tmp_path, name):
+    DAMAGED[name][0](tmp_path / name)
+    assert (size_of(tmp_path / name, AS_IS) or ("activations", 0))[1] <= ROWS + 1 or name in {"far.parquet", "huge.npz"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "first"), [*((kind, False) for kind in SAVE), ("npy", True), ("safetensors", True), ("csr.npz", True)]
+)
+def test_sizes_are_known_from_headers(tmp_path, kind, first):
+    path = tmp_path / f"it.{kind}"
+    SAVE[kind](path, np.ascontiguousarray(CODES.T) if first else CODES)
+    assert size_of(path, Naming(dimensions_first=first)) == ("activations", D)
+
+
+def test_decoders_have_as_many_features_as_their_longer_side(tmp_path):
+    for shape in ((7, 30), (30, 7)):
+        save_file({"W_dec": np.zeros(shape, dtype=np.float32), "b_dec": np.zeros(7)}, tmp_path / "it.safetensors")
+        assert size_of(tmp_path / "it.safetensors", AS_IS) == ("weights", 30)
+    for name in ("it.csv", "it.npz", "no folder"):
+        assert size_of(tmp_path / name, AS_IS) is None
+
+
+def test_files_of_many_dimensions_are_taken_for_dictionaries(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("stabaudit.cli.compare_features.MANY_FEATURES", D)
+
+    def compared(*words):
+        assert _run(["compare", *words, "--format", "json"]) == 0
+        out, err = capsys.readouterr()
+        return json.loads(out), err
+
+    for name, values in (("a", CODES), ("b", OTHER)):
+        np.save(f"{name}.npy", values)
+        np.save(f"few-{name}.npy", values[:, : D - 1])
+    found, said = compared("a.npy", "b.npy", "--match", "greedy")
+    assert "feature_scores" in found
+    assert f"{D} dimensions: taken for dictionaries of features" in said
+    assert found["matchings"][0]["match"] == "greedy"
+    assert "affine and canonical scores are left out" in said
+    few, said = compared("few-a.npy", "few-b.npy", "--ids-by-position", "--rotations", "19", "--floor-draws", "2")
+    asked, _ = compared("a.npy", "b.npy", "--scores", "strong_mcc", "--ids-by-position", "--rotations", "19")
+    for ordinary in (few, asked):
+        assert "feature_scores" not in ordinary
+        assert "pairs" in ordinary
+    assert "dictionaries" not in said
+    for name, values in zip("ab", WEIGHTS, strict=True):
+        save_file({"W_dec": values}, f"{name}.safetensors")
+    found, _ = compared("a.safetensors", "b.safetensors", "--signed")
+    assert (found["dictionaries"][0]["of"], found["matchings"][0]["signed"]) == ("weights", True)
+
+
+def test_scores_with_signs_are_called_so(run):
+    np.save("a.npy", CODES)
+    np.save("b.npy", -CODES)
+    assert "|correlation|" in run("a.npy", "b.npy").out
+    signed = run("a.npy", "b.npy", "--signed").out
+    assert "matched correlation" in signed
+    assert "|correlation|" not in signed
+    found = [scores(run("a.npy", "b.npy", *words, "--format", "json").out)["matched"] for words in ((), ("--signed",))]
+    assert found[0] == pytest.approx(1.0, abs=1e-6)
+    assert found[1] < 0.3
 
 
 def test_weights_that_do_not_fit_are_refused(refused):

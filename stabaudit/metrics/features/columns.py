@@ -155,10 +155,11 @@ class SparseColumns:
         largest = np.zeros(d)
         with np.errstate(over="ignore", invalid="ignore"):
             np.maximum.at(largest, column, np.abs(columns.data))
-            mean = np.bincount(column, columns.data, d) / max(n, 1)
+            mean = np.bincount(column, columns.data, d).astype(np.float64) / max(n, 1)
         _require_finite(mean + largest, name)
         unit = np.where(largest > 0, largest, 1.0)
-        squares = np.bincount(column, np.square((columns.data - mean[column]) / unit[column]), d)
+        # Of no numbers at all, bincount counts integers.
+        squares = np.bincount(column, np.square((columns.data - mean[column]) / unit[column]), d).astype(np.float64)
         squares += (n - held) * np.square(mean / unit)
         varies = np.sqrt(squares / max(n, 1)) > RESOLVED
         length = np.where(varies, unit * np.sqrt(squares), 1.0)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import sparse
+from scipy.optimize import linear_sum_assignment
 
 from stabaudit.metrics.features import made_of
 from stabaudit.metrics.features.candidates import candidates
@@ -113,6 +114,24 @@ def test_units_signs_and_order_change_nothing(how):
     assert one.strength.mean() == pytest.approx(other.strength.mean(), abs=1e-6)
     assert np.sort(one.best_b) == pytest.approx(np.sort(other.best_b), abs=1e-6)
     np.testing.assert_allclose(one.from_b, other.from_b, atol=1e-5)
+
+
+@pytest.mark.parametrize("how", ["exact", "sinkhorn"])
+@pytest.mark.parametrize(("d_a", "d_b"), [(50, 50), (30, 60), (60, 30)])
+def test_pw_mcc_with_signs_is_that_of_scipy_on_cosines(how, d_a, d_b):
+    rng = np.random.default_rng(6)
+    a, b = rng.standard_normal((d_a, 12)), rng.standard_normal((d_b, 12))
+    b[:10] = -a[:10]  # opposite features are not the same
+    cosines = (a / np.linalg.norm(a, axis=1)[:, None]) @ (b / np.linalg.norm(b, axis=1)[:, None]).T
+    found = match_features(directions(a, b), memory=10**8, rng=rng, how=how, signed=True)
+    expected = cosines[linear_sum_assignment(cosines, maximize=True)].mean()
+    assert found.strength.mean() == pytest.approx(found.assignment.mean, abs=1e-6)
+    if how == "exact":
+        assert found.strength.mean() == pytest.approx(expected, abs=1e-6)
+        assert found.assignment.gap < 1e-6
+    assert found.assignment.mean <= expected + 1e-6 <= found.assignment.bound + 2e-6
+    np.testing.assert_allclose(found.best_a, cosines.max(axis=1), atol=1e-9)
+    np.testing.assert_allclose(found.best_b, cosines.max(axis=0), atol=1e-9)
 
 
 def test_shared_features_do_not_depend_on_how_alike_the_others_are():
