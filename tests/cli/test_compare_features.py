@@ -46,7 +46,7 @@ def run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
 
     def invoke(*words, expected=0):
-        assert _run(["compare", "--features", *map(str, words)]) == expected
+        assert _run(["compare", "--features", "--floor-draws", "2", *map(str, words)]) == expected
         return capsys.readouterr()
 
     return invoke
@@ -320,20 +320,22 @@ def test_files_of_many_dimensions_are_taken_for_dictionaries(tmp_path, monkeypat
     for name, values in (("a", CODES), ("b", OTHER)):
         np.save(f"{name}.npy", values)
         np.save(f"few-{name}.npy", values[:, : D - 1])
-    found, said = compared("a.npy", "b.npy", "--match", "greedy")
+    found, said = compared("a.npy", "b.npy", "--match", "greedy", "--floor-draws", "2")
     assert "feature_scores" in found
     assert f"{D} dimensions: taken for dictionaries of features" in said
     assert found["matchings"][0]["match"] == "greedy"
     assert "affine and canonical scores are left out" in said
     few, said = compared("few-a.npy", "few-b.npy", "--ids-by-position", "--rotations", "19", "--floor-draws", "2")
-    asked, _ = compared("a.npy", "b.npy", "--scores", "strong_mcc", "--ids-by-position", "--rotations", "19")
+    asked, _ = compared(
+        "a.npy", "b.npy", "--scores", "strong_mcc", "--ids-by-position", "--rotations", "19", "--floor-draws", "2"
+    )
     for ordinary in (few, asked):
         assert "feature_scores" not in ordinary
         assert "pairs" in ordinary
     assert "dictionaries" not in said
     for name, values in zip("ab", WEIGHTS, strict=True):
         save_file({"W_dec": values}, f"{name}.safetensors")
-    found, _ = compared("a.safetensors", "b.safetensors", "--signed")
+    found, _ = compared("a.safetensors", "b.safetensors", "--signed", "--floor-draws", "2")
     assert (found["dictionaries"][0]["of"], found["matchings"][0]["signed"]) == ("weights", True)
 
 

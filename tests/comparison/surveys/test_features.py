@@ -45,19 +45,20 @@ def by_name(found):
     return {one.measure: one for one in found.scores}
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 @pytest.mark.parametrize("world", [activations, weights])
 def test_planted_overlap_is_found(world, seed):
-    found = by_name(stabaudit.features(world(2, 0.6, seed), of=world.__name__, sampled=4))
+    found = by_name(stabaudit.features(world(2, 0.6, seed), of=world.__name__, sampled=4, floor_draws=6))
     assert found["shared"].mean == pytest.approx(0.60, abs=0.012)  # 150 of 250; 1% of the other 100 is one feature
 
 
 @pytest.mark.parametrize("world", [activations, weights])
 def test_dictionaries_that_share_nothing_lie_at_their_floors(world):
-    found = stabaudit.features(world(3, 0.0), of=world.__name__, sampled=32)
+    found = stabaudit.features(world(3, 0.0), of=world.__name__, sampled=32, floor_draws=3)
     for one in found.scores:
-        assert one.mean == pytest.approx(one.floor, abs=0.02), one.measure
-        assert abs(one.adjusted) < 0.03
+        noise = 0.06 if one.measure.startswith("r2") else 0.02  # R² of 32 features of each has heavy tails below
+        assert one.mean == pytest.approx(one.floor, abs=noise), one.measure
+        assert abs(one.adjusted) < 0.04
 
 
 def test_scores_are_those_of_brute_force():
@@ -87,14 +88,14 @@ def test_floors_are_those_of_shuffled_rows():
 
 
 def test_intervals_are_of_dictionaries_and_two_have_none():
-    found = stabaudit.features(weights(4, 0.5, d=60), of="weights", sampled=4)
+    found = stabaudit.features(weights(4, 0.5, d=60), of="weights", sampled=4, floor_draws=3)
     matched = by_name(found)["matched"]
     table = np.zeros((4, 4))
     table[np.triu_indices(4, k=1)] = [one.value for one in found.pair_scores if one.measure == "matched"]
     expected = within(table + table.T, scale="logit")
     assert (matched.mean, matched.ci_low, matched.ci_high) == (expected.mean, *expected.interval())
     assert (matched.pairs, matched.dictionaries) == (6, 4)
-    two = stabaudit.features(weights(2, 0.5, d=60), of="weights", sampled=4)
+    two = stabaudit.features(weights(2, 0.5, d=60), of="weights", sampled=4, floor_draws=3)
     assert by_name(two)["matched"].ci_low is None
     assert any("one pair, which has no interval" in warning for warning in two.warnings)
     assert "no interval" in text(features_report(two))
@@ -105,7 +106,7 @@ def test_features_that_never_fire_are_counted_and_left_out():
     dead = {name: np.hstack([one, np.zeros((ROWS, 9))]) for name, one in held.items()}
     fit = split_halves(np.arange(ROWS))
     dead["sae1"][np.flatnonzero(fit)[0], 65] = 1.0  # fires once, on one half
-    alive, found = stabaudit.features(held, sampled=4), stabaudit.features(dead, sampled=4)
+    alive, found = stabaudit.features(held, sampled=4, floor_draws=3), stabaudit.features(dead, sampled=4, floor_draws=3)
     assert [(one.features, one.never, one.one_half) for one in found.dictionaries] == [(69, 9, 0), (69, 8, 1)]
     assert by_name(found)["matched"].mean == by_name(alive)["matched"].mean
     assert found.warnings[0] == "sae0: 9 of 69 features never vary: left out"
@@ -115,7 +116,7 @@ def test_features_that_never_fire_are_counted_and_left_out():
 def test_larger_dictionaries_hold_the_smaller():
     large = weights(1, 1.0, d=120)["sae0"]
     for held in ({"a": large[:50], "b": large}, {"a": large, "b": large[:50]}):
-        found = stabaudit.features(held, of="weights", sampled=50)
+        found = stabaudit.features(held, of="weights", sampled=50, floor_draws=3)
         assert by_name(found)["matched"].mean == pytest.approx(1.0, abs=1e-5)
         assert found.matchings[0].matched == 50
         parts = {(one.explained, one.parts): one for one in found.parts}
@@ -130,7 +131,7 @@ def test_rates_of_firing_tell_rare_features_from_frequent_ones():
     fired = rng.random((4000, 60)) < rates
     a = fired * rng.exponential(size=fired.shape)
     b = np.hstack([rng.permuted(a[:, :30], axis=0), a[:, 30:]])  # rare ones are unrelated
-    found = stabaudit.features({"a": a, "b": b}, sampled=4)
+    found = stabaudit.features({"a": a, "b": b}, sampled=4, floor_draws=10)
     low, high = found.firing
     assert (low.rate_low, low.rate_high, high.rate_low, high.rate_high) == (0.01, 0.03, 0.1, 0.3)
     assert (low.matched, high.matched) == (30, 30)
@@ -142,7 +143,8 @@ def test_rates_of_firing_tell_rare_features_from_frequent_ones():
 def test_dense_and_sparse_matrices_give_the_same():
     held = activations(3, 0.5, d=60)
     dense = {name: one.toarray() for name, one in held.items()}
-    for one, other in zip(stabaudit.features(held).scores, stabaudit.features(dense).scores, strict=True):
+    found = [stabaudit.features(given, sampled=16, floor_draws=3).scores for given in (held, dense)]
+    for one, other in zip(*found, strict=True):
         assert (one.mean, one.floor) == pytest.approx((other.mean, other.floor), abs=1e-5), one.measure
 
 
@@ -157,7 +159,7 @@ def test_scores_of_the_table_are_given_where_they_are_asked_for():
 
 
 def test_the_same_seed_gives_the_same_numbers():
-    one, other = (stabaudit.features(weights(3, 0.5, d=60), of="weights", seed=7, sampled=4) for _ in range(2))
+    one, other = (stabaudit.features(weights(3, 0.5, d=60), of="weights", seed=7, sampled=4, floor_draws=3) for _ in range(2))
     assert one == other
 
 
