@@ -250,7 +250,7 @@ def _scale(name: str, signed: bool) -> Scale:
         return measure(metric).scale
     if signed and name in {"matched", "best"}:
         return "atanh"
-    return "log1m" if name.startswith("r2_from") else "logit"
+    return "logit"
 
 
 def _warnings(prepared: Sequence[_Prepared], found: Sequence[_Found]) -> list[str]:

@@ -4,11 +4,13 @@ Feature k of a is regressed on 1, 2 and 4 features of b that orthogonal matching
 most similar ones (Pati et al. 1993, doi:10.1109/ACSSC.1993.342465): each time the one that correlates most with what is left,
 all coefficients anew.
 
-    R²(p) = 1 − ‖x_k − x̂_k(p)‖² / ‖x_k − x̄_k‖²
+    R²(p) = max(0, 1 − ‖x_k − x̂_k(p)‖² / ‖x_k − x̄_k‖²)
 
-Of activations, features and coefficients are from *fit* and R² is on *score* (below 0 where it is worse than the mean); of
-decoder weights, R²(p) is the squared length of w_k/‖w_k‖ in the span of p directions. A feature that b has split in two has
-R²(1) well below R²(2); one that b lacks has R²(4) near its floor. Coefficients may be negative.
+Of activations, features and coefficients are from *fit* and R² is on *score*. It is 0 where x̂ is worse than the mean: of
+features that hardly fire on *score* the ratio has no bound, and their mean would say nothing. For the same reason R²(4) can lie
+below R²(1): coefficients of features that fire in a few rows of *fit* carry little to others. Of decoder weights, R²(p) is the
+squared length of w_k/‖w_k‖ in the span of p directions. A feature that b has split in two has R²(1) well below R²(2); one that
+b lacks has R²(4) near its floor. Coefficients may be negative.
 """
 
 from dataclasses import dataclass
@@ -47,7 +49,7 @@ def explained(sides: Sides, known: Candidates, of_a: Array) -> Array:
         of_a: which features of a, shape (s,).
 
     Returns:
-        Shape (s', 3), each at most 1, of those that vary on both.
+        Shape (s', 3), each in [0, 1], of those that vary on both.
     """
     of_a = of_a[sides.a_fit.varies[of_a] & sides.a_score.varies[of_a]]
     fit, score = (_Products.of(a, b, of_a) for a, b in ((sides.a_fit, sides.b_fit), (sides.a_score, sides.b_score)))
@@ -59,7 +61,7 @@ def explained(sides: Sides, known: Candidates, of_a: Array) -> Array:
             held = others[chosen]
             gram, target = score.among(place, held)
             shift, scaled = _carried(sides, int(k), held, weights)
-            found[place, position] = 2 * scaled @ target - scaled @ gram @ scaled - shift
+            found[place, position] = max(0.0, 2 * scaled @ target - scaled @ gram @ scaled - shift)
     return found
 
 

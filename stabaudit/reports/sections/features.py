@@ -26,9 +26,9 @@ _CHANCE = {
     "weights": "chance: random directions in place of the second dictionary; weights have no rows to hold out, nor have these.",
 }
 PARTS_LEGEND = (
-    "R² of a feature from the 1, 2 or 4 of the other dictionary that orthogonal matching pursuit picks; made: the share of "
-    f"features with R² of at least {MADE:g}. Features that another dictionary splits gain from 1 to 2 and 4, those it lacks stay "
-    "near chance."
+    "R² of a feature from the 1, 2 or 4 of the other dictionary that orthogonal matching pursuit picks, at least 0; made: the "
+    f"share of features with R² of at least {MADE:g}. Features that another dictionary splits gain from 1 to 2 and 4, those it "
+    "lacks stay near chance, and those that fire in few rows may lose."
 )
 
 

@@ -56,9 +56,8 @@ def test_planted_overlap_is_found(world, seed):
 def test_dictionaries_that_share_nothing_lie_at_their_floors(world):
     found = stabaudit.features(world(3, 0.0), of=world.__name__, sampled=32, floor_draws=3)
     for one in found.scores:
-        noise = 0.06 if one.measure.startswith("r2") else 0.02  # R² of 32 features of each has heavy tails below
-        assert one.mean == pytest.approx(one.floor, abs=noise), one.measure
-        assert abs(one.adjusted) < 0.04
+        assert one.mean == pytest.approx(one.floor, abs=0.02), one.measure
+        assert abs(one.adjusted) < 0.03
 
 
 def test_scores_are_those_of_brute_force():
