@@ -105,7 +105,7 @@ def compare_features(
         signed=signed,
     )
     if scores is None and found.dictionaries[0].of == "activations":
-        message("affine and canonical scores are left out, which take d³: --scores weak_mcc,affine_r2 asks for them")
+        message("affine and canonical scores are left out, which take d³: --scores NAMES asks for them (stabaudit list scores)")
     for warning in found.warnings:
         message(warning)
     deliver(features_report(found), form, output)

@@ -263,7 +263,7 @@ def _warnings(prepared: Sequence[_Prepared], found: Sequence[_Found]) -> list[st
     sizes = {len(one.fit.mean) for one in prepared}
     if len(sizes) > 1:
         listed = ", ".join(f"{size:,}" for size in sorted(sizes))
-        said.append(f"dictionaries of {listed} features: of two, as many are matched as the smaller has")
+        said.append(f"dictionaries of {listed} features that vary: of two, as many are matched as the smaller has")
     if len(prepared) == 2:
         said.append("two dictionaries make one pair, which has no interval; compare three or more")
     loosest = max(found, key=lambda one: one.matching.gap).matching
