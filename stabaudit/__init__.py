@@ -8,7 +8,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stabaudit.api import align, check, compare, compare_families, dimensions, drift, frame, load_run, report, spread, train
+    from stabaudit.api import (
+        align,
+        check,
+        compare,
+        compare_families,
+        dimensions,
+        drift,
+        features,
+        frame,
+        load_run,
+        report,
+        spread,
+        train,
+    )
     from stabaudit.comparison.settings import Settings
     from stabaudit.errors import StabauditError
     from stabaudit.store.imports.foreign_files import Naming
@@ -24,6 +37,7 @@ __all__ = [
     "compare_families",
     "dimensions",
     "drift",
+    "features",
     "frame",
     "load_run",
     "report",

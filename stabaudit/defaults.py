@@ -19,4 +19,6 @@ LEARNING_RATE = 1e-3
 SCHEDULE: Schedule = "plateau"
 
 MEMORY = 10**9  # bytes that latents may take: ten restarts of 50 dimensions up to 250,000 rows
+CANDIDATES = 32  # of a feature, of either dictionary, among which its match is looked for first
+MANY_FEATURES = 2048  # dimensions of files from which on they are taken for dictionaries of features
 MARGIN = 0.02  # loss of a score that a baseline allows

@@ -12,6 +12,7 @@ did wrong is a `StabauditError` that says so in one line.
 """
 
 from stabaudit.api.comparing import align, compare, dimensions, drift, spread
+from stabaudit.api.dictionaries import features
 from stabaudit.api.frames import frame
 from stabaudit.api.judging import Checked, DriftChecked, Reported, check, check_drift, compare_families, report
 from stabaudit.api.runs import load_run, train
@@ -27,6 +28,7 @@ __all__ = [
     "compare_families",
     "dimensions",
     "drift",
+    "features",
     "frame",
     "load_run",
     "report",

@@ -5,9 +5,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from stabaudit.cli.compare_features import (
+    CandidatesOption,
+    FeaturesOption,
+    MatchOption,
+    OfOption,
+    SignedOption,
+    compare_features,
+    require_with_features,
+    taken_for_features,
+)
 from stabaudit.cli.latents_options import ClusterColumnOption, MemoryOption, with_naming
 from stabaudit.cli.output import OutputOption, PageFormatOption, command_line, deliver, deliver_page, message
-from stabaudit.defaults import MEMORY
+from stabaudit.defaults import CANDIDATES, MEMORY
 from stabaudit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -106,6 +116,11 @@ def compare(
     moved: Annotated[
         int | None, typer.Option(min=0, help="With --drift: how many of the rows that moved most are named, by default 10.")
     ] = None,
+    features: FeaturesOption = False,
+    of: OfOption = None,
+    match: MatchOption = "exact",
+    candidates: CandidatesOption = CANDIDATES,
+    signed: SignedOption = False,
     curve: Annotated[bool, typer.Option("--curve", help="Print the cumulative MCC curves too.")] = False,
     form: PageFormatOption = "table",
     output: OutputOption = None,
@@ -131,6 +146,17 @@ def compare(
         cluster_by=cluster_by,
         scores=named_scores(scores),
     )
+    beside = {"--drift": drift, "--clusters": clusters, "--cluster-column": cluster_column, "--sources": sources}
+    beside |= {"--curve": curve, "--nonlinear": nonlinear, "--densities": densities}
+    beside |= {"--half-samples": half_samples is not None, "--moved": moved is not None, "--cluster-by": cluster_by != "k-means"}
+    ordinary = any(beside.values()) or scores is not None or correlation != "pearson" or form == "html" or densities
+    if not features and not ordinary and (taken := taken_for_features(selectors, naming)):
+        features, of = True, of or taken
+    own = {"--of": of is not None, "--match": match != "exact", "--candidates": candidates != CANDIDATES, "--signed": signed}
+    require_with_features(features, own, beside, naming)
+    if features:
+        compare_features(selectors, settings, naming, scores, of, match, candidates, signed, form, output)
+        return
     if drift:
         others = {
             "--sources": sources,

@@ -21,7 +21,11 @@ ObsmOption = Annotated[
 ]
 KeyOption = Annotated[
     str | None,
-    typer.Option(help="Array of .npz and .safetensors files, or column of lists, that holds the latents; z, or the only one."),
+    typer.Option(
+        "--key",
+        "--tensor",
+        help="Array of .npz and .safetensors files, or column of lists, that holds the latents; z, or the only one.",
+    ),
 ]
 FolderOption = Annotated[
     Literal["restarts", "table"] | None,

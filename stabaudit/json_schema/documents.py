@@ -25,6 +25,14 @@ from stabaudit.comparison.records import (
 from stabaudit.comparison.surveys.along_key import AlongKey
 from stabaudit.comparison.surveys.determinism import Determinism
 from stabaudit.comparison.surveys.drift import DriftScore, MovedRow
+from stabaudit.comparison.surveys.feature_records import (
+    DictionaryRecord,
+    FeatureMatching,
+    FeaturePairScore,
+    FeatureParts,
+    FeatureScore,
+    FiringBin,
+)
 from stabaudit.comparison.surveys.references import Held
 from stabaudit.comparison.surveys.sources_of_variance import SourceOfVariance
 from stabaudit.likelihood.results import Remark, Tally
@@ -250,6 +258,19 @@ _VARIED: dict[str, type] = {"along_key": AlongKey, "sources_of_variance": Source
 _FAMILIES: dict[str, type] = {"families": FamilyComparison, "friedman": Friedman, "unmatched": Unmatched}
 DOCUMENTS = {
     "Comparison": Document("compare", _SURVEY | {"pairs": Pair, "dimensions": DimensionRecord}, {}),
+    "Features": Document(
+        "compare --features",
+        {
+            "feature_scores": FeatureScore,
+            "feature_pairs": FeaturePairScore,
+            "dictionaries": DictionaryRecord,
+            "matchings": FeatureMatching,
+            "firing": FiringBin,
+            "parts": FeatureParts,
+            "warnings": Warned,
+        },
+        {},
+    ),
     "Dimensions": Document(
         "dimensions", {"anatomy": AnatomyRecord, "nonlinear": NonlinearRecord, "solutions": Solution, "warnings": Warned}, {}
     ),

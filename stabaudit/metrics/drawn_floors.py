@@ -37,13 +37,12 @@ def independence_floors(scoring: Scoring, groups: Groups, draws: int, *, whole: 
     Returns:
         Shape (K,) for every pair and score.
     """
-    values = scoring.evidence.values
-    of_draws = _draws(scoring, groups, draws, None if whole else lambda _: of_permutations(values.fit.n + values.score.n))
+    of_draws = _draws(scoring, groups, draws, None if whole else lambda _: _permuted_pairs(scoring))
     drawn = _undrawn(of_draws, len(scoring.names))
     for several in _rounds(scoring, of_draws):
         of_round = [of_draws[draw] for draw in several]
         pairs = [pair for own in of_round for pair in own]
-        orders = scoring.evidence.shuffled(len(several), rng=rng)
+        orders = scoring.evidence.shuffled(of_round, rng=rng)
         batches = scoring.batches(pairs)
         crosses = scoring.evidence.unrelated(of_round, orders, batches, rng=rng) if scoring.by_moments else []
         found = scoring.of_moments(pairs, crosses)[-1]
@@ -73,15 +72,21 @@ def rotation_floors(scoring: Scoring, groups: Groups, draws: int, few: int, *, w
         Shape (K,) for every pair and score.
     """
     turnable = [one for one in scoring.measures if "rotation" in one.floors]
-    values, rows = scoring.evidence.values, scoring.evidence.rows
+    rows = scoring.evidence.rows
     by_moments = [one for one in turnable if one.from_moments]
     drawn = _turned(scoring, by_moments, _draws(scoring, groups, draws, None if whole else of_rotations), seed)
     if rows is not None:
         by_rows = [one for one in turnable if not one.from_moments]
-        most = None if whole else lambda _: of_permutations(values.fit.n + values.score.n)
-        for pair, found in _turned(scoring, by_rows, _draws(scoring, groups, min(draws, few), most), seed, rows).items():
+        of_draws = _draws(scoring, groups, min(draws, few), None if whole else lambda _: _permuted_pairs(scoring))
+        for pair, found in _turned(scoring, by_rows, of_draws, seed, rows).items():
             drawn.setdefault(pair, {}).update(found)
     return drawn
+
+
+def _permuted_pairs(scoring: Scoring) -> int:
+    """How many pairs a draw is the mean of whose spread follows from the number of rows."""
+    values = scoring.evidence.values
+    return of_permutations(values.fit.n + values.score.n, of_moments=len(scoring.by_moments) == len(scoring.measures))
 
 
 def _draws(scoring: Scoring, groups: Groups, draws: int, most: Callable[[int], int] | None) -> _Draws:
@@ -106,7 +111,7 @@ def _rounds(scoring: Scoring, draws: _Draws) -> list[list[int]]:
     rounds: list[list[int]] = []
     room = 0
     for draw, pairs in enumerate(draws):
-        cost = len(pairs) * entries + values.fit.n
+        cost = len(pairs) * (entries + values.fit.n + values.score.n)
         if not rounds or cost > room:
             rounds.append([])
             room = _ROUND

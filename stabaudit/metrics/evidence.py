@@ -20,6 +20,8 @@ from stabaudit.metrics.pair_scores import Array, Pair
 from stabaudit.metrics.ranks import Correlation, ranked
 from stabaudit.metrics.threads import in_parallel, single_threaded
 
+Orders = dict[int, Array]  # of the rows of restarts, shape (n,) each
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -92,14 +94,22 @@ class Evidence:
         """The dimensions of each latents that do not vary on *fit*."""
         return tuple(marginal.dead for marginal in self.values.marginals)
 
-    def shuffled(self, count: int, *, rng: np.random.Generator) -> list[Array] | None:
-        """Draw orders of the rows in which b is unrelated to a, shape (n,) each; None where only moments are known."""
-        return None if self.rows is None else [permuted_within_halves(self.rows.fit, rng=rng) for _ in range(count)]
+    def shuffled(self, draws: Sequence[Sequence[Pair]], *, rng: np.random.Generator) -> list[Orders] | None:
+        """Draw orders of the rows of every b, in which it is unrelated to a; None where only moments are known.
+
+        Args:
+            draws: positions (a, b) of the pairs of every draw.
+            rng: draws them.
+        """
+        if self.rows is None:
+            return None
+        fit = self.rows.fit
+        return [{b: permuted_within_halves(fit, rng=rng) for b in sorted({b for _, b in pairs})} for pairs in draws]
 
     def unrelated(
         self,
         draws: Sequence[Sequence[Pair]],
-        orders: Sequence[Array] | None,
+        orders: Sequence[Orders] | None,
         batches: Sequence[Sequence[int]],
         *,
         rng: np.random.Generator,
@@ -108,7 +118,7 @@ class Evidence:
 
         Args:
             draws: positions (a, b) of the pairs of every draw.
-            orders: of the rows of b in every draw, as from `shuffled`; None where only moments are known.
+            orders: of the rows of every b in every draw, as from `shuffled`; None where only moments are known.
             batches: positions in all pairs of all draws of those of one shape, each in one batch.
             rng: draws them where only moments are known.
         """
@@ -125,7 +135,7 @@ class Evidence:
             order, positions = task
             return permuted_crosses(standardised, order, [every[position][1] for position in positions])
 
-        tasks = [(orders[draw], positions) for (draw, _), positions in shared.items()]
+        tasks = [(orders[draw][b], positions) for (draw, b), positions in shared.items()]
         found: dict[int, Cross] = {}
         for (_, positions), crosses in zip(tasks, in_parallel(multiply, tasks), strict=True):
             found |= dict(zip(positions, crosses, strict=True))

@@ -11,8 +11,9 @@ from the draws, as they spread more than means over all pairs would.
 
 The mean |correlation| of one pair of unrelated latents spreads by less than 1/√n over n rows, that of latents turned at random by
 about 0.3/d over d dimensions. A share therefore has 50,000/n pairs of permuted rows, or 12,500/d² turned ones, and never fewer
-than five: a draw then spreads by some 0.003, the mean of 20 by less than 0.001. Where there are no more pairs than that, every
-draw is of all of them.
+than five: a draw then spreads by some 0.003, the mean of 20 by less than 0.001. Scores that need rows may see a sample of a
+thousand of them and spread by 0.03, whatever n: where there are such, a share of permuted pairs is never fewer than ten, and the
+mean of 20 draws spreads by less than 0.0025. Where there are no more pairs than that, every draw is of all of them.
 """
 
 from collections.abc import Sequence
@@ -20,14 +21,14 @@ from math import ceil, sqrt
 
 from stabaudit.metrics.pair_scores import Array, Pair
 
-_FEWEST = 5
+_FEWEST, _FEWEST_OF_ROWS = 5, 10
 _ROWS = 50_000  # of all pairs of a share together
 _ENTRIES = 12_500  # of the cross-moments of all pairs of a share together
 
 
-def of_permutations(rows: int) -> int:
-    """How many pairs of so many rows a draw of the independence floor is the mean of."""
-    return max(_FEWEST, ceil(_ROWS / rows))
+def of_permutations(rows: int, *, of_moments: bool) -> int:
+    """How many pairs of so many rows a draw of the independence floor is the mean of; fewer if all scores follow from moments."""
+    return max(_FEWEST if of_moments else _FEWEST_OF_ROWS, ceil(_ROWS / rows))
 
 
 def of_rotations(dimensions: int) -> int:

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from stabaudit.errors import UsageError
-from stabaudit.metrics.evidence import Evidence, Rows
+from stabaudit.metrics.evidence import Evidence, Orders, Rows
 from stabaudit.metrics.halves import Cross, Marginal
 from stabaudit.metrics.pair_scores import Array, Pair, ScoreName
 from stabaudit.metrics.scores import Measure, OneSide, Parts, Sides, mean_of_first
@@ -84,30 +84,28 @@ class Scoring:
     def _columns(self, one: Measure) -> list[int]:
         return [self.names.index(name) for name in self.names_of(one)]
 
-    def add_rows(self, values: Array, pairs: Sequence[Pair], order: Array | None) -> None:
-        """Scores of pairs that need rows."""
+    def add_rows(self, values: Array, pairs: Sequence[Pair], orders: Orders | None) -> None:
+        """Scores of pairs that need rows, those of b in some order."""
         by_sides = [one for one in self.measures if one.sides]
         by_rows = [one for one in self.measures if not one.from_moments and not one.sides]
         rows = self.evidence.rows
         if rows is None:
             return
         for one in by_sides:
-            values[:, self._columns(one)] = self._of_sides(one, rows, pairs, order)
+            values[:, self._columns(one)] = self._of_sides(one, rows, pairs, orders)
         for position, (a, b) in enumerate(pairs if by_rows else ()):
             first, second = (rows.latents[at].astype(np.float64) for at in (a, b))
-            second = second if order is None else second[order]
+            second = second if orders is None else second[orders[b]]
             for one in by_rows:
                 values[position, self._columns(one)] = of_rows(one, first, second, rows.fit)
 
-    def _of_sides(self, one: Measure, rows: Rows, pairs: Sequence[Pair], order: Array | None) -> Array:
+    def _of_sides(self, one: Measure, rows: Rows, pairs: Sequence[Pair], orders: Orders | None) -> Array:
         """A score that has sides, of pairs, shape (pairs, names): in-sample and out-of-sample."""
         sides = self.sides_of(one, rows)
-        seconds = sorted({b for _, b in pairs})
-        others = [sides[b] for b in seconds]
-        place = dict(zip(seconds, others if order is None else _permuted(others, rows.fit, order), strict=True))
+        others = dict(enumerate(sides)) if orders is None else _permuted(sides, rows.fit, orders)
 
         def work(pair: Pair) -> list[float]:
-            return of_both_ways(one, sides[pair[0]], place[pair[1]])
+            return of_both_ways(one, sides[pair[0]], others[pair[1]])
 
         return np.array(in_parallel(work, pairs))
 
@@ -149,15 +147,18 @@ def of_both_ways(one: Measure, a: tuple[OneSide, ...], b: tuple[OneSide, ...]) -
     return [found for way in ([(a, b), (b, a)] if one.directed else [(a, b)]) for found in one.of_sides(*way)]
 
 
-def _permuted(sides: list[tuple[OneSide, ...]], fit: Array, order: Array) -> list[tuple[OneSide, ...]]:
-    """All sides with their rows in an order that keeps every row in its half."""
-    # Positions among the rows of a half, in place of those among all rows.
-    halves = [np.searchsorted(np.flatnonzero(half), order[half]) for half in (fit, ~fit)]
+def _permuted(sides: list[tuple[OneSide, ...]], fit: Array, orders: Orders) -> dict[int, tuple[OneSide, ...]]:
+    """Sides with their rows in orders that keep every row in its half."""
+    places = [np.flatnonzero(half) for half in (fit, ~fit)]
 
-    def work(one: tuple[OneSide, ...]) -> tuple[OneSide, ...]:
-        return tuple(side.permuted(own) for side, own in zip(one, [order] if len(one) == 1 else halves, strict=True))
+    def work(position: int) -> tuple[OneSide, ...]:
+        own, order = sides[position], orders[position]
+        if len(own) == 1:
+            return (own[0].permuted(order),)
+        # Positions among the rows of a half, in place of those among all rows.
+        return tuple(side.permuted(np.searchsorted(half, order[half])) for side, half in zip(own, places, strict=True))
 
-    return in_parallel(work, sides)
+    return dict(zip(orders, in_parallel(work, list(orders)), strict=True))
 
 
 def of_rows(one: Measure, a: Array, b: Array, fit: Array) -> list[float]:

@@ -59,7 +59,8 @@ def test_every_pair_has_a_part_in_as_many_draws_as_any_other(count, draws, most)
 
 
 def test_a_share_is_of_many_pairs_where_they_say_little_and_cost_little():
-    assert [of_permutations(n) for n in (100, 1_000, 10_000, 10**6)] == [500, 50, 5, 5]
+    assert [of_permutations(n, of_moments=True) for n in (100, 1_000, 10_000, 10**6)] == [500, 50, 5, 5]
+    assert [of_permutations(n, of_moments=False) for n in (100, 1_000, 10_000, 10**6)] == [500, 50, 10, 10]
     assert [of_rotations(d) for d in (2, 10, 25, 50, 200)] == [3125, 125, 20, 5, 5]
 
 
@@ -67,7 +68,7 @@ def test_a_share_is_of_many_pairs_where_they_say_little_and_cost_little():
 @pytest.mark.parametrize("name", NAMES, ids=lambda name: name.metric)
 def test_shares_estimate_the_floor_of_all_pairs_within_the_stated_error(unlike, monkeypatch, floor, name):
     whole = getattr(floors(unlike, 1, name, groups=None, draws=150, rotations=150), floor)
-    monkeypatch.setattr(drawn_floors, "of_permutations", lambda _: 5)
+    monkeypatch.setattr(drawn_floors, "of_permutations", lambda _, **_of_scores: 5)
     monkeypatch.setattr(drawn_floors, "of_rotations", lambda _: 5)
     shared = getattr(floors(unlike, 2, name, groups=[PAIRS], draws=60, rotations=60), floor)
     error = np.hypot(monte_carlo_error(whole), monte_carlo_error(shared))
@@ -82,7 +83,7 @@ def test_the_stated_error_covers(monkeypatch, floor, shared, most):
     """95% intervals of 18 or 24 draws of five pairs hold the mean of all: of unlike pairs more often, as shares take turns."""
     evidence, name = restarts_of(shared), NAMES[0]
     truth = getattr(floors(evidence, 1, name, groups=None, draws=1000, rotations=1000), floor).mean()
-    monkeypatch.setattr(drawn_floors, "of_permutations", lambda _: 5)
+    monkeypatch.setattr(drawn_floors, "of_permutations", lambda _, **_of_scores: 5)
     monkeypatch.setattr(drawn_floors, "of_rotations", lambda _: 5)
     means, errors = [], []
     for seed in range(250):

@@ -17,7 +17,7 @@ from stabaudit.errors import BadData
 from stabaudit.store.files.atomic import reason, shown
 from stabaudit.store.files.binary import read_at_most
 from stabaudit.store.files.memory import require_memory
-from stabaudit.store.files.regular import open_regular
+from stabaudit.store.files.regular import open_regular, require_regular
 
 Array = NDArray[Any]
 
@@ -40,6 +40,51 @@ def load_npy(path: Path) -> Array:
             return _read(file, path.stat().st_size, shown(path))
     except OSError as error:
         raise BadData(f"cannot read {shown(path)}: {reason(error)}") from error
+
+
+def map_npy(path: Path) -> Array:
+    """The array in a `.npy` file, left where it is: what is asked of it is read from the file.
+
+    Raises:
+        BadData: as `load_npy`.
+    """
+    try:
+        require_regular(path)
+        return npy.open_memmap(path, mode="r")
+    except OSError as error:
+        raise BadData(f"cannot read {shown(path)}: {reason(error)}") from error
+    except _HEADER_ERRORS as error:
+        raise BadData(f"{shown(path)} is not a numpy array in .npy format, or is cut short; save it with numpy.save") from error
+
+
+def shape_of_npy(path: Path) -> tuple[int, ...]:
+    """The shape of the array in a `.npy` file, of which nothing else is read.
+
+    Raises:
+        BadData: as `load_npy`.
+    """
+    try:
+        with open_regular(path) as file:
+            return _header(file, path.stat().st_size, shown(path))[0]
+    except OSError as error:
+        raise BadData(f"cannot read {shown(path)}: {reason(error)}") from error
+
+
+def shape_in_npz(path: Path, name: str) -> tuple[int, ...]:
+    """The shape of one array in a `.npz` file, of which nothing else is read.
+
+    Raises:
+        BadData: as `load_npz`.
+    """
+    try:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+            (member,) = [one for one in _entries(archive, path) if one.filename.removesuffix(".npy") == name]
+            with archive.open(member) as content:
+                return _header(cast("BinaryIO", content), member.file_size, f"{shown(path)}: {shown(name)}")[0]
+    except OSError as error:
+        raise BadData(f"cannot read {shown(path)}: {reason(error)}") from error
+    except _ARCHIVE_ERRORS as error:
+        raise BadData(f"{shown(path)} is damaged, cut short or not .npz ({error}); restore it or write it anew") from error
 
 
 def members(path: Path) -> set[str]:

@@ -112,7 +112,7 @@ def read_csv(path: Path, naming: Naming = AS_IS) -> pa.Table:
     return csv_table.read_csv(path, ids=ids, by_position=naming.ids_by_position).columns
 
 
-_SPARSE = {"format", "shape", "data"}  # what scipy.sparse.save_npz writes, beside indices
+SPARSE = {"format", "shape", "data"}  # what scipy.sparse.save_npz writes, beside indices
 _USUAL_KEYS = ("z", "latents", "latent", "embedding", "embeddings", "X")
 
 
@@ -147,8 +147,8 @@ def read_arrays(path: Path, naming: Naming = AS_IS) -> tuple[Array, Array | None
     if cluster is not None and cluster not in held:
         raise unknown(f"array of {where}", cluster, held)
     names = {named} if cluster is None else {named, cluster}
-    if of_numpy and held >= _SPARSE and naming.key is None:
-        values = _table(_dense(path, held, where), naming, where)
+    if of_numpy and held >= SPARSE and naming.key is None:
+        values = _table(sparse.densified(*sparse_parts(path, held, where), where), naming, where)
         arrays = load_npz(path, names & held)
     else:
         key = _key(held - names, naming, where)
@@ -162,14 +162,23 @@ def read_arrays(path: Path, naming: Naming = AS_IS) -> tuple[Array, Array | None
     )
 
 
-def _dense(path: Path, held: set[str], where: str) -> Array:
-    """What scipy saved as a sparse matrix."""
+def sparse_parts(path: Path, held: set[str], where: str) -> tuple[str, dict[str, Array], tuple[int, int]]:
+    """Format, entries with their indices, and shape of what scipy saved as a sparse matrix.
+
+    Args:
+        path: an `.npz` file.
+        held: names of its arrays.
+        where: the file, for errors.
+
+    Raises:
+        BadData: a part is missing or of another shape.
+    """
     said = load_npz(path, {"format", "shape"}, scalars=True)
     form, shape = _text(said["format"]), sparse.dense_shape(said["shape"], where)
     wanted = {"data", *sparse.INDICES.get(form, ())}
     if not wanted <= held:
         raise BadData(f"{where} is damaged: a sparse matrix without {', '.join(sorted(wanted - held))}; save it again")
-    return sparse.densified(form, load_npz(path, wanted), shape, where)
+    return form, load_npz(path, wanted), shape
 
 
 def sparse_size(path: Path) -> int | None:
@@ -178,7 +187,7 @@ def sparse_size(path: Path) -> int | None:
     Raises:
         BadData: a file that cannot be read.
     """
-    if not members(path) >= _SPARSE:
+    if not members(path) >= SPARSE:
         return None
     n, d = sparse.dense_shape(load_npz(path, {"shape"}, scalars=True)["shape"], shown(path))
     return n * d
