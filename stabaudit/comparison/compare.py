@@ -216,8 +216,7 @@ def _against_sources(
             found[member.run] = [against_sources(group, member.positions, place, evidence, settings)]
             if samples:
                 found[member.run].append(against_sources(group, samples, place, evidence, settings, sampled=True))
-                if any(one.name == "strong_mcc" for one in settings.measures):  # which this is, by batches
-                    found[member.run].append(in_batches(group, settings))
+                found[member.run].append(in_batches(group, settings))
             place = samples.stop
     return found
 

@@ -19,6 +19,7 @@ from stabaudit.comparison.views.pair_values import PairTable
 from stabaudit.metrics.evidence import Evidence
 from stabaudit.metrics.mcc_batched import BATCH, batched_strong_mcc
 from stabaudit.metrics.mcc_batched import SCORE as BATCHED
+from stabaudit.metrics.mcc_strong import SCORE as STRONG
 from stabaudit.metrics.pair_scores import ScoreName
 from stabaudit.metrics.score_pairs import score
 from stabaudit.metrics.scores import MEANS, SAMPLES, measure
@@ -82,9 +83,9 @@ def against_sources(
 
 
 def in_batches(group: Group, settings: Settings) -> AgainstSources:
-    """Sampled latents against sources in batches of 64 rows; nothing where there are no samples, or too few rows."""
+    """Sampled latents against sources in batches of 64 rows, beside strong MCC; nothing without samples or a batch of rows."""
     sources = group.sources
-    if not group.samples or sources is None or len(sources) < BATCH:
+    if STRONG.name not in [one.name for one in settings.measures] or sources is None or len(sources) < BATCH:
         return AgainstSources([], [])
     rng = np.random.default_rng(settings.seed)
     values = np.array([batched_strong_mcc(z, sources, size=BATCH, rng=rng) for z in group.samples])
