@@ -1,7 +1,7 @@
 """Names that users type, and where the thing behind each name is defined.
 
 A name is resolved to `package.module:attribute` and imported only then. Outside packages add names by entry points in the groups
-`stabaudit.families`, `stabaudit.datasets`, `stabaudit.architectures` and `stabaudit.scores`.
+`stabaudit.families`, `stabaudit.datasets`, `stabaudit.architectures`, `stabaudit.scores` and `stabaudit.engines`.
 """
 
 import difflib
@@ -16,12 +16,13 @@ from typing import Any, Literal
 
 from stabaudit.errors import UsageError
 
-Kind = Literal["family", "dataset", "architecture", "score"]
+Kind = Literal["family", "dataset", "architecture", "score", "engine"]
 _PLURAL: dict[Kind, str] = {
     "family": "families",
     "dataset": "datasets",
     "architecture": "architectures",
     "score": "scores",
+    "engine": "engines",
 }
 
 NO_FAMILY = (
@@ -144,6 +145,11 @@ _BUILT_IN: dict[Kind, dict[str, Entry]] = {
         "density_distance": Entry("stabaudit.metrics.density_distance:DISTANCE"),
         "relative_density_distance": Entry("stabaudit.metrics.density_distance:RELATIVE_DISTANCE"),
     },
+    "engine": {
+        "local": Entry("stabaudit.engines.local:LocalEngine", "processes on this machine, one for each core"),
+        "ray": Entry("stabaudit.engines.ray_cluster:RayEngine", "tasks on a Ray cluster, which need share no disk"),
+        "slurm": Entry("stabaudit.engines.slurm:SlurmEngine", "jobs on SLURM, requeued where they are preempted"),
+    },
 }
 
 
@@ -245,7 +251,7 @@ def resolve(kind: Kind, name: str) -> Any:  # noqa: ANN401 -- a class or a funct
 
 
 @contextmanager
-def _working_directory(*, kept: bool) -> Iterator[None]:
+def working_directory(*, kept: bool) -> Iterator[None]:
     """The working directory among the places of modules, after what is installed, for what a user named as `module:attribute`.
 
     It is nowhere else: an optional module that is missing must not be taken from the folder in which a command runs.
@@ -269,7 +275,7 @@ def _imported(kind: Kind, name: str, target: str) -> Any:  # noqa: ANN401
         raise UsageError(
             f"{kind} {name!r}: name the module, not its file: {module.removesuffix('.py').replace('/', '.')}:{attribute}"
         )
-    place = _working_directory(kept=kind != "score") if name == target else nullcontext()
+    place = working_directory(kept=kind != "score") if name == target else nullcontext()
     try:
         with place:
             found = getattr(importlib.import_module(module), attribute)

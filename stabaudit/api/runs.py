@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from stabaudit.config import checked
 from stabaudit.data.published_files import DataFolder
+from stabaudit.engines.choose import engine_of
 from stabaudit.errors import UsageError
 from stabaudit.store.run.run_folder import Run
 
 if TYPE_CHECKING:
-    from stabaudit.training.workers.messages import Event
+    from stabaudit.engines.base import Engine
+    from stabaudit.training.shards.messages import Event
 
 AnyPath = str | PathLike[str]
 
@@ -32,6 +34,7 @@ def train(
     *,
     out: AnyPath | None = None,
     workers: int | None = None,
+    engine: "str | Engine" = "local",
     data_dir: AnyPath | None = None,
     download: bool = False,
     unchecked_data: bool = False,
@@ -47,13 +50,14 @@ def train(
         family: a registered name, `package.module:Class`, or the class itself, of a module that can be imported.
         data: a registered name, or the path of a file.
         out: the run folder; runs/FAMILY-ARCH-DATA-dD by default.
-        workers: worker processes; one per core by default.
+        workers: shards of restarts at a time; one per core by default.
+        engine: where they are trained: "local", "ray", "slurm", `package.module:Class`, or an engine itself.
         data_dir: folder with published data files.
         download: fetch published data files that are missing.
         unchecked_data: take published files whose SHA-256 is another than the publisher's.
         accept_change: go on although the source of your own model has changed since the run began.
         on_note: is told what to know before training, one line each; by default as a Python warning.
-        on_event: called with progress and with shards that end (see `stabaudit.training.workers.messages`).
+        on_event: called with progress and with shards that end (see `stabaudit.training.shards.messages`).
         on_tick: is called several times a second.
         recipe: other fields of `stabaudit.training.recipe.Recipe`: latent_dim, restarts, seed, epochs or steps, batch_size, lr,
             arch, likelihood, exact, settings, …
@@ -67,7 +71,6 @@ def train(
     from stabaudit.training.prepare import job_of  # noqa: PLC0415 -- loads torch
     from stabaudit.training.recipe import Recipe  # noqa: PLC0415 -- loads torch
     from stabaudit.training.train import train as train_runs  # noqa: PLC0415 -- loads torch
-    from stabaudit.training.workers.pool import default_workers  # noqa: PLC0415 -- loads torch
 
     asked = checked(Recipe, {"family": _named(family), "data": str(data)} | recipe, "train")
     folder, files = (None if path is None else Path(path) for path in (out, data_dir))
@@ -75,7 +78,7 @@ def train(
     job = job_of(asked, folder, data_folder=place, accept_change=accept_change)
     for note in job.prepared.notes:
         on_note(note)
-    (run,) = train_runs([job], workers or default_workers(), on_event, on_tick)
+    (run,) = train_runs([job], engine_of(engine, workers) if isinstance(engine, str) else engine, on_event, on_tick)
     return run
 
 

@@ -13,6 +13,7 @@ from stabaudit.comparison.views.run_origins import read_origins
 from stabaudit.data.dataset import Dataset
 from stabaudit.data.load import is_file
 from stabaudit.data.published_files import DataFolder
+from stabaudit.engines.base import Engine
 from stabaudit.metrics.scores import measure
 from stabaudit.registry import Kind, known
 from stabaudit.reports.formats.csv_format import as_csv
@@ -23,8 +24,8 @@ from stabaudit.store.files.natural_order import natural
 from stabaudit.training.prepare import dataset_options, job_of
 from stabaudit.training.prepared_run import Job
 from stabaudit.training.recipe import Recipe
+from stabaudit.training.shards.messages import Event
 from stabaudit.training.train import train
-from stabaudit.training.workers.messages import Event
 
 
 def prepare_plan(plan: Plan, folder: Path, *, data_folder: DataFolder | None = None) -> list[Job]:
@@ -75,13 +76,13 @@ def check_score(score: str) -> None:
 
 
 def run_plan(
-    jobs: Sequence[Job], workers: int, settings: Settings, on_event: Callable[[Event], None], on_tick: Callable[[], None]
+    jobs: Sequence[Job], engine: Engine, settings: Settings, on_event: Callable[[Event], None], on_tick: Callable[[], None]
 ) -> Survey:
     """Train what is missing in a plan's runs, then compare the restarts of each.
 
     Args:
         jobs: as `prepare_plan` gives them.
-        workers: worker processes.
+        engine: where they are trained.
         settings: how pairs are scored.
         on_event: as in `stabaudit.training.train.train`.
         on_tick: likewise.
@@ -89,7 +90,7 @@ def run_plan(
     Raises:
         BadRun: a folder that holds something else or cannot be written, or no run with two restarts that are done.
     """
-    runs = train(jobs, workers, on_event, on_tick)
+    runs = train(jobs, engine, on_event, on_tick)
     # As `report` finds them, so that both print runs and families in one order.
     return survey(sorted((run.folder for run in runs), key=lambda folder: natural(folder.name)), settings)
 

@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from stabaudit.cli.compare import FloorDrawsOption, KOption, RotationsOption, ScoresOption, SeedOption, named_scores
+from stabaudit.cli.engine_options import EngineOption, EngineSetOption, WorkersOption, chosen_engine
 from stabaudit.cli.latents_options import StrictOption
 from stabaudit.cli.output import OutputOption, PageFormatOption, command_line, deliver, deliver_page, message
-from stabaudit.cli.train import DataDirOption, DownloadOption, QuietOption, UncheckedOption, WorkersOption, parse_settings
+from stabaudit.cli.train import DataDirOption, DownloadOption, QuietOption, UncheckedOption, parse_settings
 from stabaudit.data.published_files import DataFolder
 
 
@@ -21,6 +22,8 @@ def audit(
     floor_draws: FloorDrawsOption = 20,
     rotations: RotationsOption = 199,
     seed: SeedOption = 0,
+    engine: EngineOption = "local",
+    engine_set: EngineSetOption = None,
     workers: WorkersOption = None,
     data_dir: DataDirOption = None,
     download: DownloadOption = False,
@@ -48,9 +51,9 @@ def audit(
     """
     from dataclasses import replace
 
-    from stabaudit.training.workers.pool import default_workers, warm_up
+    from stabaudit.engines.local import warm_up
 
-    if not dry_run:
+    if not dry_run and engine == "local":
         warm_up()
     from stabaudit.audit.plan_file import load_plan
     from stabaudit.audit.reports import reports_beside
@@ -91,15 +94,15 @@ def audit(
             folder,
             data_folder=DataFolder.locate(data_dir, download=download, unchecked=unchecked_data),
         )
-    count = workers or default_workers()
+    where = chosen_engine(engine, workers, engine_set)
     restarts = sum(recipe.restarts for recipe in chosen.recipes.values())
     message(f"{chosen.name}: {counted(len(chosen.recipes), 'run')}, {counted(restarts, 'restart')}, in {folder}")
     if dry_run:
         described = [describe_unprepared(recipe, folder / folder_name(name)) for name, recipe in unprepared.items()]
-        typer.echo("\n\n".join([*(job.prepared.describe(job.folder, count) for job in jobs), *described]) + "\n")
+        typer.echo("\n\n".join([*(job.prepared.describe(job.folder, where.slots) for job in jobs), *described]) + "\n")
         return
     with watch(jobs, quiet=quiet) as (on_event, on_tick):
-        found = run_plan(jobs, count, compared, on_event, on_tick)
+        found = run_plan(jobs, where, compared, on_event, on_tick)
     for warning in found.comparison.warnings:
         message(warning)
     tests = family_tests(found, tested) if chosen.families > 1 else None

@@ -16,8 +16,8 @@ from stabaudit.errors import StabauditError
 from stabaudit.store.run.manifest import Restart
 from stabaudit.store.run.run_folder import Run
 from stabaudit.training.prepared_run import Job
-from stabaudit.training.workers.messages import Event, Failed, Finished, Shard
-from stabaudit.training.workers.messages import Progress as Advance
+from stabaudit.training.shards.messages import Event, Failed, Finished, Shard
+from stabaudit.training.shards.messages import Progress as Advance
 
 LINE_SECONDS = 30.0
 BARS = 16  # more restarts than this share one bar per run

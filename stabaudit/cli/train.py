@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from stabaudit.cli.engine_options import EngineOption, EngineSetOption, WorkersOption, chosen_engine
 from stabaudit.cli.help_text import in_panels
 from stabaudit.cli.import_latents import ArchitectureLabel, DatasetLabel, FamilyLabel
 from stabaudit.cli.latents_options import IdColumnOption, IdsByPositionOption, StrictOption
@@ -48,13 +49,15 @@ _PANELS = {
         "lr",
         "schedule",
     ),
-    "On which machine": ("workers", "device", "exact", "precision", "force", "compile"),
+    "On which machine": (
+        *("engine", "engine_set", "workers", "shard", "shard_size"),
+        *("device", "exact", "precision", "force", "compile"),
+    ),
     "What is measured besides": ("geometry",),
     "Where it goes, and what is said": ("out", "accept_change", "dry_run", "quiet"),
     "A program that trains instead of FAMILY": ("command", *OF_PROGRAMS),
 }
 
-WorkersOption = Annotated[int | None, typer.Option(help="Worker processes; one per core by default.", min=1)]
 DataDirOption = Annotated[Path | None, typer.Option(help="Folder with published data files (also STABAUDIT_DATA).")]
 DownloadOption = Annotated[bool, typer.Option("--download", help="Fetch published data files that are missing.")]
 UncheckedOption = Annotated[bool, typer.Option("--unchecked-data", help="Take published files whose SHA-256 is another.")]
@@ -113,7 +116,16 @@ def train(
     compile: Annotated[  # noqa: A002 -- the option's name
         bool, typer.Option("--compile", help="Training steps through torch.compile; needs a C++ compiler.")
     ] = False,
+    engine: EngineOption = "local",
+    engine_set: EngineSetOption = None,
     workers: WorkersOption = None,
+    shard: Annotated[
+        str | None, typer.Option(metavar="I/N", help="Train part I of N of the run; 'stabaudit merge' joins the folders.")
+    ] = None,
+    shard_size: Annotated[
+        int | None,
+        typer.Option(help="Restarts trained together; half of them for small networks, else one.", min=1, max=MOST_RESTARTS),
+    ] = None,
     geometry: Annotated[
         bool, typer.Option("--geometry", help="Keep distances between 200 pairs of rows as each decoder measures them.")
     ] = False,
@@ -179,9 +191,9 @@ def train(
         )
         asked = AskedProgram(external, out, workers, timeout, quiet, accept_change)
     else:
-        from stabaudit.training.workers.pool import warm_up
+        from stabaudit.engines.local import warm_up
 
-        if not dry_run:
+        if not dry_run and engine == "local":
             warm_up()
         of_file = {
             "id_column": id_column,
@@ -209,10 +221,12 @@ def train(
             "compile": compile,
             "geometry": geometry,
             "vary": vary,
+            "shard_size": shard_size,
             "settings": agreeing(parse_settings(settings or []), settings_of_file(data, of_file)),
         }
         folder = DataFolder.locate(data_dir, download=download, unchecked=unchecked_data)
-        asked = AskedFamily(recipe, out, folder, workers, quiet, accept_change, strict)
+        where = chosen_engine(engine, workers, engine_set)
+        asked = AskedFamily(recipe, out, folder, where, quiet, accept_change, strict, parse_part(shard))
     if dry_run:
         asked.describe(count)
         if enough is not None:
@@ -228,8 +242,11 @@ def _report(run: "Run") -> None:
     done, restarts = len(run.done), len(run.manifest.restarts)
     message(f"{done} of {restarts} restarts are done in {run.folder}")
     for restart in run.manifest.restarts:
-        if restart.state != "done":
+        if restart.state not in {"done", "pending"}:
             message(f"restart {restart.index} {restart.state}: {restart.detail}")
+    if any(restart.state == "pending" for restart in run.manifest.restarts):  # those of other parts
+        message("next: train the other parts, then stabaudit merge FOLDER … --out RUN")
+        done = 0 if done == 0 else 1
     if (said := unfinished_training(run)) is not None:
         message(said)
     if done > 1:
@@ -237,6 +254,22 @@ def _report(run: "Run") -> None:
         message(f"next: stabaudit {'determinism' if of_one_seed else 'compare'} {run.folder}")
     if done == 0 or any(restart.state == "failed" for restart in run.manifest.restarts):
         raise typer.Exit(2)  # one that diverged is a result; one that failed is not
+
+
+def parse_part(text: str | None) -> tuple[int, int] | None:
+    """Read "3/8", part 3 of 8.
+
+    Raises:
+        UsageError: anything else.
+    """
+    from stabaudit.errors import UsageError
+
+    if text is None:
+        return None
+    part, _, parts = text.partition("/")
+    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+        raise UsageError(f"--shard {text!r}: expected I/N, such as 1/3, 2/3 and 3/3 for the three parts of a run")
+    return int(part), int(parts)
 
 
 def parse_settings(pairs: list[str]) -> dict[str, object]:

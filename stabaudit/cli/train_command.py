@@ -55,8 +55,8 @@ class AskedProgram:
             UsageError: a command that cannot be called, or no folder.
             BadRun: a folder that cannot be written or holds something else.
         """
+        from stabaudit.engines.local import default_workers
         from stabaudit.external.programs import Call, run_program
-        from stabaudit.training.workers.pool import default_workers
 
         out = self._require()
 

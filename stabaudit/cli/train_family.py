@@ -1,7 +1,7 @@
 """`stabaudit train FAMILY`: stabaudit trains the restarts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from stabaudit.cli.output import message
 
 if TYPE_CHECKING:
     from stabaudit.data.published_files import DataFolder
+    from stabaudit.engines.base import Engine
     from stabaudit.store.run.run_folder import Run
     from stabaudit.training.prepared_run import Job
 
@@ -21,16 +22,19 @@ class AskedFamily:
 
     Args:
         recipe: all that decides the latents but the number of restarts.
+        engine: where it is trained.
+        part: of the run that is trained; None: all.
         noted: what the user was told already.
     """
 
     recipe: dict[str, object]
     out: Path | None
     data_folder: "DataFolder"
-    workers: int | None
+    engine: "Engine"
     quiet: bool
     accept_change: bool
     strict: bool
+    part: tuple[int, int] | None = None
     noted: set[str] = field(default_factory=set)
 
     def job(self, restarts: int, *, growing: bool = False) -> "Job":
@@ -52,7 +56,8 @@ class AskedFamily:
         def with_restarts(count: int) -> "Job":
             recipe = checked(Recipe, self.recipe | {"restarts": count}, "train")
             with strictly(self.strict):
-                return job_of(recipe, self.out, data_folder=self.data_folder, accept_change=self.accept_change)
+                job = job_of(recipe, self.out, data_folder=self.data_folder, accept_change=self.accept_change)
+            return replace(job, part=self.part)
 
         job = with_restarts(restarts)
         if growing and (known := recorded_restarts(job.folder)) > restarts:
@@ -66,7 +71,7 @@ class AskedFamily:
     def describe(self, restarts: int) -> None:
         """Say what would be trained."""
         job = self.job(restarts)
-        typer.echo(job.prepared.describe(job.folder, self._processes))
+        typer.echo(job.prepared.describe(job.folder, self.engine.slots))
 
     def grow(self, restarts: int) -> "Run":
         """Train what is missing of so many restarts, or of those that the run was to have before, if they are more."""
@@ -79,14 +84,8 @@ class AskedFamily:
 
         job = self.job(restarts, growing=growing)
         with watch([job], quiet=self.quiet) as (on_event, on_tick):
-            (run,) = train_runs([job], self._processes, on_event, on_tick)
+            (run,) = train_runs([job], self.engine, on_event, on_tick)
         return run
-
-    @property
-    def _processes(self) -> int:
-        from stabaudit.training.workers.pool import default_workers
-
-        return self.workers or default_workers()
 
 
 def settings_of_file(data: str, given: Mapping[str, object]) -> dict[str, object]:

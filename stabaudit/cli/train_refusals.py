@@ -9,6 +9,7 @@ from stabaudit.errors import UsageError
 OWN = (
     *("data", "data_dir", "download", "unchecked_data", "arch", "likelihood", "latent_dim", "settings"),
     *("label_column", "u_columns", "scale", "channels_last", "strict"),
+    *("shard", "shard_size"),
     *("device", "exact", "geometry", "precision", "force", "compile", "epochs", "steps", "batch_size", "lr", "schedule"),
 )
 OF_PROGRAMS = (

@@ -18,13 +18,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from stabaudit.engines.local import default_workers
 from stabaudit.families.relu_gmm import ReLUGMM
 from stabaudit.likelihood.profiles import Profile, deviance_limit, trace
 from stabaudit.likelihood.relu_models import ReLUMixture, draw_model
 from stabaudit.likelihood.results import LEVEL, Fit, Judged, Remark
 from stabaudit.metrics.density_distance import affine_density_distance
 from stabaudit.metrics.mixtures import GaussianMixture
-from stabaudit.training.workers.pool import default_workers
 
 Array = NDArray[np.float64]
 Number = tuple[str, int]  # of a model: the parameter's name, and the position in it

@@ -18,6 +18,7 @@ import torch
 
 from stabaudit import __version__
 from stabaudit.defaults import DATASET
+from stabaudit.engines.local import LocalEngine, default_workers
 from stabaudit.errors import BadRun, StabauditError, UsageError
 from stabaudit.store.files.atomic import reason, shown
 from stabaudit.store.run.lock import WriteLock
@@ -28,7 +29,6 @@ from stabaudit.training.step import bf16
 from stabaudit.training.step.matmul import fastest_library
 from stabaudit.training.step.torch_compile import require_compiler
 from stabaudit.training.train import train
-from stabaudit.training.workers.pool import default_workers
 
 PACKAGES = ("scipy", "scikit-learn", "pandas", "pyarrow", "pydantic", "safetensors", "filelock", "zuko")
 INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve", "bf16")  # as Linux names what speeds up products
@@ -167,7 +167,7 @@ def _training(folder: Path) -> Finding:
     start = time.monotonic()
     try:
         with tempfile.TemporaryDirectory(prefix=".stabaudit-doctor-", dir=folder) as trial:
-            (run,) = train([job_of(TRIAL, Path(trial) / "run")], default_workers())
+            (run,) = train([job_of(TRIAL, Path(trial) / "run")], LocalEngine())
             said = [restart.detail for restart in run.manifest.restarts if restart.state != "done"]
             said += [problem.what for problem in verify(run)]
     except (OSError, StabauditError) as error:

@@ -22,11 +22,11 @@ from stabaudit.store.run.own_source import source_of_modules
 from stabaudit.training.build import OWN, builder, choose, own
 from stabaudit.training.prepared_run import Job, Prepared
 from stabaudit.training.recipe import Recipe
+from stabaudit.training.shards.dataset_arrays import rows_of
 from stabaudit.training.step.bf16 import require_hardware
 from stabaudit.training.step.execution_mode import manner_of
 from stabaudit.training.step.streams import rows_seen
 from stabaudit.training.step.torch_compile import require_compiler
-from stabaudit.training.workers.shared_arrays import rows_of
 
 RUNS = Path("runs")  # where runs go
 NOISE_MARGIN = 10  # a direction of the data is seen when its variance is so many times the decoder's
@@ -82,6 +82,8 @@ def prepare(recipe: Recipe, *, data_folder: DataFolder | None = None, dataset: D
         require_compiler(device)
     if recipe.force and recipe.precision != "bf16":
         raise UsageError("--force insists on --precision bf16, which is not asked for")
+    if recipe.shard_size is not None and recipe.exact and recipe.shard_size > 1:
+        raise UsageError(f"--exact trains each restart by itself, --shard-size {recipe.shard_size} several together; drop one")
     if recipe.precision == "bf16" and not recipe.force:
         require_hardware(device)
     family, loader = _family(recipe), loader_of(recipe.dataset)
@@ -116,7 +118,7 @@ def prepare(recipe: Recipe, *, data_folder: DataFolder | None = None, dataset: D
         compile=recipe.compile,
         device=device,
     )
-    return _checked(config, dataset, family)
+    return _checked(config, dataset, family).model_copy(update={"shard_size": recipe.shard_size})
 
 
 def dataset_options(recipe: Recipe) -> dict[str, Option]:

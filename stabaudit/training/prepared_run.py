@@ -15,7 +15,8 @@ from stabaudit.store.run.environment import environment as environment_here
 from stabaudit.store.run.manifest import DatasetRecord, Environment, Manifest, Restart
 from stabaudit.training.step.matmul import fastest_library
 
-GROUP = 16  # restarts in a shard at most
+GROUP = 16  # restarts in a shard at most, where nobody says otherwise
+SHARDS = 2  # of a small run: two cores are busy, and stacking pays most
 
 
 class Prepared(Frozen, arbitrary_types_allowed=True):
@@ -31,6 +32,7 @@ class Prepared(Frozen, arbitrary_types_allowed=True):
         notes: what the user should know before training.
         source: files of the user's own family or networks to SHA-256.
         weights: names and shapes of the weights of the user's own family or networks.
+        shard_size: restarts that are trained together; None: as many as suits.
     """
 
     config: RunConfig
@@ -42,6 +44,7 @@ class Prepared(Frozen, arbitrary_types_allowed=True):
     notes: list[str]
     source: dict[str, str] = {}
     weights: dict[str, list[int]] = {}
+    shard_size: int | None = None
 
     @property
     def name(self) -> str:
@@ -50,8 +53,8 @@ class Prepared(Frozen, arbitrary_types_allowed=True):
         data = data if ":" in data else Path(data).stem
         return f"{self.config.family.name}-{self.config.architecture.name}-{data}-d{self.config.latent_dim}".replace(":", ".")
 
-    def describe(self, folder: Path, workers: int) -> str:
-        """Say in a few lines what would be trained."""
+    def describe(self, folder: Path, slots: int) -> str:
+        """Say in a few lines what would be trained, so many shards at a time."""
         config, training = self.config, self.config.training
         per_epoch = len(self.dataset.train) // training.batch_size
         steps = training.steps or (training.epochs or 0) * per_epoch
@@ -67,23 +70,25 @@ class Prepared(Frozen, arbitrary_types_allowed=True):
             "restarts": f"{config.restarts}, seeds {config.seed_of(0)} to {config.seed_of(config.restarts - 1)}",
             "weights": f"{self.parameters:,} per restart, {config.latent_dim} latent dimensions{at}, means of {self.posterior}",
             "steps": f"{steps:,} of {training.batch_size} rows, {per_epoch:,} an epoch",
-            "shards": f"{self.shards(workers)} on {workers} workers, {config.device}, {computed}",
+            "shards": f"{self.shards()} on {slots} workers, {config.device}, {computed}",
         }
         return "\n".join(f"{name:13}{str(text).strip()}" for name, text in lines.items())
 
-    def shards(self, workers: int) -> list[list[int]]:
-        """Cut the restarts into groups that are trained together.
+    def shards(self) -> list[list[int]]:
+        """Cut the restarts into groups that are trained together, in the same way on every machine.
 
-        Small networks are stacked, as many as keeps all workers busy; large ones, convolutions and `exact` runs are trained
-        one by one. On a GPU all are stacked, whatever the workers.
+        Small networks are stacked, half of a run's restarts at a time; large ones, convolutions and `exact` runs are trained
+        one by one. On a GPU all are stacked.
         """
         restarts = self.config.restarts
-        size = 1
-        if self.stacked and not self.config.exact:
-            size = GROUP if self.config.device == "cuda" else min(GROUP, -(-restarts // workers))
+        size = self.shard_size
+        if size is None:
+            size = 1
+            if self.stacked and not self.config.exact:
+                size = GROUP if self.config.device == "cuda" else min(GROUP, -(-restarts // SHARDS))
         return [list(range(first, min(first + size, restarts))) for first in range(0, restarts, size)]
 
-    def manifest(self, name: str, workers: int) -> Manifest:
+    def manifest(self, name: str) -> Manifest:
         """The manifest of a run that has not begun."""
         config, dataset = self.config, self.dataset
         return Manifest(
@@ -105,18 +110,26 @@ class Prepared(Frozen, arbitrary_types_allowed=True):
             grid=self.grid,
             source=self.source,
             weights=self.weights,
-            shards=self.shards(workers),
+            shards=self.shards(),
             restarts=[Restart(index=i, seed=config.seed_of(i)) for i in range(config.restarts)],
         )
 
 
 @dataclass(frozen=True)
 class Job:
-    """A checked run, the folder it goes to, and whether a run there goes on with a model that has changed."""
+    """A checked run, and where it goes.
+
+    Args:
+        prepared: the run.
+        folder: its folder.
+        accept_change: whether a run there goes on with a model that has changed.
+        part: train part i of n of its shards, as (i, n) from (1, n); None: all.
+    """
 
     prepared: Prepared
     folder: Path
     accept_change: bool = False
+    part: tuple[int, int] | None = None
 
 
 def environment(device: Literal["cpu", "cuda"]) -> Environment:

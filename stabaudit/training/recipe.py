@@ -34,6 +34,7 @@ class Recipe(Frozen):
         force: take bf16 also where the processor has no instructions for it.
         compile: run training steps through `torch.compile`.
         geometry: measure distances between evaluation rows by each trained decoder.
+        shard_size: restarts that are trained together; None: half of the run's where the networks are small, else one.
         vary: what makes restarts differ, the rest held at the first seed: some of init, order, noise and data between commas,
             "all" or "none"; None: init, order and noise from one seed.
         settings: options of family, architecture, dataset and likelihood.
@@ -57,5 +58,6 @@ class Recipe(Frozen):
     force: bool = False
     compile: bool = False
     geometry: bool = False
+    shard_size: Positive | None = None
     vary: Vary | None = None
     settings: dict[str, Option] = {}

@@ -25,9 +25,9 @@ from stabaudit.data.dataset import Dataset, Split
 from stabaudit.training.build import builder
 from stabaudit.training.prepare import prepare
 from stabaudit.training.recipe import Recipe
+from stabaudit.training.shards.dataset_arrays import rows_of
 from stabaudit.training.step import cuda_graph
 from stabaudit.training.step.restarts import Restarts
-from stabaudit.training.workers.shared_arrays import rows_of
 
 ROWS = 6_400
 

@@ -37,14 +37,16 @@ import torch
 from rivals import IVAE, Loop, conv_vae, mlp_vae
 
 from stabaudit.data.published_files import DataFolder
+from stabaudit.engines import local as workers
+from stabaudit.engines.shared_arrays import share, shared
 from stabaudit.training.build import builder
 from stabaudit.training.prepare import prepare
 from stabaudit.training.prepared_run import environment
 from stabaudit.training.recipe import Recipe
+from stabaudit.training.shards.dataset_arrays import arrays_of, rows_of, splits_of
+from stabaudit.training.shards.shard import settle
 from stabaudit.training.step.matmul import Products
 from stabaudit.training.step.restarts import Restarts
-from stabaudit.training.workers import pool as workers
-from stabaudit.training.workers.shared_arrays import rows_of, share, shared
 
 RESTARTS = 10
 CHUNK_SECONDS = 0.2  # a worker looks at the clock about so often
@@ -114,7 +116,7 @@ class Stabaudit(Contestant):
         count = workers.default_workers()
         context = workers._context()  # the very processes that `stabaudit train` uses
         products = Products(environment("cpu").products, prepared.config.precision)
-        for shard in prepared.shards(count)[:count]:
+        for shard in prepared.shards()[:count]:
             ours, theirs = context.Pipe()
             context.Process(target=train_on_request, args=(theirs, prepared.config, arrays, shard, products), daemon=True).start()
             self.connections.append(ours)
@@ -128,9 +130,9 @@ class Stabaudit(Contestant):
 
 def train_on_request(connection, config, arrays, shard, products) -> None:
     """What a worker does: compile, then train for as long as asked and tell the restart-steps per second."""
-    workers.settle()
+    settle()
     start = time.perf_counter()
-    train, _ = shared(arrays)
+    train, _ = splits_of(shared(arrays))
     rows = rows_of(train)
     build = builder(config, tuple(train.x.shape[1:]), rows.u.shape[1], len(rows))
     restarts = Restarts(build, [config.seed + index for index in shard], rows, config.training, "cpu", products)
@@ -171,13 +173,13 @@ def contestants(only, data_dir, pythae, scratch) -> list[Contestant]:
             loaded[asked.data] = prepared.dataset
             arrays = scratch / asked.data
             if not arrays.exists():
-                share(prepared.dataset, arrays)
+                share(arrays_of(prepared.dataset), arrays)
             if variant == "float32":
                 tensors = [torch.from_numpy(a) for a in (prepared.dataset.train.x, prepared.dataset.train.u) if a is not None]
                 loop = Loop(models[workload](), *tensors[: 2 if workload == "W2" else 1])
                 everyone.append(Rival("DataLoader loop", workload, loop=loop))
                 if workload == "W1" and pythae:
-                    everyone.append(Pythae("pythae", workload, process=pythae_process(pythae, arrays / "train" / "x.npy")))
+                    everyone.append(Pythae("pythae", workload, process=pythae_process(pythae, arrays / "train.x.npy")))
             contestant = Stabaudit(f"stabaudit {variant}", workload)
             contestant.start(prepared, arrays)
             everyone.append(contestant)

@@ -90,7 +90,7 @@ def test_a_dry_run_imports_nothing_that_a_plan_names(audit, key):
 
 
 def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(audit, monkeypatch):
-    monkeypatch.setattr("stabaudit.training.workers.pool.warm_up", lambda: pytest.fail("no process is needed"))
+    monkeypatch.setattr("stabaudit.engines.local.warm_up", lambda: pytest.fail("no process is needed"))
     status, out, err = audit("small.toml", "--dry-run", "--out", "dry")
     assert status == 0
     assert [line.split()[1] for line in out.splitlines() if line.startswith("folder")] == [f"dry/{cell}" for cell in CELLS]

@@ -11,7 +11,7 @@ from stabaudit.cli import progress
 from stabaudit.cli.progress import watch
 from stabaudit.config import Choice, RunConfig, Training
 from stabaudit.store.run.manifest import Restart
-from stabaudit.training.workers.messages import Failed, Finished, Progress, Shard
+from stabaudit.training.shards.messages import Failed, Finished, Progress, Shard
 
 TOTAL = 100
 
@@ -26,7 +26,7 @@ def job(name, restarts=3):
 
 
 def shard(name, *restarts, number=0, of=3):
-    return Shard(Path("runs") / name, Path("arrays"), number, restarts, config_of(of))
+    return Shard(Path("runs") / name, number, restarts, config_of(of))
 
 
 def finished(part, **states):

@@ -12,12 +12,12 @@ import pytest
 
 from stabaudit import defaults
 from stabaudit.cli.main import _run
+from stabaudit.engines.local import default_workers
 from stabaudit.errors import UsageError
 from stabaudit.registry import resolve
 from stabaudit.store.run.run_folder import Run
-from stabaudit.training.workers.pool import default_workers
 
-MOODY = Path(__file__).parents[1] / "training" / "workers"  # a family that misbehaves on demand
+MOODY = Path(__file__).parents[1] / "training" / "shards"  # a family that misbehaves on demand
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +52,7 @@ def written():
 
 @pytest.mark.slow
 def test_a_run_is_trained_and_said_to_be_done(train):
-    status, out, err = train("vae", "--steps", "12", "--workers", "1")
+    status, out, err = train("vae", "--steps", "12", "--workers", "1", "--shard-size", "3")
     assert (status, out) == (0, "")
     assert re.fullmatch(r"stabaudit: vae-mlp-small-d2 restarts 0, 1, 2 done after \d+ s", err[0])
     assert err[1:] == [
@@ -131,7 +131,7 @@ def test_one_restart_cannot_be_compared(train):
 
 
 def test_a_dry_run_says_what_would_be_trained_and_writes_nothing(train, monkeypatch):
-    monkeypatch.setattr("stabaudit.training.workers.pool.warm_up", lambda: pytest.fail("no process is needed"))
+    monkeypatch.setattr("stabaudit.engines.local.warm_up", lambda: pytest.fail("no process is needed"))
     status, out, err = train("ivae", "--dry-run", "-d", "4", "--epochs", "3", data="../with_u.npz")
     assert status == 0
     assert err == ["stabaudit: u takes 4 values; identifiability of 4 dimensions needs 5 (k·d + 1)"]
@@ -223,7 +223,7 @@ def test_the_help_names_every_option_and_its_default(command, capsys):
 def test_defaults_that_are_decided_later_are_told(capsys):
     _, text = options_of("train", capsys)
     assert f"Training steps; {defaults.STEPS:,} by default." in text
-    assert "Worker processes; one per core by default." in text
+    assert "How many train at a time; one per core, or as many as the engine has room for." in text
     assert "runs/FAMILY-ARCH-DATA-dD by default." in text
     _, text = options_of("audit", capsys)
     assert "audits/PLAN by default." in text
@@ -233,7 +233,7 @@ def test_a_failed_command_does_not_look_like_an_interrupted_one(train, monkeypat
     def full(*_arguments, **_others):
         raise OSError(28, "No space left on device", "/tmp/arrays")
 
-    monkeypatch.setattr("stabaudit.training.train.share", full)
+    monkeypatch.setattr("stabaudit.engines.local.share", full)
     assert train("vae", "--out", "run") == (2, "", ["stabaudit: error: /tmp/arrays: No space left on device"])
     assert Run.open(Path("run")).unfinished == [0, 1, 2]
 

@@ -16,7 +16,7 @@ def _workplace(tmp_path, monkeypatch):
     """An empty working directory beside the data."""
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    monkeypatch.setattr("stabaudit.training.workers.pool.warm_up", lambda: None)  # no process is needed
+    monkeypatch.setattr("stabaudit.engines.local.warm_up", lambda: None)  # no process is needed
     rng = np.random.default_rng(0)
     for name, shape in {
         "vectors": (5,),

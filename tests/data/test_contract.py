@@ -284,7 +284,7 @@ def own_loaders(tmp_path, monkeypatch):
     (tmp_path / "here").mkdir()
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path / "here")
-    monkeypatch.setattr("stabaudit.training.workers.pool.warm_up", lambda: None)  # no process is needed
+    monkeypatch.setattr("stabaudit.engines.local.warm_up", lambda: None)  # no process is needed
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def test_a_read_only_disk_is_refused_before_anything_is_trained(small_disk, capf
     disk, remount = small_disk
     (disk / "empty").mkdir()
     remount("ro")
-    monkeypatch.setattr("stabaudit.training.train.run_shards", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr("stabaudit.engines.local.LocalEngine.run", lambda *_: pytest.fail("trained"))
     for name in ("new", "empty"):
         assert _run([*TRAIN.split(), "--out", str(disk / name)]) == 2
         assert capfd.readouterr().err == f"stabaudit: error: cannot write in {disk / name}: read-only file system\n"
@@ -132,7 +132,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_trained(t
         return real(path, *arguments, **named)
 
     monkeypatch.setattr(os, call, refuse)
-    monkeypatch.setattr("stabaudit.training.train.run_shards", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr("stabaudit.engines.local.LocalEngine.run", lambda *_: pytest.fail("trained"))
     assert _run([*TRAIN.split(), "--out", refused]) == 2
     err = capfd.readouterr().err
     assert err == f"stabaudit: error: cannot write in {refused}: {os.strerror(number).lower()}\n"
@@ -143,8 +143,8 @@ def test_a_full_temporary_folder_is_named_and_nothing_is_trained(small_disk, tmp
     """The dataset is written there for the workers."""
     disk, _ = small_disk
     monkeypatch.setattr(tempfile, "tempdir", str(disk))
-    monkeypatch.setattr("stabaudit.training.workers.pool.warm_up", lambda: None)  # processes that would hold the disk
-    monkeypatch.setattr("stabaudit.training.train.run_shards", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr("stabaudit.engines.local.warm_up", lambda: None)  # processes that would hold the disk
+    monkeypatch.setattr("stabaudit.engines.local._Worker.assign", lambda *_: pytest.fail("trained"))
     assert _run([*TRAIN.split(), "--out", str(tmp_path / "run")]) == 2
     assert capfd.readouterr().err == (
         f"stabaudit: error: cannot write the dataset for the workers in {disk}: no space left, or a limit on the size of files "

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stabaudit.engines.local import warm_up
 from stabaudit.store.run.run_folder import Run
 from stabaudit.store.run.verify import verify
 from stabaudit.training.prepare import prepare
 from stabaudit.training.recipe import Recipe
-from stabaudit.training.workers.pool import warm_up
 
 KILLED_WRITES, KILLED_TRAININGS = 70, 10
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from stabaudit.cli.main import _run
-from stabaudit.store.run.checkpoint import load_checkpoint
+from stabaudit.store.run.checkpoint import parse_checkpoint
 
 pytestmark = pytest.mark.filterwarnings("ignore:pyarrow.PyExtensionType:FutureWarning")
 
@@ -87,7 +87,7 @@ def test_the_trap_works(sprung, kind):
 )
 def test_no_command_unpickles_a_file(tmp_path, sprung, monkeypatch, capfd, *, kind, suffix, command):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("stabaudit.training.workers.pool.warm_up", lambda: None)
+    monkeypatch.setattr("stabaudit.engines.local.warm_up", lambda: None)
     for name in (f"x.{suffix}", f"x.{suffix}2"):
         (tmp_path / name).write_bytes(KINDS[kind](Trap(sprung)))
     status = _run(command.format(path=f"x.{suffix}").split())
@@ -113,9 +113,8 @@ def test_no_file_of_a_run_is_unpickled(tmp_path, sprung, manifest, victims, capf
 
 
 @pytest.mark.parametrize("kind", ["pickle", "torch"])
-def test_no_checkpoint_is_unpickled(tmp_path, sprung, kind):
-    (tmp_path / "shard-000.safetensors").write_bytes(KINDS[kind](Trap(sprung)))
-    assert load_checkpoint(tmp_path / "shard-000.safetensors") is None
+def test_no_checkpoint_is_unpickled(sprung, kind):
+    assert parse_checkpoint(KINDS[kind](Trap(sprung)), "it") is None
     assert not sprung.exists()
 
 

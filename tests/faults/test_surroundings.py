@@ -111,7 +111,7 @@ def test_any_name_is_a_name(tmp_path, manifest, victims, name, capfd):
 def test_names_that_no_run_can_have_are_refused_before_training(tmp_path, monkeypatch, capfd, name, said):
     (tmp_path / "here" / "x").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "here")
-    monkeypatch.setattr("stabaudit.training.train.run_shards", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr("stabaudit.engines.local.LocalEngine.run", lambda *_: pytest.fail("trained"))
     assert _run([*TRAIN[:-1], "--out", name]) == 2
     out, err = capfd.readouterr()
     assert out == ""
@@ -124,7 +124,7 @@ def test_names_that_no_run_can_have_are_refused_before_training(tmp_path, monkey
 def test_the_current_folder_can_be_a_run(tmp_path, monkeypatch, capfd):
     (tmp_path / "mine").mkdir()
     monkeypatch.chdir(tmp_path / "mine")
-    monkeypatch.setattr("stabaudit.training.train.run_shards", lambda *_: None)
+    monkeypatch.setattr("stabaudit.engines.local.LocalEngine.run", lambda *_: None)
     _run([*TRAIN[:-1], "--out", "."])
     assert read_manifest(tmp_path / "mine").name == "mine"
 
@@ -201,7 +201,7 @@ def test_a_newer_manifest_is_refused_with_both_versions(tmp_path, manifest, vict
 
 
 def test_of_two_writers_one_writes_and_the_other_is_told(tmp_path, manifest, victims, capfd, monkeypatch):
-    monkeypatch.setattr("stabaudit.training.train.run_shards", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr("stabaudit.engines.local.LocalEngine.run", lambda *_: pytest.fail("trained"))
     folder = tmp_path / "run"
     assert _run([*TRAIN, "--out", str(folder)]) == 0
     with Run.prepare(folder, manifest):
@@ -304,8 +304,8 @@ PLACES_OF_DIGITS = {
 @pytest.mark.parametrize("place", PLACES_OF_DIGITS)
 def test_digits_without_end_are_one_line(place, make_run, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("stabaudit.training.train.run_shards", lambda *_: pytest.fail("trained"))
-    monkeypatch.setattr("stabaudit.training.workers.pool.warm_up", lambda: None)
+    monkeypatch.setattr("stabaudit.engines.local.LocalEngine.run", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr("stabaudit.engines.local.warm_up", lambda: None)
     make_run("run", restarts=3)
     shutil.copytree("run", "damaged")
     Path("damaged/run.json").write_text(Path("run/run.json").read_text().replace('"seed": 1', f'"seed": {NINES}', 1))

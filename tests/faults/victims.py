@@ -24,7 +24,7 @@ class Victim:
     """A process in a session of its own that runs `work(*arguments)`, from construction until it ends or is killed."""
 
     def __init__(self, work, *arguments):
-        from stabaudit.training.workers import pool as workers
+        from stabaudit.engines import local as workers
 
         context = workers._context()
         self._ready, theirs = context.Pipe(duplex=False)
@@ -154,33 +154,41 @@ def _count_down(calls):
 
 def train_run(folder, prepared):
     """Train a run with two workers and a checkpoint after every epoch."""
-    from stabaudit.training import train
+    from stabaudit.engines.local import LocalEngine
+    from stabaudit.training.train import Job, train
 
-    train.train([train.Job(prepared, folder)], 2)
+    train([Job(prepared, folder)], LocalEngine(2))
 
 
 def trainings_killed(prepared, undisturbed, times):
     """Kill trainings that are forked from this process, after it has trained once itself: then nothing is slow any more."""
-    from stabaudit.training import train
-    from stabaudit.training.workers import pool as workers
-    from stabaudit.training.workers import shard
+    from stabaudit.engines import local as workers
+    from stabaudit.training.shards import shard
+    from stabaudit.training.train import Job, train
 
     workers._context = lambda: multiprocessing.get_context("fork")
     workers.PATIENCE = 0.0  # such workers hold both ends of their connection, and so would never leave by themselves
     shard.CHECKPOINT_SECONDS = 0.0
-    workers.settle()
-    by_workers, train.run_shards = train.run_shards, _in_this_process
-    train_run(undisturbed.with_name("warm"), prepared)
-    train.run_shards = by_workers
+    train([Job(prepared, undisturbed.with_name("warm"))], _ThisProcess())
     seconds, status = Victim(train_run, undisturbed, prepared).ended()
     assert status == 0
     folders = kill_often(train_run, prepared, undisturbed, seconds, times)
     undisturbed.with_name("killed").write_text("\n".join(map(str, folders)))
 
 
-def _in_this_process(shards, workers, on_event, on_tick):
-    from stabaudit.training.workers.messages import Finished
-    from stabaudit.training.workers.shard import train_shard
+class _ThisProcess:
+    """An engine without workers."""
 
-    for shard in shards:
-        on_event(Finished(shard, train_shard(shard, lambda _: None)))
+    slots = 1
+
+    def run(self, tasks, arrays, on_event, _):
+        from stabaudit.engines.base import perform
+
+        for task in tasks:
+            on_event(perform(task, arrays[task.arrays], self))
+
+    def tell(self, what):
+        pass
+
+    def keep(self, checkpoint):
+        pass

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from stabaudit.config import Choice, RunConfig, Training
 from stabaudit.data.dataset import Dataset, Split
+from stabaudit.engines.local import LocalEngine
 from stabaudit.errors import UsageError
 from stabaudit.families.base import Family
 from stabaudit.registry import known, resolve
@@ -132,7 +133,7 @@ def test_round_a_hill_the_curve_is_as_short_as_the_shortest_way_over_a_fine_grid
 @pytest.mark.slow
 def test_on_a_trained_decoder_more_steps_and_finer_curves_shorten_little(tmp_path, monkeypatch):
     recipe = Recipe(family="vae", data="digits", latent_dim=5, restarts=1, steps=1000)
-    (run,) = train([job_of(recipe, tmp_path / "digits")], workers=1)
+    (run,) = train([job_of(recipe, tmp_path / "digits")], LocalEngine(1))
     family = builder(run.manifest.config, (1, 8, 8), 0, 1198)()
     family.load_state_dict(load_file(run.folder / "weights" / "restart-000.safetensors"))
     a, b = torch.from_numpy(run.latents(0).mean)[:30].unflatten(0, (15, 2)).unbind(1)
@@ -255,7 +256,7 @@ def test_a_family_without_a_decoder_and_too_few_rows_are_refused_in_one_line(tmp
 @pytest.mark.slow
 def test_training_keeps_distances_where_they_were_asked_for(tmp_path):
     options = {"restarts": 2, "steps": 4, "batch_size": 8}
-    kept, plain = train([job(tmp_path / "a", geometry=True, **options), job(tmp_path / "b", **options)], workers=1)
+    kept, plain = train([job(tmp_path / "a", geometry=True, **options), job(tmp_path / "b", **options)], LocalEngine(1))
     assert [plain.geometry(i) for i in range(2)] == [None, None]
     assert [np.array_equal(kept.latents(i).mean, plain.latents(i).mean) for i in range(2)] == [True, True]
     a, b = (kept.geometry(i) for i in range(2))

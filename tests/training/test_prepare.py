@@ -114,7 +114,7 @@ def test_values_out_of_range_are_refused(wanted, message):
 
 
 def test_the_largest_seed_can_be_trained():
-    torch.Generator().manual_seed(ask(seed=2**30 - 1).manifest("run", 1).restarts[-1].seed)
+    torch.Generator().manual_seed(ask(seed=2**30 - 1).manifest("run").restarts[-1].seed)
 
 
 def test_an_option_of_two_needs_a_prefix():
@@ -226,19 +226,21 @@ SMALL, LARGE = {"widths": [8]}, {"widths": [512, 384]}
 
 
 @pytest.mark.parametrize(
-    ("settings", "restarts", "workers", "exact", "sizes"),
+    ("settings", "restarts", "asked", "sizes"),
     [
-        (SMALL, 10, 2, False, [5, 5]),
-        (SMALL, 3, 2, False, [2, 1]),
-        (SMALL, 1, 2, False, [1]),
-        (SMALL, 2, 8, False, [1, 1]),
-        (SMALL, 40, 1, False, [GROUP, GROUP, 40 - 2 * GROUP]),
-        (SMALL, 3, 1, True, [1, 1, 1]),
-        (LARGE, 3, 1, False, [1, 1, 1]),
+        (SMALL, 10, {}, [5, 5]),
+        (SMALL, 3, {}, [2, 1]),
+        (SMALL, 1, {}, [1]),
+        (SMALL, 2, {}, [1, 1]),
+        (SMALL, 40, {}, [GROUP, GROUP, 40 - 2 * GROUP]),
+        (SMALL, 3, {"exact": True}, [1, 1, 1]),
+        (LARGE, 3, {}, [1, 1, 1]),
+        (SMALL, 10, {"shard_size": 4}, [4, 4, 2]),
+        (LARGE, 3, {"shard_size": 3}, [3]),
     ],
 )
-def test_restarts_are_cut_into_shards(settings, restarts, workers, exact, sizes):
-    shards = ask(restarts=restarts, exact=exact, settings=settings).shards(workers)
+def test_restarts_are_cut_into_shards(settings, restarts, asked, sizes):
+    shards = ask(restarts=restarts, settings=settings, **asked).shards()
     assert [len(shard) for shard in shards] == sizes
     assert [index for shard in shards for index in shard] == list(range(restarts))
 
@@ -246,11 +248,11 @@ def test_restarts_are_cut_into_shards(settings, restarts, workers, exact, sizes)
 def test_the_manifest_of_a_new_run(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["/some/bin/stabaudit", "train", "vae", "-n", "3"])
     prepared = ask(restarts=3, seed=7)
-    manifest = prepared.manifest("mine", 2)
+    manifest = prepared.manifest("mine")
     assert manifest.name == "mine"
     assert manifest.command == "stabaudit train vae -n 3"
     assert [(r.index, r.seed, r.state) for r in manifest.restarts] == [(0, 7, "pending"), (1, 8, "pending"), (2, 9, "pending")]
-    assert manifest.shards == prepared.shards(2)
+    assert manifest.shards == prepared.shards()
     assert manifest.config == prepared.config
     record = manifest.dataset
     assert (record.fingerprint, record.train_rows, record.shape) == (prepared.dataset.fingerprint, ROWS, [6])

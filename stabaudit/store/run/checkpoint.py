@@ -8,21 +8,18 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+import safetensors.numpy
 from numpy.typing import NDArray
 from pydantic import JsonValue
-from safetensors import SafetensorError, safe_open
-
-from stabaudit.errors import BadData
-from stabaudit.store.files.atomic import shown
-from stabaudit.store.files.safetensors_file import read_weights, write_weights
+from safetensors import SafetensorError
 
 Array = NDArray[Any]
 
 _LOG = logging.getLogger(__name__)
+_LENGTH_BYTES = 8  # in which safetensors says how long its header is
 
 
 @dataclass(frozen=True)
@@ -38,30 +35,30 @@ class Checkpoint:
     state: Mapping[str, JsonValue]
 
 
-def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint atomically over the one before.
-
-    Raises:
-        BadRun: where it cannot be written; the one before is as it was.
-    """
+def as_bytes(checkpoint: Checkpoint) -> bytes:
+    """A checkpoint as it is kept."""
     state = json.dumps(checkpoint.state)
-    write_weights(path, checkpoint.arrays, {"state": state, "sha256": _digest(checkpoint.arrays, state)})
+    arrays = {name: np.asarray(values, order="C") for name, values in checkpoint.arrays.items()}
+    return safetensors.numpy.save(arrays, metadata={"state": state, "sha256": _digest(arrays, state)})
 
 
-def load_checkpoint(path: Path) -> Checkpoint | None:
-    """The checkpoint at a path, or None where there is none or it is damaged (then with a message)."""
-    if not path.exists():
-        return None
+def parse_checkpoint(content: bytes, called: str) -> Checkpoint | None:
+    """The checkpoint that `as_bytes` gave; None where it is damaged, then with a message.
+
+    Args:
+        content: what was kept.
+        called: what the message says of it.
+    """
     try:
-        arrays = read_weights(path)
-        with safe_open(path, framework="np") as file:
-            metadata = file.metadata() or {}
-    except (BadData, SafetensorError, OSError) as error:
-        _LOG.warning("%s; the checkpoint is left aside and its shard begins anew", error)
+        arrays = dict(sorted(safetensors.numpy.load(content).items()))
+        length = int.from_bytes(content[:_LENGTH_BYTES], "little")
+        metadata = json.loads(content[_LENGTH_BYTES : _LENGTH_BYTES + length]).get("__metadata__", {})
+    except (SafetensorError, KeyError, ValueError) as error:  # KeyError: a number type that numpy lacks
+        _LOG.warning("%s is damaged (%s); it is left aside and its shard begins anew", called, error)
         return None
     state = metadata.get("state", "")
     if metadata.get("sha256") != _digest(arrays, state):
-        _LOG.warning("%s does not match its own digest; it is left aside and its shard begins anew", shown(path))
+        _LOG.warning("%s does not match its own digest; it is left aside and its shard begins anew", called)
         return None
     return Checkpoint(arrays, json.loads(state))
 

@@ -31,8 +31,13 @@ def environment(
         torch=torch,
         numpy=np.__version__,
         platform=platform.platform(),
-        processor=processor or platform.processor() or platform.machine(),
+        processor=processor or processor_name(),
         cores=os.cpu_count() or 1,
         threads_per_worker=threads_per_worker,
         products=products,
     )
+
+
+def processor_name() -> str:
+    """What this machine calls its processor."""
+    return platform.processor() or platform.machine()

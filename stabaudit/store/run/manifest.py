@@ -39,6 +39,16 @@ Digests = dict[Annotated[str, AfterValidator(_inside)], str]  # paths within the
 State = Literal["pending", "done", "diverged", "failed"]
 
 
+class Machine(Frozen):
+    """What decides, beside its seed, the bits of a restart."""
+
+    stabaudit: str
+    torch: str
+    processor: str
+    capability: str  # the widest instructions that torch uses there: "AVX2", "AVX512", "DEFAULT", "CUDA"
+    threads: Positive
+
+
 class Restart(Frozen):
     """One restart. Its `files` are complete only when `state` is "done"."""
 
@@ -51,6 +61,7 @@ class Restart(Frozen):
     detail: str = ""  # why it diverged or failed
     steps: NonNegative = 0
     seconds: float = 0.0
+    trained_on: Machine | None = None  # None where another program trained it, or a stabaudit that did not record it
     scores: dict[str, float] = {}  # final loss and terms on the training and evaluation rows, in nats per sample
     files: Digests = {}
 

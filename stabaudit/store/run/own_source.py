@@ -6,10 +6,13 @@ import statements; nothing is run, and of what `module:Class` names only the pac
 
 import ast
 import importlib.util
+import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from stabaudit.registry import working_directory
 from stabaudit.store.files.atomic import sha256
 
 SCRIPTS = {".py", ".r", ".jl", ".sh", ".bash", ".pl", ".rb", ".lua", ".js", ".m", ".ipynb"}  # other files can be what it writes
@@ -25,7 +28,27 @@ def source_of_modules(names: Iterable[str]) -> dict[str, str]:
     Returns:
         Path below the folder that holds the module or its topmost package → SHA-256.
     """
-    found: dict[str, str] = {}
+    return {name: sha256(path) for name, path in _module_files(names).items()}
+
+
+def module_files(names: Iterable[str]) -> dict[str, Path]:
+    """Like `source_of_modules`, but the files themselves, and none of those that belong to an installed package."""
+    return {name: path for name, path in _module_files(names).items() if not _installed(path)}
+
+
+@contextmanager
+def own_modules(folder: Path) -> Iterator[None]:
+    """Modules are found in a folder too, after all other places and the working directory, for as long as the block lasts."""
+    with working_directory(kept=True):
+        sys.path.append(str(folder))
+        try:
+            yield
+        finally:
+            sys.path.remove(str(folder))
+
+
+def _module_files(names: Iterable[str]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
     for module in sorted({name.partition(":")[0] for name in names if ":" in name}):
         spec = importlib.util.find_spec(module)
         if spec is not None and spec.origin is not None and Path(spec.origin).suffix == ".py":
@@ -49,12 +72,13 @@ def source_of_command(words: Iterable[str]) -> dict[str, str]:
         found[path.as_posix()] = sha256(path)
         if path.suffix == ".py":
             origin = path.resolve()
-            found |= {name: digest for name, digest in _with_imports(origin, origin.parent).items() if name != origin.name}
+            beside = _with_imports(origin, origin.parent)
+            found |= {name: sha256(imported) for name, imported in beside.items() if name != origin.name}
     return found
 
 
-def _with_imports(origin: Path, root: Path, package: str = "") -> dict[str, str]:
-    """Digests of a file and of all that it imports from below `root`; of an installed package, from this package only."""
+def _with_imports(origin: Path, root: Path, package: str = "") -> dict[str, Path]:
+    """A file and all that it imports from below `root`; of an installed package, from this package only."""
     own = f"{package}." if _installed(origin) else ""
     waiting, seen = [origin], {origin}
     while waiting:
@@ -65,7 +89,7 @@ def _with_imports(origin: Path, root: Path, package: str = "") -> dict[str, str]
                 if path not in seen:
                     seen.add(path)
                     waiting.append(path)
-    return {path.relative_to(root).as_posix(): sha256(path) for path in sorted(seen)}
+    return {path.relative_to(root).as_posix(): path for path in sorted(seen)}
 
 
 def _imported_by(path: Path, root: Path) -> Iterator[str]:

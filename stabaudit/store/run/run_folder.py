@@ -4,29 +4,21 @@ A restart counts as done only when the manifest says so, and it says so after th
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
-
-from numpy.typing import NDArray
+from typing import Self
 
 from stabaudit.errors import BadRun
-from stabaudit.store.files.atomic import TEMPORARY, sha256, shown
-from stabaudit.store.files.safetensors_file import write_weights
+from stabaudit.store.files.atomic import TEMPORARY, sha256, shown, write_bytes
+from stabaudit.store.files.regular import read_regular
 from stabaudit.store.run import layout
-from stabaudit.store.run.checkpoint import Checkpoint, save_checkpoint
-from stabaudit.store.run.contents import Contents
 from stabaudit.store.run.evaluation import Evaluation, write_evaluation
-from stabaudit.store.run.history import write_history
-from stabaudit.store.run.latents import Latents, write_latents
-from stabaudit.store.run.lock import WriteLock, writer_of
-from stabaudit.store.run.manifest import DatasetRecord, Manifest, Restart, read_manifest, write_manifest
+from stabaudit.store.run.lock import WriteLock
+from stabaudit.store.run.manifest import DatasetRecord, Manifest, Restart, write_manifest
 from stabaudit.store.run.resume import agree
+from stabaudit.store.run.workspace import Workspace
 
-Array = NDArray[Any]
 
-
-class Run(Contents):
+class Run(Workspace):
     """A run folder and its manifest, for reading or (from `prepare`) also for writing.
 
     As a context manager it gives up the right to write on leaving: `with Run.prepare(folder, manifest) as run: …`.
@@ -35,23 +27,11 @@ class Run(Contents):
         folder: where it lies.
         manifest: what it holds; kept up to date as the run is written.
         lock: the right to write it, or None.
-        delegated: whether the process that has this right lets this one write the files of restarts.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest, lock: WriteLock | None = None, *, delegated: bool = False) -> None:
+    def __init__(self, folder: Path, manifest: Manifest, lock: WriteLock | None = None) -> None:
         super().__init__(folder, manifest)
         self._lock = lock
-        self._delegated = delegated
-        self._writer = writer_of(folder) if delegated else None
-
-    @classmethod
-    def delegate(cls, folder: Path) -> Self:
-        """Open a run in a worker of the process that prepared it: files of restarts may be saved, the manifest is not touched.
-
-        Raises:
-            BadRun: see `open`.
-        """
-        return cls(folder, read_manifest(folder), delegated=True)
 
     @classmethod
     def prepare(cls, folder: Path, manifest: Manifest, *, accept_change: bool = False) -> Self:
@@ -96,43 +76,18 @@ class Run(Contents):
             self._lock.release()
             self._lock = None
 
-    def save_latents(self, index: int, latents: Latents) -> None:
-        """Write the latents of a restart; their metadata are the run's.
+    def take(self, files: Mapping[str, bytes]) -> None:
+        """Put files of restarts that were made elsewhere into their places, by path within the folder.
 
         Raises:
-            BadData: NaN or infinity, repeated ids, arrays that do not fit together.
-            BadRun: where the file cannot be written.
+            BadRun: where one cannot be written, or belongs to no restart of the run.
         """
-        self._require_lock(or_delegated=True)
-        write_latents(self.latents_path(index), replace(latents, metadata=self._metadata(index)))
-
-    def save_history(self, index: int, history: Mapping[str, Array]) -> None:
-        """Write the history of a restart (see `stabaudit.store.run.history`)."""
-        self._require_lock(or_delegated=True)
-        write_history(self.history_path(index), history)
-
-    def save_weights(self, index: int, weights: Mapping[str, Array]) -> None:
-        """Write the weights of a restart (see `stabaudit.store.files.safetensors_file`)."""
-        self._require_lock(or_delegated=True)
-        write_weights(self.weights_path(index), weights)
-
-    def save_divergence(self, index: int, columns: Mapping[str, Array]) -> None:
-        """Write the divergence of each dimension of a restart: columns `dimension` and `kl`, in nats per sample."""
-        self._require_lock(or_delegated=True)
-        write_history(self.folder / layout.divergence(index), columns)
-
-    def save_prior(self, index: int, columns: Mapping[str, Array]) -> None:
-        """Write the learned mixture prior of a restart: columns `weight`, `mean0`…, `log_var0`…, a row per component."""
-        self._require_lock(or_delegated=True)
-        write_history(self.folder / layout.prior(index), columns)
-
-    def save_geometry(self, index: int, columns: Mapping[str, Array]) -> None:
-        """Write distances between pairs of rows: columns `row_a`, `row_b`, `euclidean`, `straight`, `geodesic`, a row per pair.
-
-        Rows are places among the ascending sample ids; what is measured says `stabaudit.training.geometry`.
-        """
-        self._require_lock(or_delegated=True)
-        write_history(self.folder / layout.geometry(index), columns)
+        self._require_right()
+        own = {file for restart in self.manifest.restarts for file in layout.of_restart(restart.index)}
+        if foreign := sorted(set(files) - own):
+            raise BadRun(f"{shown(foreign[0])} is no file of a restart of {shown(self.folder)}; nothing is taken")
+        for file, content in files.items():
+            write_bytes(self.folder / file, content)
 
     def save_evaluation(self, rows: Evaluation) -> None:
         """Write what is known of the evaluation rows, unless the run has it already.
@@ -141,7 +96,7 @@ class Run(Contents):
             BadData: arrays that do not fit together.
             BadRun: where it cannot be written.
         """
-        self._require_lock()
+        self._require_right()
         path = self.folder / layout.EVALUATION
         if layout.EVALUATION not in self.manifest.files or not path.exists():
             write_evaluation(path, rows)
@@ -153,7 +108,7 @@ class Run(Contents):
         Raises:
             BadRun: where the manifest cannot be written.
         """
-        self._require_lock()
+        self._require_right()
         self._update(dataset=dataset, grid=grid)
 
     def record(self, *finished: Restart) -> None:
@@ -165,7 +120,7 @@ class Run(Contents):
         Raises:
             BadRun: where it is said to be done but has no latents, or the manifest cannot be written.
         """
-        self._require_lock()
+        self._require_right()
         restarts = list(self.manifest.restarts)
         for restart in finished:
             index = self.restart(restart.index).index
@@ -183,18 +138,24 @@ class Run(Contents):
         write_manifest(self.folder, manifest)
         self.manifest = manifest
 
-    def save_checkpoint(self, shard: int, checkpoint: Checkpoint) -> None:
-        """Write the checkpoint of a shard over the one before (see `stabaudit.store.run.checkpoint`)."""
-        self._require_lock(or_delegated=True)
-        save_checkpoint(self.checkpoint_path(shard), checkpoint)
+    def save_checkpoint(self, shard: int, checkpoint: bytes) -> None:
+        """Write the checkpoint of a shard over the one before (see `stabaudit.store.run.checkpoint`).
 
-    def _require_lock(self, *, or_delegated: bool = False) -> None:
-        if self._delegated and or_delegated and writer_of(self.folder) != self._writer:
-            # The process that let this one write was killed, and the run may be finished by now.
-            raise BadRun(
-                f"{shown(self.folder)} is no longer written by the process that this one works for; nothing more is written"
-            )
-        if self._lock is None and not (or_delegated and self._delegated):
+        Raises:
+            BadRun: where it cannot be written; the one before is as it was.
+        """
+        self._require_right()
+        write_bytes(self.checkpoint_path(shard), checkpoint)
+
+    def load_checkpoint(self, shard: int) -> bytes | None:
+        """The checkpoint of a shard, or None where there is none that can be read."""
+        try:
+            return read_regular(self.checkpoint_path(shard))
+        except OSError:
+            return None
+
+    def _require_right(self) -> None:
+        if self._lock is None:
             message = f"{self.folder} was opened for reading; Run.prepare opens it for writing"
             raise RuntimeError(message)
 

@@ -13,7 +13,7 @@ import pytest
 
 from stabaudit.config import Choice, Training
 from stabaudit.errors import BadData, BadRun, UsageError
-from stabaudit.store.run.checkpoint import Checkpoint, save_checkpoint
+from stabaudit.store.run.checkpoint import Checkpoint, as_bytes
 from stabaudit.store.run.evaluation import Evaluation
 from stabaudit.store.run.latents import write_latents
 from stabaudit.store.run.lock import WriteLock
@@ -207,20 +207,31 @@ def test_one_writer_at_a_time(folder, manifest):
     Run.prepare(folder, manifest()).close()
 
 
-def test_a_reader_cannot_write_and_a_delegate_only_the_files_of_restarts(folder, manifest, latents):
-    reader, delegate = Run.open(folder), Run.delegate(folder)
-    delegate.save_latents(0, latents())
-    delegate.save_history(0, {"loss": np.zeros(1)})
-    delegate.save_weights(0, {})
+def test_a_reader_cannot_write(folder, latents):
+    reader = Run.open(folder)
     for write in (
         lambda: reader.save_latents(0, latents()),
         lambda: reader.save_history(0, {"loss": np.zeros(1)}),
         lambda: reader.save_weights(0, {}),
-        lambda: delegate.record(delegate.restart(0)),
-        lambda: delegate.save_evaluation(Evaluation(np.arange(3))),
+        lambda: reader.take({}),
+        lambda: reader.save_checkpoint(0, b""),
+        lambda: reader.record(reader.restart(0)),
+        lambda: reader.save_evaluation(Evaluation(np.arange(3))),
     ):
         with pytest.raises(RuntimeError, match="opened for reading"):
             write()
+
+
+@pytest.mark.parametrize("file", ["run.json", "../latents/restart-000.parquet", "latents/restart-003.parquet", "/etc/passwd"])
+def test_only_files_of_restarts_are_taken_from_elsewhere(tmp_path, manifest, file):
+    with Run.prepare(tmp_path / "a", manifest()) as run:  # of three restarts
+        before = (run.folder / "run.json").read_bytes()
+        with pytest.raises(BadRun, match="is no file of a restart"):
+            run.take({"history/restart-000.parquet": b"1", file: b"2"})
+        assert (run.folder / "run.json").read_bytes() == before
+        assert not (run.folder / "history").exists()
+        run.take({"history/restart-000.parquet": b"1"})
+        assert (run.folder / "history" / "restart-000.parquet").read_bytes() == b"1"
 
 
 def test_a_run_that_appears_between_check_and_lock_is_seen(tmp_path, manifest, monkeypatch):
@@ -284,7 +295,7 @@ def test_restarts_that_are_not_there(folder):
 def test_checkpoints_go_when_their_shard_is_done(tmp_path, manifest, finish_restart):
     with Run.prepare(tmp_path / "a", manifest(shards=[[0, 1], [2]])) as run:
         for shard in (0, 1):
-            save_checkpoint(run.checkpoint_path(shard), Checkpoint({}, {}))
+            run.save_checkpoint(shard, as_bytes(Checkpoint({}, {})))
         finish_restart(run, 0)
         assert run.checkpoint_path(0).exists()
         run.record(Restart(index=1, seed=1, state="diverged"))
@@ -389,22 +400,6 @@ def test_the_folder_itself_may_be_a_link(tmp_path, manifest):
     (tmp_path / "run").symlink_to(tmp_path / "disk")
     Run.prepare(tmp_path / "run", manifest()).close()
     assert (tmp_path / "disk" / "run.json").exists()
-
-
-def test_a_worker_whose_driver_was_killed_writes_nothing_more(tmp_path, manifest, latents):
-    """It was stopped meanwhile, and another call may have finished the run."""
-    first = Run.prepare(tmp_path / "a", manifest())
-    worker = Run.delegate(tmp_path / "a")
-    worker.save_latents(0, latents())
-    first.close()  # as the system does when a process is killed
-    with pytest.raises(BadRun, match="is no longer written by the process that this one works for"):
-        worker.save_latents(1, latents())
-    note = tmp_path / "a" / ".writer.json"
-    with Run.prepare(tmp_path / "a", manifest()):
-        note.write_text(note.read_text().replace(str(os.getpid()), str(os.getpid() + 1)))
-        with pytest.raises(BadRun, match="is no longer written"):
-            worker.save_checkpoint(0, Checkpoint({}, {}))
-    assert not (tmp_path / "a" / "latents" / "restart-001.parquet").exists()
 
 
 def test_a_run_of_own_data_from_before_they_were_scaled_is_extended_as_they_are(tmp_path, manifest):

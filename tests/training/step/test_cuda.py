@@ -91,7 +91,7 @@ def test_on_a_gpu_restarts_are_stacked_whatever_the_workers(monkeypatch):
     split = Split(x, np.arange(40), None, None, None)
     dataset = Dataset("digits", split, split, "gaussian")
     recipe = Recipe(family="vae", data="digits", arch="conv", latent_dim=2, restarts=20, steps=2, batch_size=8, device="cpu")
-    assert len(prepare(recipe, dataset=dataset).shards(2)) == 20
+    assert len(prepare(recipe, dataset=dataset).shards()) == 20
     monkeypatch.setattr("stabaudit.training.prepare._device", lambda _: "cuda")
     monkeypatch.setattr("stabaudit.training.prepared_run.environment", lambda _: None)
-    assert [len(shard) for shard in prepare(recipe, dataset=dataset).shards(2)] == [16, 4]
+    assert [len(shard) for shard in prepare(recipe, dataset=dataset).shards()] == [16, 4]

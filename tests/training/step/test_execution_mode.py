@@ -57,7 +57,7 @@ def test_a_loss_that_can_be_traced_is_stacked_and_nothing_is_said():
 def test_a_loss_that_cannot_is_trained_by_itself_and_it_is_said_why(name, reason):
     found = prepared(name)
     (note,) = found.notes
-    assert (found.stacked, found.config.eager, found.shards(2)) == (False, True, [[0], [1], [2]])
+    assert (found.stacked, found.config.eager, found.shards()) == (False, True, [[0], [1], [2]])
     assert note.startswith(f"wilful:{name} trains one restart at a time and operation by operation, which is slower: ")
     assert reason in note
     assert "\n" not in note

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from stabaudit.engines.local import LocalEngine
 from stabaudit.store.run.run_folder import Run
 from stabaudit.training.prepare import prepare
 from stabaudit.training.prepared_run import Job
@@ -24,7 +25,7 @@ def trained(request, tmp_path):
 
     def make(name, *, workers, **wanted) -> Run:
         recipe = Recipe(**CASES[request.param], **wanted, data="digits", latent_dim=3, steps=12)
-        return train([Job(prepare(recipe), tmp_path / name)], workers)[0]
+        return train([Job(prepare(recipe), tmp_path / name)], LocalEngine(workers))[0]
 
     return make
 

@@ -73,5 +73,5 @@ def test_a_missing_triton_is_a_usage_error(monkeypatch):
 def test_it_is_recorded_and_told(monkeypatch, tmp_path):
     monkeypatch.setattr("shutil.which", lambda name: name)
     prepared = prepare(Recipe(**RECIPE))
-    assert prepared.manifest("run", 1).config.compile is True
+    assert prepared.manifest("run").config.compile is True
     assert "float32, compiled" in prepared.describe(tmp_path, 1)

@@ -1,60 +1,80 @@
-"""Where shards run: worker processes of one thread each.
+"""This machine: worker processes of one thread each.
 
 Workers come from a fork server that has imported torch once and started no threads, so that a new worker takes milliseconds. A
-worker that dies takes its shard with it, not the run: the shard is reported as failed and a fresh worker goes on with the rest.
+worker that dies takes its task with it, not the others: the task is reported as failed and a fresh worker goes on with the rest.
 """
 
 import multiprocessing
 import os
 import signal
 import sys
-import traceback
+import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any
 
-from stabaudit.errors import StabauditError
-from stabaudit.training.workers.messages import Event, Failed, Finished, Progress, Shard
+from stabaudit.engines.base import TICK, Arrays, Event, Failed, Kept, Task, Told, perform
+from stabaudit.engines.shared_arrays import PREFIX, claim, share, shared, sweep
 
 _SAFE_PATH = "PYTHONSAFEPATH"  # the variable that keeps the working directory from the places of modules
-TICK = 0.2  # seconds between calls of `on_tick` while nothing happens
 PATIENCE = 5.0  # seconds that a worker with nothing left to do has to leave
 PRELOADED = [
-    "stabaudit.training.workers.shard",
+    "stabaudit.training.shards.shard",
     "torch._dynamo",
 ]  # the second is what tracing imports at its first call, in 0.7 s
 
 
-def run_shards(shards: Sequence[Shard], workers: int, on_event: Callable[[Event], None], on_tick: Callable[[], None]) -> None:
-    """Train shards in worker processes and tell what happens, in the calling thread.
+class LocalEngine:
+    """Worker processes on this machine.
 
     Args:
-        shards: what to train, in order.
-        workers: processes at most.
-        on_event: called for every event of every shard; exactly one `Finished` or `Failed` ends each.
-        on_tick: called at least every `TICK` seconds.
+        slots: how many at a time; None: one for each core that this process may use.
     """
-    waiting = deque(shards)
-    context = _context()
-    with _pool() as pool:
-        while waiting or pool:
-            while waiting and len(pool) < workers:
-                pool.append(_Worker(context))
-                pool[-1].assign(waiting.popleft())
-            for ready in wait([worker.connection for worker in pool], timeout=TICK):
-                worker = next(worker for worker in pool if worker.connection is ready)
-                event = worker.receive()
-                on_event(event)
-                if isinstance(event, Progress):
-                    continue
-                if worker.alive and waiting:
-                    worker.assign(waiting.popleft())
-                else:
-                    worker.stop(PATIENCE)
-                    pool.remove(worker)
-            on_tick()
+
+    def __init__(self, slots: int | None = None) -> None:
+        self.slots = slots or default_workers()
+
+    def run(
+        self,
+        tasks: Sequence[Task],
+        arrays: Mapping[str, Arrays],
+        on_event: Callable[[Event], None],
+        on_tick: Callable[[], None],
+    ) -> None:
+        """Run tasks (see `stabaudit.engines.base.Engine.run`).
+
+        Raises:
+            BadRun: where there is no room for the arrays among temporary files.
+        """
+        waiting, context = deque(tasks), _context()
+        with ExitStack() as stack:
+            sweep()
+            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=PREFIX)))
+            claim(scratch, stack)
+            folders: dict[str, Path] = {}
+            for number, name in enumerate(dict.fromkeys(task.arrays for task in tasks)):
+                folders[name] = scratch / str(number)
+                share(arrays[name], folders[name])
+            pool = stack.enter_context(_pool())
+            while waiting or pool:
+                while waiting and len(pool) < self.slots:
+                    pool.append(_Worker(context, folders))
+                    pool[-1].assign(waiting.popleft())
+                for ready in wait([worker.connection for worker in pool], timeout=TICK):
+                    worker = next(worker for worker in pool if worker.connection is ready)
+                    event = worker.receive()
+                    on_event(event)
+                    if isinstance(event, Told | Kept):
+                        continue
+                    if worker.alive and waiting:
+                        worker.assign(waiting.popleft())
+                    else:
+                        worker.stop(PATIENCE)
+                        pool.remove(worker)
+                on_tick()
 
 
 def default_workers() -> int:
@@ -68,31 +88,31 @@ def warm_up() -> None:
 
 
 class _Worker:
-    """A process and the shard it is on."""
+    """A process and the task it is on."""
 
-    def __init__(self, context: Any) -> None:  # noqa: ANN401 -- the types of contexts are private
+    def __init__(self, context: Any, folders: Mapping[str, Path]) -> None:  # noqa: ANN401 -- the types of contexts are private
         self.connection, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs, os.environ.get(_SAFE_PATH)), daemon=True)
+        self._process = context.Process(target=_work, args=(theirs, folders, os.environ.get(_SAFE_PATH)), daemon=True)
         with _without_main(), _safe_path():
             self._process.start()
         theirs.close()
         self.alive = True
-        self._shard: Shard | None = None
+        self._task: Task | None = None
 
-    def assign(self, shard: Shard) -> None:
-        self._shard = shard
+    def assign(self, task: Task) -> None:
+        self._task = task
         with suppress(OSError):  # a worker that is gone shows when it is listened to
-            self.connection.send(shard)
+            self.connection.send(task)
 
     def receive(self) -> Event:
         """The next event; a broken connection means that the process is gone."""
-        assert self._shard is not None  # noqa: S101 -- only busy workers are waited for
+        assert self._task is not None  # noqa: S101 -- only busy workers are waited for
         try:
             event: Event = self.connection.recv()
         except (EOFError, OSError):
             self.alive = False
             self._process.join()
-            return Failed(self._shard, f"its worker process ended with exit status {self._process.exitcode}")
+            return Failed(self._task.key, f"its worker process ended with exit status {self._process.exitcode}")
         return event
 
     def stop(self, patience: float = 0.0) -> None:
@@ -165,35 +185,29 @@ def _context() -> Any:  # noqa: ANN401 -- the types of contexts are private
     return context
 
 
-def settle() -> None:
-    """Make the calling process a worker: one thread, huge pages, no time lost on denormal numbers, the same bits on a GPU too."""
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch asks for huge pages: a tenth less time with large weights
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it, cuBLAS may add up in another order each time
-    import torch  # noqa: PLC0415 -- preloaded by the fork server
+class _Listener:
+    """Tells the parent process what a task tells."""
 
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
-    torch.backends.cudnn.deterministic = True
-    torch.backends.cudnn.allow_tf32 = False  # float32 convolutions are what a run says that it computed
+    def __init__(self, connection: Connection, key: int) -> None:
+        self._connection, self._key = connection, key
+
+    def tell(self, what: object) -> None:
+        self._connection.send(Told(self._key, what))
+
+    def keep(self, checkpoint: bytes) -> None:
+        self._connection.send(Kept(self._key, checkpoint))
 
 
-def _work(connection: Connection, safe_path: str | None) -> None:
-    """Train one shard after another until the other end closes; `safe_path` is what the user's environment says of it."""
+def _work(connection: Connection, folders: Mapping[str, Path], safe_path: str | None) -> None:
+    """Do one task after another until the other end closes; `safe_path` is what the user's environment says of it."""
     _set_safe_path(safe_path)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # where there is no fork server
-    settle()
-    from stabaudit.training.workers.shard import train_shard  # noqa: PLC0415
-
+    mapped: dict[str, Arrays] = {}
     while True:
         try:
-            shard: Shard = connection.recv()
-        except EOFError:
-            return
-        try:
-            connection.send(Finished(shard, train_shard(shard, connection.send)))
-        except StabauditError as error:
-            connection.send(Failed(shard, str(error)))
-        except BrokenPipeError:
+            task: Task = connection.recv()
+            if task.arrays not in mapped:
+                mapped = {task.arrays: shared(folders[task.arrays])}
+            connection.send(perform(task, mapped[task.arrays], _Listener(connection, task.key)))
+        except (EOFError, BrokenPipeError):
             return  # the parent is gone
-        except Exception as error:  # noqa: BLE001 -- whatever a family raises is told, and the others go on
-            connection.send(Failed(shard, " ".join("".join(traceback.format_exception_only(error)).split())))

@@ -10,8 +10,7 @@ from typing import Literal
 import torch
 
 from stabaudit.families.vae import VAE
-from stabaudit.store.run import run_folder
-from stabaudit.training.workers import shard
+from stabaudit.training.shards import shard
 
 PARENT = multiprocessing.parent_process()  # None in the process that the tests run in
 
@@ -45,7 +44,7 @@ class Moody(VAE):
         if mood == "die" and struck:
             os.kill(os.getpid(), signal.SIGKILL)
         shard.CHECKPOINT_SECONDS = 0.0  # of this worker
-        run_folder.save_checkpoint = after_saving(mood, Path(passed))
+        shard.as_bytes = after_packing(mood, Path(passed))
 
     def loss(self, batch):
         terms = super().loss(batch)
@@ -53,11 +52,11 @@ class Moody(VAE):
         return {name: value * factor for name, value in terms.items()}
 
 
-def after_saving(mood, passed):
-    from stabaudit.store.run.checkpoint import save_checkpoint
+def after_packing(mood, passed):
+    from stabaudit.store.run.checkpoint import as_bytes
 
-    def save(path, checkpoint):
-        save_checkpoint(path, checkpoint)
+    def pack(checkpoint):
+        content = as_bytes(checkpoint)
         epochs = len(checkpoint.arrays["seconds"])
         if mood == "orphan" and epochs == 10:
             os.kill(PARENT.pid, signal.SIGKILL)
@@ -65,5 +64,6 @@ def after_saving(mood, passed):
         end = time.monotonic() + 60
         while mood == "wait" and epochs == 2 and not passed.exists() and time.monotonic() < end:
             time.sleep(0.05)
+        return content
 
-    return save
+    return pack

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from stabaudit.training.workers.shared_arrays import PREFIX, claim, sweep
+from stabaudit.engines.shared_arrays import PREFIX, claim, sweep
 
 
 @pytest.fixture(autouse=True)

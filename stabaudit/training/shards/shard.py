@@ -1,9 +1,9 @@
-"""A shard: some restarts of one run that are trained together, resumed together and retried together."""
+"""Training of a shard: some restarts of one run that are trained together, resumed together and retried together."""
 
+import os
 import time
-from collections.abc import Callable, Mapping
-from functools import lru_cache
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -11,18 +11,20 @@ import torch
 from numpy.typing import NDArray
 
 from stabaudit.data.dataset import Split, is_one_hot
-from stabaudit.store.run.checkpoint import Checkpoint, load_checkpoint
+from stabaudit.engines.base import Arrays, Report
+from stabaudit.store.run.checkpoint import Checkpoint, as_bytes, parse_checkpoint
 from stabaudit.store.run.latents import Latents
 from stabaudit.store.run.manifest import Restart
-from stabaudit.store.run.run_folder import Run
+from stabaudit.store.run.workspace import Workspace
 from stabaudit.training.build import builder
 from stabaudit.training.geometry import stored_distances
 from stabaudit.training.model_scores import collapse, prior_rank
+from stabaudit.training.shards.dataset_arrays import rows_of, splits_of
+from stabaudit.training.shards.machine import machine
+from stabaudit.training.shards.order import Order, opened, result_parcel
 from stabaudit.training.step.matmul import Products
 from stabaudit.training.step.restarts import Epoch, Restarts, encode, evaluate
 from stabaudit.training.step.streams import rows_seen, streams_of
-from stabaudit.training.workers.messages import Progress, Shard
-from stabaudit.training.workers.shared_arrays import rows_of, shared
 
 Array = NDArray[Any]
 REPORT_SECONDS = 0.5
@@ -71,36 +73,67 @@ class _History:
         return history
 
 
-def train_shard(shard: Shard, report: Callable[[Progress], None]) -> list[Restart]:
-    """Train a shard from its checkpoint, or from its beginning, and write the files of its restarts.
+@dataclass(frozen=True)
+class Advance:
+    """How far the training of a shard is; `loss` is that of the last whole epoch, one value per restart, empty before."""
+
+    step: int
+    total_steps: int
+    loss: tuple[float, ...]
+
+
+def work(parcel: bytes, arrays: Arrays, checkpoint: bytes | None, report: Report) -> bytes:
+    """Train a shard as a worker (see `stabaudit.engines.base.Task`): from its checkpoint, or from its beginning.
+
+    Args:
+        parcel: of `stabaudit.training.shards.order.order_parcel`.
+        arrays: the dataset, as `stabaudit.training.shards.dataset_arrays.arrays_of` gives it.
+        checkpoint: of an earlier attempt.
+        report: is told an `Advance` now and then.
 
     Returns:
-        What became of each restart that was unfinished; where the loss left the finite numbers "diverged", with no latents.
+        A parcel for `stabaudit.training.shards.order.result_of`: what became of each restart that was unfinished; where the loss
+        left the finite numbers "diverged", with no latents.
     """
-    run = Run.delegate(shard.folder)
-    train, evaluation = _arrays(shard.arrays)
+    settle()
+    with opened(parcel) as (order, workspace):
+        return result_parcel(workspace, _train_shard(order, workspace, arrays, checkpoint, report))
+
+
+def settle() -> None:
+    """Make the calling process a worker: one thread, huge pages, no time lost on denormal numbers, the same bits on a GPU too."""
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch asks for huge pages: a tenth less time with large weights
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it, cuBLAS may add up in another order each time
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.allow_tf32 = False  # float32 convolutions are what a run says that it computed
+
+
+def _train_shard(order: Order, workspace: Workspace, arrays: Arrays, checkpoint: bytes | None, report: Report) -> list[Restart]:
+    config = order.config
+    train, evaluation = splits_of(arrays)
     rows = rows_of(train)
-    seeds = [streams_of(shard.config.seed_of(index), shard.config.seed, shard.config.vary) for index in shard.restarts]
+    seeds = [streams_of(config.seed_of(index), config.seed, config.vary) for index in order.restarts]
     build = builder(
-        shard.config,
+        config,
         tuple(train.x.shape[1:]),
         rows.u.shape[1],
         rows_seen(len(rows), seeds[0].share),
         categories=is_one_hot(rows.u.numpy()),
     )
-    products = Products(run.manifest.environment.products, shard.config.precision)
-    training, device, compiled = shard.config.training, shard.config.device, shard.config.compile
-    restarts = Restarts(build, seeds, rows, training, device, products, compiled=compiled, eager=shard.config.eager)
-    history = _train(restarts, run, shard, report)
+    products = Products(workspace.manifest.environment.products, config.precision)
+    restarts = Restarts(build, seeds, rows, config.training, config.device, products, compiled=config.compile, eager=config.eager)
+    history = _train(restarts, checkpoint, report)
     # Files of a restart that was done before stay as they are: its record holds their digests.
-    rows_to_finish = [(row, index) for row, index in enumerate(shard.restarts) if index in run.unfinished]
-    return [_finish(run, restarts, row, index, history, (evaluation, seeds[row].evaluation)) for row, index in rows_to_finish]
+    to_finish = [(row, index) for row, index in enumerate(order.restarts) if index in order.unfinished]
+    return [_finish(workspace, restarts, row, index, history, (evaluation, seeds[row].evaluation)) for row, index in to_finish]
 
 
-def _train(restarts: Restarts, run: Run, shard: Shard, report: Callable[[Progress], None]) -> _History:
+def _train(restarts: Restarts, checkpoint: bytes | None, report: Report) -> _History:
     """Train to the end of the budget, from the checkpoint if there is one, with a new one now and then."""
     history = _History()
-    saved_state = load_checkpoint(run.checkpoint_path(shard.number))
+    saved_state = None if checkpoint is None else parse_checkpoint(checkpoint, "a checkpoint")
     if saved_state is not None:
         restarts.load_state({name: torch.from_numpy(array) for name, array in saved_state.arrays.items()}, saved_state.state)
         history = _History.restored(saved_state.arrays)
@@ -111,7 +144,7 @@ def _train(restarts: Restarts, run: Run, shard: Shard, report: Callable[[Progres
         nonlocal reported
         if time.monotonic() - reported >= REPORT_SECONDS:
             reported = time.monotonic()
-            report(Progress(shard, step, restarts.total_steps, history.last_loss))
+            report.tell(Advance(step, restarts.total_steps, history.last_loss))
 
     while restarts.step < restarts.total_steps and not (history.values and np.isnan(history.last_loss).all()):
         epoch = restarts.train_epoch(on_step)
@@ -120,8 +153,8 @@ def _train(restarts: Restarts, run: Run, shard: Shard, report: Callable[[Progres
             saved = time.monotonic()
             tensors, numbers = restarts.state()
             arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
-            run.save_checkpoint(shard.number, Checkpoint(arrays | history.arrays(), numbers))
-    report(Progress(shard, restarts.step, restarts.total_steps, history.last_loss))
+            report.keep(as_bytes(Checkpoint(arrays | history.arrays(), numbers)))
+    report.tell(Advance(restarts.step, restarts.total_steps, history.last_loss))
     return history
 
 
@@ -135,22 +168,24 @@ def _prior_ranks(restarts: Restarts) -> dict[str, Array]:
 
 
 def _finish(  # noqa: PLR0917
-    run: Run, restarts: Restarts, row: int, index: int, history: _History, evaluated: tuple[Split, int]
+    run: Workspace, restarts: Restarts, row: int, index: int, history: _History, evaluated: tuple[Split, int]
 ) -> Restart:
     """Write the files of the restart in a row of the group and say what became of it.
 
     Args:
-        run: that the files belong to.
+        run: where the files are made.
         restarts: the group.
         row: in the group.
         index: of the restart in the run.
         history: of the group.
         evaluated: the evaluation rows, and the seed of the noise on them.
     """
-    restart, (evaluation, noise) = run.restart(index), evaluated
+    restart, (evaluation, noise), config = run.restart(index), evaluated, run.manifest.config
+    assert config is not None  # noqa: S101 -- what stabaudit trains has one
     past = history.of(row)
     run.save_history(index, past)
     record: dict[str, Any] = {"steps": int(past["step"][-1]), "seconds": float(past["seconds"][-1])}
+    record["trained_on"] = machine(config.device)
     module = restarts.module(row)
     posterior = encode(module, rows_of(evaluation))
     finite = np.isfinite(past["loss"])
@@ -168,12 +203,7 @@ def _finish(  # noqa: PLR0917
         run.save_divergence(index, found.divergence)
     if found.prior:
         run.save_prior(index, found.prior)
-    if run.manifest.config is not None and run.manifest.config.geometry:
+    if config.geometry:
         run.save_geometry(index, stored_distances(module, posterior.mean, evaluation.sample_id))
     scores |= found.scores
     return restart.model_copy(update=record | {"state": "done", "detail": "", "scores": scores})
-
-
-@lru_cache(maxsize=1)
-def _arrays(folder: Path) -> tuple[Split, Split]:
-    return shared(folder)

@@ -18,17 +18,18 @@ import pytest
 
 from stabaudit.cli import main as cli
 from stabaudit.config import checked
+from stabaudit.engines import local as workers
+from stabaudit.engines.local import LocalEngine
 from stabaudit.errors import BadRun
 from stabaudit.store.files.atomic import sha256
-from stabaudit.store.run.checkpoint import load_checkpoint
+from stabaudit.store.run.checkpoint import parse_checkpoint
 from stabaudit.store.run.run_folder import Run
 from stabaudit.store.run.verify import verify
 from stabaudit.training.prepare import prepare
 from stabaudit.training.prepared_run import Job
 from stabaudit.training.recipe import Recipe
+from stabaudit.training.shards.messages import Failed, Finished, Progress
 from stabaudit.training.train import train
-from stabaudit.training.workers import pool as workers
-from stabaudit.training.workers.messages import Failed, Finished, Progress
 
 pytestmark = pytest.mark.slow
 
@@ -79,7 +80,7 @@ def calm(data, tmp_path_factory):
 def trained(*jobs, count=2):
     """The runs, and all events."""
     events = []
-    runs = train(jobs, count, events.append)
+    runs = train(jobs, LocalEngine(count), events.append)
     return (*runs, events)
 
 
@@ -153,7 +154,7 @@ def test_more_restarts_train_only_the_new_ones(job):
     assert run.done == [0, 1, 2, 3]
     assert same(latents(run)[:2], old)
     with pytest.raises(BadRun, match="restarts is 4 there, 2 here"):
-        train([job(restarts=2)], 2)
+        train([job(restarts=2)], LocalEngine(2))
 
 
 def test_a_lost_file_costs_its_own_restart_only(job):
@@ -184,7 +185,7 @@ def test_another_configuration_is_refused_before_anything_is_written(job, tmp_pa
     trained(job("old", restarts=1, steps=4))
     before = (tmp_path / "old" / "run.json").read_bytes()
     with pytest.raises(BadRun, match=r"old holds another run: latent_dim is 2 there, 3 here; seed is 0 there, 9 here\. Name"):
-        train([job("new", restarts=1, steps=4), job("old", restarts=1, steps=4, latent_dim=3, seed=9)], 2)
+        train([job("new", restarts=1, steps=4), job("old", restarts=1, steps=4, latent_dim=3, seed=9)], LocalEngine(2))
     assert not (tmp_path / "new").exists()
     assert (tmp_path / "old" / "run.json").read_bytes() == before
 
@@ -196,7 +197,7 @@ def test_other_data_under_the_same_name_are_refused(job, data):
     try:
         np.savez(data, **arrays | {"x": arrays["x"] + 1})
         with pytest.raises(BadRun, match=r"holds another run: dataset fingerprint is '[0-9a-f]{16}' there"):
-            train([job(restarts=1, steps=4)], 2)
+            train([job(restarts=1, steps=4)], LocalEngine(2))
     finally:
         data.write_bytes(content)
 
@@ -204,9 +205,9 @@ def test_other_data_under_the_same_name_are_refused(job, data):
 def test_a_file_in_place_of_the_folder_is_refused(job, tmp_path):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(BadRun, match="file"):
-        train([job("file")], 2)
+        train([job("file")], LocalEngine(2))
     with pytest.raises(BadRun, match="not a directory"):
-        train([job(folder=tmp_path / "file" / "run")], 2)
+        train([job(folder=tmp_path / "file" / "run")], LocalEngine(2))
     assert (tmp_path / "file").read_text() == "mine"
 
 
@@ -249,8 +250,8 @@ def test_workers_that_die_at_once_are_failures_not_a_closed_pipe(job, monkeypatc
     """A worker can be gone before it is told what to do (killed for memory, say)."""
     started = workers._Worker.__init__
 
-    def dead(self, context):
-        started(self, context)
+    def dead(self, *arguments):
+        started(self, *arguments)
         self._process.kill()
         self._process.join()
 
@@ -263,13 +264,13 @@ def test_workers_that_die_at_once_are_failures_not_a_closed_pipe(job, monkeypatc
 def test_no_worker_outlives_an_error(job, monkeypatch):
     made = []
     started = workers._Worker.__init__
-    monkeypatch.setattr(workers._Worker, "__init__", lambda self, context: (started(self, context), made.append(self))[0])
+    monkeypatch.setattr(workers._Worker, "__init__", lambda self, *given: (started(self, *given), made.append(self))[0])
 
     def stop(event):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train([job()], 2, stop)
+        train([job()], LocalEngine(2), stop)
     assert len(made) == 2
     assert [worker._process.is_alive() for worker in made] == [False, False]
 
@@ -343,7 +344,7 @@ def goes_on(job, folder, **asked):
     left = Run.open(folder)
     assert states(left) == ["pending"] * 3
     shards = [number for number in range(len(left.manifest.shards)) if left.checkpoint_path(number).exists()]
-    seconds = {number: load_checkpoint(left.checkpoint_path(number)).arrays["seconds"] for number in shards}
+    seconds = {number: parse_checkpoint(left.load_checkpoint(number), "it").arrays["seconds"] for number in shards}
     assert shards
     run, _ = trained(job(folder=folder, **asked))
     assert run.done == [0, 1, 2]

@@ -1,4 +1,4 @@
-"""What the parent process and its workers tell each other."""
+"""What becomes of shards, as it is told to whoever watches a run being trained."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,18 +9,16 @@ from stabaudit.store.run.manifest import Restart
 
 @dataclass(frozen=True)
 class Shard:
-    """What a worker needs to train some restarts of one run together.
+    """Some restarts of one run that are trained together, resumed together and retried together.
 
     Args:
         folder: the run folder.
-        arrays: where the dataset is shared.
         number: position of the shard within the run.
         restarts: indices of its restarts.
         config: the run's configuration.
     """
 
     folder: Path
-    arrays: Path
     number: int
     restarts: tuple[int, ...]
     config: RunConfig

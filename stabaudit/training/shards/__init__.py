@@ -1,0 +1,1 @@
+"""Shards of restarts: what is ordered of a worker, and how it trains them."""

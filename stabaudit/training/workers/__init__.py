@@ -1,1 +1,0 @@
-"""Worker processes, and the shards of restarts that they train."""
