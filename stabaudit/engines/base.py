@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from stabaudit.errors import StabauditError
 
 Arrays = Mapping[str, NDArray[Any]]
+ATTEMPTS = 5  # at a task, before it is given up: machines are lost now and then, a task that kills its worker does so always
 TICK = 0.2  # seconds between calls of `on_tick` while nothing happens
 
 
@@ -41,8 +42,8 @@ class Task:
 class Report(Protocol):
     """What a function that works tells of, while it does."""
 
-    def tell(self, what: object) -> None:
-        """Tell how far it is, by anything that can be pickled."""
+    def tell(self, what: Mapping[str, Any]) -> None:
+        """Tell how far it is, by what JSON can hold."""
 
     def keep(self, checkpoint: bytes) -> None:
         """Hand over where to go on, should this machine be lost."""
@@ -53,7 +54,7 @@ class Told:
     """What a task told of."""
 
     key: int
-    what: object
+    what: Mapping[str, Any]
 
 
 @dataclass(frozen=True)

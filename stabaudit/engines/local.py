@@ -191,7 +191,7 @@ class _Listener:
     def __init__(self, connection: Connection, key: int) -> None:
         self._connection, self._key = connection, key
 
-    def tell(self, what: object) -> None:
+    def tell(self, what: Mapping[str, Any]) -> None:
         self._connection.send(Told(self._key, what))
 
     def keep(self, checkpoint: bytes) -> None:

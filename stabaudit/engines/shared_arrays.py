@@ -47,9 +47,9 @@ def claim(folder: Path, stack: ExitStack) -> None:
         stack.callback(lock.acquire().lock.release)
 
 
-def sweep() -> None:
-    """Delete the temporary folders of calls that were killed: they are claimed by nobody."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+def sweep(place: Path | None = None) -> None:
+    """Delete the temporary folders of calls that were killed, below a place: they are claimed by nobody."""
+    for folder in (place or Path(tempfile.gettempdir())).glob(f"{PREFIX}*"):
         lock = FileLock(folder / _CLAIM, blocking=False)
         with suppress(OSError, NotImplementedError, Timeout, AttributeError):
             # One without a claim is just being made, or is somebody else's.

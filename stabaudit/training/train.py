@@ -74,7 +74,7 @@ def _take(event: base.Event, under_way: Sequence[tuple[Run, Shard]], on_event: C
     """Put what an engine tells into the run folder, and tell who watches."""
     run, shard = under_way[event.key]
     if isinstance(event, base.Told):
-        on_event(Progress(shard, **vars(event.what)))
+        on_event(Progress(shard, event.what["step"], event.what["total_steps"], tuple(event.what["loss"])))
     elif isinstance(event, base.Kept):
         run.save_checkpoint(shard.number, event.checkpoint)
     elif isinstance(event, base.Finished):

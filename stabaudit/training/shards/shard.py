@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -73,15 +72,6 @@ class _History:
         return history
 
 
-@dataclass(frozen=True)
-class Advance:
-    """How far the training of a shard is; `loss` is that of the last whole epoch, one value per restart, empty before."""
-
-    step: int
-    total_steps: int
-    loss: tuple[float, ...]
-
-
 def work(parcel: bytes, arrays: Arrays, checkpoint: bytes | None, report: Report) -> bytes:
     """Train a shard as a worker (see `stabaudit.engines.base.Task`): from its checkpoint, or from its beginning.
 
@@ -89,7 +79,7 @@ def work(parcel: bytes, arrays: Arrays, checkpoint: bytes | None, report: Report
         parcel: of `stabaudit.training.shards.order.order_parcel`.
         arrays: the dataset, as `stabaudit.training.shards.dataset_arrays.arrays_of` gives it.
         checkpoint: of an earlier attempt.
-        report: is told an `Advance` now and then.
+        report: is told now and then of `step`, `total_steps` and `loss`, that of the last whole epoch, a value per restart.
 
     Returns:
         A parcel for `stabaudit.training.shards.order.result_of`: what became of each restart that was unfinished; where the loss
@@ -144,7 +134,7 @@ def _train(restarts: Restarts, checkpoint: bytes | None, report: Report) -> _His
         nonlocal reported
         if time.monotonic() - reported >= REPORT_SECONDS:
             reported = time.monotonic()
-            report.tell(Advance(step, restarts.total_steps, history.last_loss))
+            report.tell({"step": step, "total_steps": restarts.total_steps, "loss": history.last_loss})
 
     while restarts.step < restarts.total_steps and not (history.values and np.isnan(history.last_loss).all()):
         epoch = restarts.train_epoch(on_step)
@@ -154,7 +144,7 @@ def _train(restarts: Restarts, checkpoint: bytes | None, report: Report) -> _His
             tensors, numbers = restarts.state()
             arrays = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
             report.keep(as_bytes(Checkpoint(arrays | history.arrays(), numbers)))
-    report.tell(Advance(restarts.step, restarts.total_steps, history.last_loss))
+    report.tell({"step": restarts.step, "total_steps": restarts.total_steps, "loss": history.last_loss})
     return history
 
 
