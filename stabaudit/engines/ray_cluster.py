@@ -4,6 +4,7 @@ Checkpoints and progress go to an actor beside the caller. A task whose worker o
 checkpoint on what is left (Ray: Moritz et al. 2018, arXiv:1712.05889).
 """
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -34,9 +35,7 @@ class RayEngine:
         self._ray: Any = ray
         if not ray.is_initialized():
             try:
-                ray.init(
-                    address=address, include_dashboard=False, log_to_driver=False, logging_level="ERROR", configure_logging=True
-                )
+                ray.init(address=address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
             except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
                 where = f"at {address}" if address else "here"
                 raise BadRun(f"no Ray cluster {where}: {' '.join(str(error).split())}") from error

@@ -16,14 +16,15 @@ from stabaudit.training.train import train
 
 pytest.importorskip("submitit")
 psutil = pytest.importorskip("psutil")
-from stabaudit.engines import slurm
-from stabaudit.engines.slurm import SlurmEngine
+from stabaudit.engines import slurm  # noqa: E402 -- only where there is submitit
+from stabaudit.engines.slurm import SlurmEngine  # noqa: E402
 
 HERE = Path(__file__).parent
 ASKED = {"family": "eager_keeper:Keeper", "data": "digits", "latent_dim": 2, "restarts": 2, "shard_size": 1, "steps": 3000}
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # submitit does not wait for its processes
 def test_a_job_is_preempted_another_killed_and_every_bit_is_the_same(tmp_path, monkeypatch):
     (tmp_path / "mine").mkdir()
     shutil.copy(HERE / "eager_keeper.py", tmp_path / "mine")
