@@ -5,6 +5,7 @@ checkpoint on what is left (Ray: Moritz et al. 2018, arXiv:1712.05889).
 """
 
 import logging
+import math
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -22,24 +23,29 @@ class RayEngine:
         slots: tasks at a time; None: one for each CPU of the cluster.
         address: of the cluster, "HOST:PORT"; None: the one that RAY_ADDRESS or a running `ray start` names, else a new one here.
 
+        gpus: of each task, for --device cuda; may be a fraction.
+
     Raises:
-        UsageError: where Ray is not installed.
+        UsageError: where Ray is not installed, or a setting that cannot be.
         BadRun: where there is no cluster at the address.
     """
 
-    def __init__(self, slots: int | None = None, address: str | None = None) -> None:
+    def __init__(self, slots: int | None = None, address: str | None = None, gpus: str = "0") -> None:
         try:
             import ray  # noqa: PLC0415 -- an extra
         except ImportError as error:
             raise UsageError('--engine ray needs Ray: pip install "stabaudit[ray]"') from error
         self._ray: Any = ray
+        self._needs = {"num_cpus": 1.0, "num_gpus": _amount("gpus", gpus)}
         if not ray.is_initialized():
             try:
                 ray.init(address=address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
             except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
                 where = f"at {address}" if address else "here"
                 raise BadRun(f"no Ray cluster {where}: {' '.join(str(error).split())}") from error
-        self.slots = slots or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+        there = self._ray.cluster_resources()
+        rooms = [int(there.get(name[4:-1].upper(), 0) / amount) for name, amount in self._needs.items() if amount]
+        self.slots = slots or max(1, min(rooms))
 
     def run(
         self,
@@ -55,7 +61,7 @@ class RayEngine:
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         board = ray.remote(num_cpus=0, scheduling_strategy=here)(_Board).remote()
         stored = {name: ray.put(dict(arrays[name])) for name in dict.fromkeys(task.arrays for task in tasks)}
-        remote = ray.remote(num_cpus=1, max_retries=0, scheduling_strategy="SPREAD")(_perform)
+        remote = ray.remote(**self._needs, max_retries=0, scheduling_strategy="SPREAD")(_perform)
         waiting = deque(tasks)
         attempts = dict.fromkeys((task.key for task in tasks), 0)
         running: dict[Any, Task] = {}
@@ -138,3 +144,13 @@ class _Messenger:
 def _perform(task: Task, attempt: int, arrays: Arrays, board: Any) -> Finished | Failed:  # noqa: ANN401 -- Ray's own types
     """Do a task in a worker of the cluster."""
     return perform(task, arrays, _Messenger(board, task.key, attempt))
+
+
+def _amount(name: str, text: str) -> float:
+    try:
+        amount = float(text)
+    except ValueError:
+        amount = -1.0
+    if not 0 <= amount < math.inf:
+        raise UsageError(f"--engine-set {name}={text}: expected a number of at least 0")
+    return amount

@@ -34,6 +34,7 @@ class SlurmEngine:
         partition: SLURM's partition; None: its default.
         account: SLURM's account; None: its default.
         cpus: cores of each job.
+        gpus: of each job, for --device cuda.
         memory_gb: of each job; None: SLURM's default.
         cluster: "slurm", or "local" for processes on this machine, to try it.
 
@@ -50,6 +51,7 @@ class SlurmEngine:
         partition: str | None = None,
         account: str | None = None,
         cpus: str = "1",
+        gpus: str | None = None,
         memory_gb: str | None = None,
         cluster: str = "slurm",
     ) -> None:
@@ -67,6 +69,7 @@ class SlurmEngine:
         wanted = {
             "timeout_min": _positive("timeout_min", timeout_min),
             "cpus_per_task": _positive("cpus", cpus),
+            "gpus_per_node": None if gpus is None else _positive("gpus", gpus),
             "mem_gb": None if memory_gb is None else _positive("memory_gb", memory_gb),
             "slurm_partition": partition,
             "slurm_account": account,
