@@ -1,6 +1,8 @@
 """Runs trained by jobs of submitit's local executor: preempted, lost, refused."""
 
+import re
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -32,7 +34,7 @@ def test_a_job_is_preempted_another_killed_and_every_bit_is_the_same(tmp_path, m
     monkeypatch.setenv("PYTHONPATH", str(HERE.parents[1]))
     monkeypatch.setattr(slurm, "GRACE", 0.5)
     recipe = checked(Recipe, ASKED | {"settings": {"widths": [8]}}, "test")
-    made, struck, steps = [], [], {0: [], 1: []}
+    made, struck, said, steps = [], [], [], {0: [], 1: []}
     submit = SlurmEngine._submit
 
     def watched(self, *arguments):
@@ -42,14 +44,13 @@ def test_a_job_is_preempted_another_killed_and_every_bit_is_the_same(tmp_path, m
     def on_event(event):
         if isinstance(event, Progress):
             steps[event.shard.number].append(event.step)
+            if event.step == ASKED["steps"] and event.shard.number == 0:
+                said.extend(re.findall("Requeued", "".join(log.read_text() for log in made[0].place.rglob("*_log.*"))))
             if event.step > 300 and event.shard.number not in struck:
                 struck.append(event.shard.number)
                 job = next(one for one in made if one.task.key == event.shard.number).job
-                if event.shard.number == 0:
-                    job._interrupt()
-                else:
-                    for process in psutil.Process(job._process.pid).children(recursive=True):
-                        process.kill()
+                for process in psutil.Process(job._process.pid).children(recursive=True):
+                    process.send_signal(signal.SIGUSR2 if event.shard.number == 0 else signal.SIGKILL)
 
     monkeypatch.setattr(SlurmEngine, "_submit", watched)
     engine = SlurmEngine(2, str(tmp_path / "jobs"), cluster="local")
@@ -64,6 +65,7 @@ def test_a_job_is_preempted_another_killed_and_every_bit_is_the_same(tmp_path, m
     assert steps[0] == sorted(steps[0])  # preempted: it went on from its checkpoint
     assert len([one for one in made if one.task.key == 0]) == 1
     assert len([one for one in made if one.task.key == 1]) == 2  # killed: submitted again
+    assert said == ["Requeued"]
     assert list((tmp_path / "jobs").iterdir()) == []
 
 
