@@ -31,6 +31,7 @@ from stabaudit.reports.formats.plain_text import plain
 
 _COMMANDS = {
     "train": "stabaudit.cli.train:train",
+    "merge": "stabaudit.cli.merge:merge",
     "import": "stabaudit.cli.import_latents:import_latents",
     "compare": "stabaudit.cli.compare:compare",
     "report": "stabaudit.cli.report:report",

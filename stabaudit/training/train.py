@@ -106,7 +106,7 @@ def _require_part(job: Job, shards: int) -> None:
         restarts, parts = job.prepared.config.restarts, job.part[1]
         size = -(-restarts // parts)
         more = f"--shard-size {size} makes {-(-restarts // size)}" if restarts >= parts else f"there cannot be {parts} parts"
-        raise UsageError(f"--shard {job.part[0]}/{parts}: {restarts} restarts are trained in groups, {shards} in all; {more}")
+        raise UsageError(f"--shard {job.part[0]}/{parts}: {restarts} restarts are trained in {shards} groups; {more}")
 
 
 def _unfinished(run: Run, part: tuple[int, int] | None) -> list[int]:

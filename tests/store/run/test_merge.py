@@ -1,0 +1,95 @@
+"""Parts of a run become one: byte by byte what was in them, or a line that says why not."""
+
+import numpy as np
+import pytest
+
+from stabaudit.errors import BadData, BadRun, UsageError
+from stabaudit.store.run.evaluation import Evaluation
+from stabaudit.store.run.merge import merge
+from stabaudit.store.run.run_folder import Run
+from stabaudit.store.run.verify import verify
+
+
+@pytest.fixture
+def part(tmp_path, manifest, finish_restart):
+    """A part of a run of three restarts: `part("a", 0, 2)` has two of them."""
+
+    def make(name, *done, posterior="q(z|x)", **changed):
+        asked = manifest(**({"shards": [[0, 1], [2]]} | changed)).model_copy(update={"posterior": posterior})
+        with Run.prepare(tmp_path / name, asked) as run:
+            run.save_evaluation(Evaluation(np.arange(100, 130)))
+            for index in done:
+                finish_restart(run, index)
+        return tmp_path / name
+
+    return make
+
+
+def test_parts_become_a_whole_run(part, tmp_path):
+    parts = [part("a", 0, 1), part("b", 2)]
+    run = merge(parts, tmp_path / "all")
+    assert run.done == [0, 1, 2]
+    assert verify(run) == []
+    assert run.name == run.manifest.name == "all"
+    for folder, index in ((parts[0], 0), (parts[0], 1), (parts[1], 2)):
+        for file in Run.open(folder).restart(index).files:
+            assert (run.folder / file).read_bytes() == (folder / file).read_bytes()
+    again = merge([*parts, tmp_path / "all"], tmp_path / "all")  # nothing is done twice
+    assert again.manifest == run.manifest
+
+
+def test_what_no_part_has_is_left_to_be_trained(part, tmp_path):
+    run = merge([part("a", 0), part("b", 2)], tmp_path / "all")
+    assert run.done == [0, 2]
+    assert run.unfinished == [1]
+
+
+def test_a_part_can_take_in_the_others(part):
+    folder = part("a", 0)
+    assert merge([folder, part("b", 1, 2)], folder).done == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"latent_dim": 4}, "are no parts of one run: latent_dim is 3 there, 4 here"),
+        ({"posterior": "q(z|x,u)"}, r"posterior is 'q\(z\|x\)' there, 'q\(z\|x,u\)' here"),
+        ({"shards": [[0], [1], [2]]}, r"shards is \[\[0, 1\], \[2\]\] there, \[\[0\], \[1\], \[2\]\] here"),
+        ({"fingerprint": "other"}, "dataset fingerprint is .* there, 'other' here"),
+    ],
+)
+def test_parts_of_different_runs_are_named_with_what_differs(part, tmp_path, changed, message):
+    with pytest.raises(BadRun, match=message):
+        merge([part("a", 0), part("b", **changed)], tmp_path / "all")
+    assert not (tmp_path / "all").exists()
+
+
+def test_a_restart_that_two_parts_have_must_be_the_same(part, tmp_path):
+    a, b = part("a", 0, 1), part("b", 1, 2)
+    assert merge([a, b], tmp_path / "same").done == [0, 1, 2]
+    with Run.prepare(b, Run.open(b).manifest) as run:
+        run.save_weights(1, {"w": np.full(3, 7.0)})
+        run.record(run.restart(1))
+    with pytest.raises(BadRun, match=r"restart 1 differs between .*a and .*b; leave out one"):
+        merge([a, b], tmp_path / "all")
+    with pytest.raises(BadRun, match=r"restart 1 differs between .*same and .*b; name another --out"):
+        merge([b, part("c")], tmp_path / "same")
+
+
+def test_damaged_parts_are_refused_before_anything_is_written(part, tmp_path):
+    a, b = part("a", 0), part("b", 2)
+    path = Run.open(b).latents_path(2)
+    path.write_bytes(path.read_bytes() + b"1")
+    with pytest.raises(BadRun, match=r"restart-002\.parquet is not the file that was recorded"):
+        merge([a, b], tmp_path / "all")
+    path.unlink()
+    with pytest.raises(BadRun, match=r"restart-002\.parquet is not the file that was recorded"):
+        merge([a, b], tmp_path / "all")
+    assert not (tmp_path / "all").exists()
+
+
+def test_one_folder_or_none_is_no_merge(part, tmp_path):
+    with pytest.raises(UsageError, match="at least two folders"):
+        merge([part("a", 0)], tmp_path / "all")
+    with pytest.raises((BadRun, BadData), match="no such file or folder"):
+        merge([part("a", 0), tmp_path / "absent"], tmp_path / "all")
