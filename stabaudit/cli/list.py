@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from stabaudit.metrics.scores import Measure
     from stabaudit.reports.report import Section
 
-What = Literal["families", "datasets", "architectures", "scores", "plans"]
+What = Literal["families", "datasets", "architectures", "scores", "engines", "plans"]
 
 
 def list_names(
@@ -18,7 +18,7 @@ def list_names(
     form: FormatOption = "table",
     output: OutputOption = None,
 ) -> None:
-    """List the known families, datasets, architectures, scores and plans."""
+    """List the known families, datasets, architectures, scores, engines and plans."""
     from stabaudit.metrics.scores import described, registered
     from stabaudit.registry import Kind, broken, contested, known
     from stabaudit.reports.report import Report, Section
@@ -28,6 +28,7 @@ def list_names(
         "datasets": {name: entry.summary for name, entry in known("dataset").items()},
         "architectures": {name: entry.summary for name, entry in known("architecture").items()},
         "scores": {one.name: one.meaning for one in registered()},
+        "engines": {name: entry.summary for name, entry in known("engine").items()},
         "plans": _plans(),
     }
     chosen = {kind: entries for kind, entries in named.items() if what in {None, kind}}
@@ -44,7 +45,13 @@ def list_names(
     }
     if "scores" in chosen:
         records["scores"] = described(registered())
-    kinds: dict[What, Kind] = {"families": "family", "datasets": "dataset", "architectures": "architecture", "scores": "score"}
+    kinds: dict[What, Kind] = {
+        "families": "family",
+        "datasets": "dataset",
+        "architectures": "architecture",
+        "scores": "score",
+        "engines": "engine",
+    }
     for plural, kind in kinds.items():
         if plural in chosen:
             for line in contested(kind) + broken(kind):

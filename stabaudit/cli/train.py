@@ -238,6 +238,7 @@ def train(
 def _report(run: "Run") -> None:
     """Say what became of the restarts, and leave with status 2 where one failed or none is done."""
     from stabaudit.store.run.convergence import unfinished_training
+    from stabaudit.store.run.machines import mixed_machines
 
     done, restarts = len(run.done), len(run.manifest.restarts)
     message(f"{done} of {restarts} restarts are done in {run.folder}")
@@ -247,8 +248,9 @@ def _report(run: "Run") -> None:
     if any(restart.state == "pending" for restart in run.manifest.restarts):  # those of other parts
         message("next: train the other parts, then stabaudit merge FOLDER … --out RUN")
         done = 0 if done == 0 else 1
-    if (said := unfinished_training(run)) is not None:
-        message(said)
+    for said in (mixed_machines(run.manifest), unfinished_training(run)):
+        if said is not None:
+            message(said)
     if done > 1:
         of_one_seed = len({restart.seed for restart in run.manifest.restarts}) == 1
         message(f"next: stabaudit {'determinism' if of_one_seed else 'compare'} {run.folder}")

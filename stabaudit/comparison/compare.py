@@ -242,8 +242,7 @@ def _warnings(groups: Sequence[Group], dead: Sequence[tuple[str, ...]]) -> list[
         if run.lost:
             found.append(f"{run.name}: {run.restarts} of {run.trained} restarts; {'; '.join(run.lost)}")
         found += [f"{run.name}: {change}: its restarts are not of one model" for change in run.changes]
-        if run.unfinished:
-            found.append(f"{run.name}: {run.unfinished}")
+        found += [f"{run.name}: {said}" for said in (run.machines, run.unfinished) if said]
         if unequal := unequal_to_sources(group):
             found.append(unequal)
         if len(group.labels) == 2:

@@ -30,6 +30,7 @@ class RunSummary:
         grid: (h, w, d) of latents on a grid; None for vectors.
         unfinished: what speaks against its restarts having converged, in one line, or None.
         source_names: what the true sources are called, where they have names.
+        machines: how the machines differ that its restarts were trained on, in one line, or None.
         changes: what was changed in the user's own model or program while the run was trained, one line each.
     """
 
@@ -49,6 +50,7 @@ class RunSummary:
     grid: tuple[int, int, int] | None = None
     changes: tuple[str, ...] = ()
     unfinished: str | None = None
+    machines: str | None = None
     source_names: tuple[str, ...] = ()
 
 

@@ -37,6 +37,7 @@ from stabaudit.store.run.external_labels import External
 from stabaudit.store.run.find import parse_selector
 from stabaudit.store.run.latents import Latents, read_latents
 from stabaudit.store.run.latents_stream import read_header, say_layout
+from stabaudit.store.run.machines import mixed_machines
 from stabaudit.store.run.manifest import Manifest
 from stabaudit.store.run.run_folder import Run
 
@@ -221,6 +222,7 @@ def _read_run(run: Run, restart: int | None, *, streamed: bool) -> Unjoined:
         trained=len(manifest.restarts) if restart is None else 1,
         lost=() if restart is not None else lost_restarts(run),
         unfinished=unfinished_training(run) if restart is None else None,
+        machines=mixed_machines(manifest) if restart is None else None,
         grid=manifest.grid,
         changes=_changes(manifest) if restart is None else (),
         source_names=() if sources is None else tuple(manifest.dataset.source_names),

@@ -5,6 +5,8 @@ import pytest
 
 from stabaudit.errors import BadData, BadRun, UsageError
 from stabaudit.store.run.evaluation import Evaluation
+from stabaudit.store.run.machines import mixed_machines
+from stabaudit.store.run.manifest import Machine
 from stabaudit.store.run.merge import merge
 from stabaudit.store.run.run_folder import Run
 from stabaudit.store.run.verify import verify
@@ -93,3 +95,30 @@ def test_one_folder_or_none_is_no_merge(part, tmp_path):
         merge([part("a", 0)], tmp_path / "all")
     with pytest.raises((BadRun, BadData), match="no such file or folder"):
         merge([part("a", 0), tmp_path / "absent"], tmp_path / "all")
+
+
+def machine(**changed):
+    base = {"stabaudit": "1", "torch": "2.13.0", "processor": "x86_64", "capability": "AVX512", "threads": 1}
+    return Machine(**(base | changed))
+
+
+@pytest.mark.parametrize(
+    ("machines", "said"),
+    [
+        ([None, None, None], None),
+        ([machine(), machine(), None], None),
+        (
+            [machine(), machine(capability="AVX2"), machine()],
+            "AVX512 (restarts 0, 2); AVX2 (restart 1). A seed gives other bits on each of them",
+        ),
+        (
+            [machine(), machine(torch="2.12.1", threads=4), None],
+            "1 threads, torch 2.13.0 (restart 0); 4 threads, torch 2.12.1 (restart 1)",
+        ),
+    ],
+)
+def test_a_mix_of_machines_is_named_by_what_differs(manifest, machines, said):
+    asked = manifest()
+    restarts = [one.model_copy(update={"trained_on": on}) for one, on in zip(asked.restarts, machines, strict=True)]
+    found = mixed_machines(asked.model_copy(update={"restarts": restarts}))
+    assert found is None if said is None else said in found
