@@ -30,7 +30,7 @@ ALLOWED = {
     "families": STORE | {"data", "nets"},
     "training": STORE | {"data", "nets", "families", "engines"},
     "engines": STORE,
-    "external": STORE,
+    "external": STORE | {"engines"},
     "metrics": STORE,
     "statistics": STORE,
     "comparison": STORE | {"metrics", "statistics"},

@@ -189,7 +189,8 @@ def train(
             ids_by_position=ids_by_position,
             program=Program(command=command, shell=shell, seed=seed, latents_format=latents_format, one_seed=one_seed(vary)),
         )
-        asked = AskedProgram(external, out, workers, timeout, quiet, accept_change)
+        elsewhere = None if engine == "local" else chosen_engine(engine, workers, engine_set)
+        asked = AskedProgram(external, out, workers, elsewhere, timeout, quiet, accept_change)
     else:
         from stabaudit.engines.local import warm_up
 

@@ -9,6 +9,7 @@ import typer
 from stabaudit.cli.output import command_line, message
 
 if TYPE_CHECKING:
+    from stabaudit.engines.base import Engine
     from stabaudit.store.run.external_labels import External
     from stabaudit.store.run.manifest import Restart
     from stabaudit.store.run.run_folder import Run
@@ -21,6 +22,7 @@ class AskedProgram:
     external: "External"
     out: Path | None
     workers: int | None
+    engine: "Engine | None"
     timeout: float | None
     quiet: bool
     accept_change: bool
@@ -64,7 +66,7 @@ class AskedProgram:
             if not self.quiet:
                 message(f"{out.name} restart {restart.index} {restart.state} after {restart.seconds:.0f} s")
 
-        call = Call(self.workers or default_workers(), self.timeout, self.accept_change)
+        call = Call(self.workers or default_workers(), self.timeout, self.accept_change, self.engine)
         try:
             return run_program(out, self.external, restarts, call, command=command_line(), on_end=on_end)
         except (KeyboardInterrupt, SystemExit):  # Ctrl-C, SIGTERM

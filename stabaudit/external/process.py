@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from stabaudit.config import Frozen
 from stabaudit.external import watcher
 from stabaudit.external.command_line import arguments_of
 from stabaudit.store.files.atomic import make_folder, shown
@@ -30,6 +31,22 @@ _STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHU
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
+class Ended(Frozen):
+    """How a program ended.
+
+    Args:
+        seconds: that it took.
+        status: exit status, negative for a signal; None: it was stopped.
+        timed_out: whether it was stopped after its time.
+        last_words: the last line that it printed.
+    """
+
+    seconds: float
+    status: int | None
+    timed_out: bool
+    last_words: str
+
+
 class Attempt:
     """A program at work on one restart.
 
@@ -37,15 +54,15 @@ class Attempt:
     that a program which ended by itself wrote is ever deleted here: it may be hours of work.
 
     Args:
-        run: that it is to be part of.
+        folder: of the run that it is to be part of, or another.
         program: that is to be called.
         index: of the restart.
     """
 
-    def __init__(self, run: Run, program: Program, index: int) -> None:
+    def __init__(self, folder: Path, program: Program, index: int) -> None:
         self.index = index
-        self.folder = run.folder.resolve() / layout.PROGRAMS / f"restart-{index:03d}-{secrets.token_hex(4)}"
-        self.log = run.folder / layout.log(index)
+        self.folder = folder.resolve() / layout.PROGRAMS / f"restart-{index:03d}-{secrets.token_hex(4)}"
+        self.log = folder / layout.log(index)
         self.timed_out = False
         self._program = program
         self._process: subprocess.Popen[bytes] | None = None
@@ -56,8 +73,12 @@ class Attempt:
         """What it writes."""
         return self.folder / f"latents.{self._program.latents_format}"
 
-    def start(self, threads: int) -> None:
+    def start(self, threads: int, place: Path | None = None) -> None:
         """Call the program; where Ctrl-C or SIGTERM come in between, they take effect when it can be stopped.
+
+        Args:
+            threads: of its numerical libraries, where the environment does not say.
+            place: the folder in which it is called; None: this process's.
 
         Raises:
             OSError: where it cannot be called.
@@ -79,6 +100,7 @@ class Attempt:
                     stderr=subprocess.STDOUT,
                     env={name: str(threads) for name in _THREADS} | os.environ,
                     start_new_session=True,
+                    cwd=place,
                 )
                 (self.folder / _PROCESS).write_text(f"{self._process.pid} {_beginning(self._process.pid)}", encoding="utf-8")
 
@@ -105,6 +127,11 @@ class Attempt:
             return False
         self._ended = time.monotonic()
         return True
+
+    def ended(self) -> Ended:
+        """How it ended."""
+        status = None if self.timed_out else self.status
+        return Ended(seconds=self.seconds, status=status, timed_out=self.timed_out, last_words=self.last_words())
 
     def discard(self) -> None:
         """Delete what it wrote."""

@@ -19,9 +19,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from stabaudit.engines.base import Engine, Event, Failed, Finished
 from stabaudit.errors import BadData, UsageError
-from stabaudit.external.process import Attempt, kept, running, stop
-from stabaudit.store.files.atomic import shown
+from stabaudit.external.process import Attempt, Ended, kept, running, stop
+from stabaudit.external.remote import Order, result_of, task_of
+from stabaudit.external.watcher import NOTE
+from stabaudit.store.files.atomic import shown, write_bytes
 from stabaudit.store.imports.import_run import Rows, named_rows
 from stabaudit.store.run import layout
 from stabaudit.store.run.environment import environment
@@ -42,16 +45,18 @@ class Call:
         workers: programs at a time.
         timeout: seconds that each may take; None: any.
         accept_change: whether a run goes on although a file that the command names has changed since.
+        engine: where they are called; None: here.
     """
 
     workers: int
     timeout: float | None = None
     accept_change: bool = False
+    engine: Engine | None = None
 
     @property
     def threads(self) -> int:
         """Threads of each program's numerical libraries, where the environment does not say: the cores are shared."""
-        return max(1, (os.cpu_count() or 1) // self.workers)
+        return 1 if self.engine is not None else max(1, (os.cpu_count() or 1) // self.workers)
 
 
 def run_program(
@@ -97,7 +102,8 @@ def run_program(
             if run.restart(index).state == "failed":
                 run.record(Restart(index=index, seed=program.seed_of(index)))
         try:
-            _train(run, _take_kept(run, external, program, on_end), program, call, on_end)
+            intake = _take_kept(run, external, program, on_end)
+            (_train if call.engine is None else _train_elsewhere)(run, intake, program, call, on_end)
         finally:
             with suppress(OSError):  # latents that could not be used are kept there
                 (folder / layout.PROGRAMS).rmdir()
@@ -151,24 +157,65 @@ def _train(run: Run, intake: _Intake, program: Program, call: Call, on_end: Call
     with running() as attempts:
         while waiting or attempts:
             while waiting and len(attempts) < call.workers:
-                attempts.append(Attempt(run, program, waiting.popleft()))
+                attempts.append(Attempt(run.folder, program, waiting.popleft()))
                 attempts[-1].start(call.threads)
             ended = [attempt for attempt in attempts if attempt.has_ended(call.timeout)]
             stop(ended)  # together: each may take its time to obey; and what those have started that ended by themselves
             for attempt in ended:
-                restart = _outcome(run, intake, attempt, call.timeout)
                 attempts.remove(attempt)
-                run.record(restart)
-                if restart.state == "done":
-                    attempt.discard()
-                on_end(restart)
+                on_end(_record(run, intake, attempt, attempt.ended(), call.timeout))
             time.sleep(TICK)
 
 
-def _outcome(run: Run, intake: _Intake, attempt: Attempt, timeout: float | None) -> Restart:
+def _train_elsewhere(run: Run, intake: _Intake, program: Program, call: Call, on_end: Callable[[Restart], None]) -> None:
+    """Have an engine call the program; what it wrote comes back as bytes and is taken in here."""
+    assert call.engine is not None  # noqa: S101 -- why it is elsewhere
+    waiting = list(run.unfinished)
+    tasks = [
+        task_of(
+            index,
+            Order(
+                program=program,
+                index=index,
+                threads=call.threads,
+                timeout=call.timeout,
+                folder=str(Path.cwd()),
+                source=run.manifest.source,
+            ),
+        )
+        for index in waiting
+    ]
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, Finished):
+            ended, log, latents = result_of(event.result)
+            attempt = Attempt(run.folder, program, event.key)
+            write_bytes(attempt.log, log)
+            if latents is not None:
+                write_bytes(attempt.latents, latents)
+                if ended.status == 0:
+                    write_bytes(attempt.folder / NOTE, b"")
+            on_end(_record(run, intake, attempt, ended, call.timeout))
+        elif isinstance(event, Failed):
+            run.record(restart := run.restart(event.key).model_copy(update={"state": "failed", "detail": event.message}))
+            on_end(restart)
+
+    call.engine.run(tasks, {"": {}}, on_event, lambda: None)
+
+
+def _record(run: Run, intake: _Intake, attempt: Attempt, ended: Ended, timeout: float | None) -> Restart:
+    """Take in what a program that has ended wrote, and record what became of its restart."""
+    restart = _outcome(run, intake, attempt, ended, timeout)
+    run.record(restart)
+    if restart.state == "done":
+        attempt.discard()
+    return restart
+
+
+def _outcome(run: Run, intake: _Intake, attempt: Attempt, ended: Ended, timeout: float | None) -> Restart:
     """What became of a restart whose program has ended."""
-    restart = run.restart(attempt.index).model_copy(update={"seconds": round(attempt.seconds, 3)})
-    wrong = _what_went_wrong(attempt, timeout)
+    restart = run.restart(attempt.index).model_copy(update={"seconds": round(ended.seconds, 3)})
+    wrong = _what_went_wrong(ended, attempt.latents, timeout)
     if wrong is None:
         try:
             intake.take(attempt.latents, attempt.index)
@@ -176,23 +223,23 @@ def _outcome(run: Run, intake: _Intake, attempt: Attempt, timeout: float | None)
             wrong = f"its latents cannot be used: {error}"
         else:
             return restart.model_copy(update={"state": "done"})
-    said = attempt.last_words()
+    said = ended.last_words
     detail = f"{wrong}{f' ({said})' if said else ''}; see {shown(attempt.log)}"
     if not attempt.latents.exists():
         attempt.discard()
     return restart.model_copy(update={"state": "failed", "detail": detail})
 
 
-def _what_went_wrong(attempt: Attempt, timeout: float | None) -> str | None:
+def _what_went_wrong(ended: Ended, latents: Path, timeout: float | None) -> str | None:
     """Why there are no latents to read; None where there are."""
-    if attempt.timed_out:
+    if ended.timed_out:
         return f"its program was stopped after {timeout:g} s, the --timeout"
-    status = attempt.status or 0
+    status = ended.status or 0
     if status < 0:
         return f"its program was killed by {_signal_name(-status)}"
     if status > 0:
         return f"its program ended with exit status {status}"
-    if not attempt.latents.exists():
+    if not latents.exists():
         return "its program ended without writing {latents}"
     return None
 

@@ -8,7 +8,6 @@ import sys
 import time
 import tracemalloc
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -537,7 +536,7 @@ def test_a_signal_while_a_program_is_being_started_orphans_nobody(number, monkey
 
 def test_only_the_end_of_a_log_is_read(tmp_path):
     """A hole of 2 GB before the last line, which takes no space on the disk but would take it in memory."""
-    one = attempt.Attempt(SimpleNamespace(folder=tmp_path), Program(command="{latents}"), 0)
+    one = attempt.Attempt(tmp_path, Program(command="{latents}"), 0)
     one.log.parent.mkdir()
     with one.log.open("wb") as log:
         log.seek(2 * 10**9)
