@@ -32,6 +32,7 @@ from stabaudit.reports.formats.plain_text import plain
 _COMMANDS = {
     "train": "stabaudit.cli.train:train",
     "merge": "stabaudit.cli.merge:merge",
+    "push": "stabaudit.cli.push:push",
     "import": "stabaudit.cli.import_latents:import_latents",
     "compare": "stabaudit.cli.compare:compare",
     "report": "stabaudit.cli.report:report",

@@ -41,7 +41,7 @@ def show(
     details = [f"restart {r.index}: {r.detail}" for r in manifest.restarts if r.detail]
     facts = _facts(manifest, opened.name)
     sections = [
-        Section(f"run {shown(run)}", ["key", "value"], list(facts.items()), left=2),
+        Section(f"run {shown(opened.folder)}", ["key", "value"], list(facts.items()), left=2),
         Section("restarts", ["restart", "state", "seed", "steps", "seconds", *scores], rows, details, left=2),
     ]
     deliver(Report(sections, {"run": [facts], "restarts": restarts}, main="restarts"), form, output)

@@ -28,6 +28,7 @@ from stabaudit.errors import BadData, BadRun, Guessed, Noticed, UsageError, stri
 from stabaudit.metrics.density_distance import MOST_DIMENSIONS
 from stabaudit.store.files.atomic import shown
 from stabaudit.store.files.memory import at_most
+from stabaudit.store.files.mirror import address_of
 from stabaudit.store.files.natural_order import natural
 from stabaudit.store.imports.foreign_files import AS_IS, Naming, kind, sparse_size, turned
 from stabaudit.store.imports.import_run import latents_files
@@ -209,7 +210,7 @@ def _read_run(run: Run, restart: int | None, *, streamed: bool) -> Unjoined:
     config, labels = manifest.config, manifest.external or External()
     summary = RunSummary(
         name=run.name if restart is None else f"{run.name}#{restart}",
-        path=str(run.folder),
+        path=address_of(run.folder),
         family=config.family.name if config else labels.family,
         architecture=config.architecture.name if config else labels.architecture,
         dataset=manifest.dataset.name,

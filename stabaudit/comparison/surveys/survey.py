@@ -10,6 +10,7 @@ from stabaudit.comparison.records import Comparison
 from stabaudit.comparison.settings import Settings
 from stabaudit.config import RunConfig
 from stabaudit.store.files.atomic import shown
+from stabaudit.store.files.mirror import address_of
 from stabaudit.store.run.find import find_runs
 
 
@@ -44,7 +45,7 @@ def survey(paths: Sequence[Path], settings: Settings) -> Survey:
     configs: dict[str, RunConfig] = {}
     warnings: list[str] = []
     for run in runs:
-        name = run.name if names.count(run.name) == 1 else str(run.folder)
+        name = run.name if names.count(run.name) == 1 else address_of(run.folder)
         if len(run.done) < 2:
             lost = "; ".join(lost_restarts(run)) or "the only one"
             warnings.append(f"{shown(run.folder)} is left out: {len(run.done)} of {len(run.manifest.restarts)} restarts ({lost})")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stabaudit.comparison.records import RunSummary
+from stabaudit.store.files.mirror import local
 from stabaudit.store.run.manifest import Environment
 from stabaudit.store.run.run_folder import Run
 
@@ -57,7 +58,7 @@ def read_origins(runs: Sequence[RunSummary]) -> tuple[Origin, ...]:
     Raises:
         BadRun: a manifest that cannot be read.
     """
-    return tuple(origin_of(run.name, run.path) for run in runs if Path(run.path).is_dir())
+    return tuple(origin_of(run.name, run.path) for run in runs if local(run.path).is_dir())
 
 
 def origin_of(run: str, path: str) -> Origin:

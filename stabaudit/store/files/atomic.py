@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from stabaudit.errors import BadRun
+from stabaudit.store.files.mirror import address_of
 from stabaudit.store.files.regular import open_regular
 
 TEMPORARY = ".stabaudit-*.tmp"  # what an interrupted write can leave behind
@@ -78,7 +79,7 @@ def shown(path: Path | str) -> str:
     >>> shown(Path("runs/vade d=50")), shown("runs/two\nlines")
     ('runs/vade d=50', "'runs/two\\nlines'")
     """
-    text = str(path)
+    text = address_of(path)
     return text if text.isprintable() else repr(text)
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from stabaudit.errors import BadData, BadRun, UsageError
 from stabaudit.store.files.atomic import sha256, shown
+from stabaudit.store.files.mirror import local, present
 from stabaudit.store.files.safetensors_file import read_weights
 from stabaudit.store.run import layout
 from stabaudit.store.run.evaluation import Evaluation, read_evaluation
@@ -44,6 +45,7 @@ class Contents:
         Raises:
             BadRun: no such folder, not a run, a damaged manifest or one of a newer schema.
         """
+        folder = local(folder)
         return cls(folder, read_manifest(folder))
 
     @property
@@ -82,20 +84,20 @@ class Contents:
 
     def latents_path(self, index: int) -> Path:
         """Where the latents of a restart belong."""
-        return self.folder / layout.latents(index)
+        return present(self.folder / layout.latents(index))
 
     def history_path(self, index: int) -> Path:
         """Where the history of a restart belongs."""
-        return self.folder / layout.history(index)
+        return present(self.folder / layout.history(index))
 
     def weights_path(self, index: int) -> Path:
         """Where the weights of a restart belong."""
-        return self.folder / layout.weights(index)
+        return present(self.folder / layout.weights(index))
 
     @property
     def evaluation_path(self) -> Path | None:
         """Where what is known of the evaluation rows lies, or None where the run keeps nothing of them."""
-        return self.folder / layout.EVALUATION if layout.EVALUATION in self.manifest.files else None
+        return present(self.folder / layout.EVALUATION) if layout.EVALUATION in self.manifest.files else None
 
     def checkpoint_path(self, shard: int) -> Path:
         """Where the checkpoint of a shard belongs (see `stabaudit.store.run.checkpoint`) while it trains."""
@@ -194,7 +196,7 @@ class Contents:
     def _columns(self, index: int, file: str) -> dict[str, Array]:
         """A table of numbers that belongs to a restart."""
         listed = file in self.restart(index).files  # the history of a restart in the making is not yet
-        columns = read_history(self.folder / file)
+        columns = read_history(present(self.folder / file))
         if listed:
             self._require_recorded(file)
         return columns

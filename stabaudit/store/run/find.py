@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from stabaudit.errors import BadRun, UsageError
 from stabaudit.store.files.atomic import missing, reason, shown
+from stabaudit.store.files.mirror import Address, local
 from stabaudit.store.files.natural_order import natural
 from stabaudit.store.files.regular import require_regular
 from stabaudit.store.run.layout import MANIFEST
@@ -28,6 +29,10 @@ def parse_selector(text: str) -> Selector:
         UsageError: no such path (with the nearest known), no number after `#`, a restart that the run has not, or `#` on a file.
     """
     before, hash_sign, after = text.rpartition("#")
+    if Address.of(text) is not None:
+        place, number = (before, after) if hash_sign else (text, None)
+        folder = local(place)
+        return Selector(folder, None) if number is None else parse_selector(f"{folder}#{number}")
     try:
         literal = Path(text).exists()
         if literal or not hash_sign:
@@ -58,7 +63,7 @@ def find_runs(paths: Iterable[Path]) -> list[Run]:
         BadRun: a path without any run, a folder that cannot be read, or a damaged run.
     """
     folders: dict[Path, Path] = {}
-    for path in paths:
+    for path in map(local, paths):
         found = _run_folders(path)
         if not found:
             raise BadRun(f"{shown(path)}: no run folders here or below; {what_instead(path)}")

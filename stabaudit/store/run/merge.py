@@ -5,6 +5,7 @@ from pathlib import Path
 
 from stabaudit.errors import BadRun, UsageError
 from stabaudit.store.files.atomic import sha256, shown
+from stabaudit.store.files.mirror import present
 from stabaudit.store.run import layout
 from stabaudit.store.run.contents import Contents
 from stabaudit.store.run.evaluation import Evaluation
@@ -114,7 +115,7 @@ def _require_whole(part: Contents, files: Mapping[str, str]) -> None:
     """
     for file, digest in files.items():
         try:
-            found = sha256(part.folder / file)
+            found = sha256(present(part.folder / file))
         except OSError:
             found = ""
         if found != digest:

@@ -7,6 +7,7 @@ from pathlib import Path
 from stabaudit.config import Option, RunConfig
 from stabaudit.errors import BadRun
 from stabaudit.store.files.atomic import TEMPORARY, reason, shown
+from stabaudit.store.files.mirror import Address
 from stabaudit.store.run.external_labels import UNKNOWN
 from stabaudit.store.run.layout import FOLDERS, MANIFEST
 from stabaudit.store.run.lock import LOCK, NOTE, SOFT_LOCK
@@ -30,6 +31,8 @@ def agree(folder: Path, wanted: Manifest, *, accept_change: bool = False) -> Man
     Raises:
         BadRun: where the folder holds something else, or has a name that cannot be.
     """
+    if Address.of(folder) is not None:
+        raise BadRun(f"{Address.of(folder)}: nothing is trained into an object store; train on a disk, then 'stabaudit push'")
     try:
         holds_run = (folder / MANIFEST).exists()
         if not holds_run and not (folder / MANIFEST).is_symlink():

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from stabaudit.errors import StabauditError
 from stabaudit.store.files import columns
 from stabaudit.store.files.atomic import TEMPORARY, reason, sha256, shown
+from stabaudit.store.files.mirror import all_present
 from stabaudit.store.run import layout
 from stabaudit.store.run.lock import is_written
 from stabaudit.store.run.manifest import Manifest, Restart
@@ -47,6 +48,7 @@ def verify(run: Run) -> list[Problem]:
     latents and the evaluation rows, dimensions, steps of histories, finite weights, a divergence for each dimension, mixtures
     whose weights sum to 1.
     """
+    all_present(run.folder)
     changed = list(_changed(run))
     sound = run.digests.keys() - {problem.file for problem in changed}
     return [*changed, *_unfulfilled(run), *_unfit(run, sound), *_unlisted(run)]
