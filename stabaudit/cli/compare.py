@@ -95,6 +95,9 @@ def compare(
     rotations: RotationsOption = 199,
     seed: SeedOption = 0,
     memory: MemoryOption = MEMORY,
+    pairs: Annotated[
+        int | None, typer.Option(min=1, help="Score so many pairs of restarts of each run, evenly over restarts; all by default.")
+    ] = None,
     clusters: ClustersOption = None,
     cluster_by: ClusterByOption = "k-means",
     cluster_column: ClusterColumnOption = None,
@@ -140,6 +143,7 @@ def compare(
         seed=seed,
         allow_unequal=allow_unequal,
         memory=memory,
+        pairs=pairs,
         densities=densities,
         nonlinear=nonlinear,
         clusters=None if clusters is None else clusters_of(clusters),
@@ -148,6 +152,7 @@ def compare(
     )
     beside = {"--drift": drift, "--clusters": clusters, "--cluster-column": cluster_column, "--sources": sources}
     beside |= {"--curve": curve, "--nonlinear": nonlinear, "--densities": densities}
+    beside |= {"--pairs": pairs is not None}
     beside |= {"--half-samples": half_samples is not None, "--moved": moved is not None, "--cluster-by": cluster_by != "k-means"}
     ordinary = any(beside.values()) or scores is not None or correlation != "pearson" or form == "html" or densities
     if not features and not ordinary and (taken := taken_for_features(selectors, naming)):
@@ -165,6 +170,7 @@ def compare(
             "--curve": curve,
             "--nonlinear": nonlinear,
             "--densities": densities,
+            "--pairs": pairs,
         }
         if given := [name for name, value in others.items() if value]:
             raise UsageError(f"{', '.join(given)}: of several restarts, and not of two versions of one embedding (--drift)")

@@ -24,6 +24,7 @@ from typer.main import get_command
 from stabaudit import __version__
 from stabaudit.cli import output
 from stabaudit.cli.help_text import PlainCommand, PlainGroup, with_plain_types
+from stabaudit.cli.step_progress import steps_shown
 from stabaudit.cli.surroundings import debugging, have_streams, require_sound, what_is_lacking
 from stabaudit.cli.terminal_encoding import be_legible
 from stabaudit.errors import Noticed, StabauditError
@@ -132,7 +133,7 @@ def _run(arguments: Sequence[str]) -> int:
     try:
         # Without typer's standalone mode a command's value or typer.Exit's code comes back; Ctrl-C comes back as 130.
         require_sound()
-        with _saying_what_is_noticed():
+        with _saying_what_is_noticed(), steps_shown(arguments):
             status = app(list(arguments), prog_name="stabaudit", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:

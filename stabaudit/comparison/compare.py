@@ -12,7 +12,14 @@ from stabaudit.comparison.records import AnatomyRecord, Comparison, NonlinearRec
 from stabaudit.comparison.scoring.active_dimensions import active_scores
 from stabaudit.comparison.scoring.against_factors import against_factors, factor_warnings
 from stabaudit.comparison.scoring.against_sources import AgainstSources, against_sources, in_batches, unequal_to_sources
-from stabaudit.comparison.scoring.anatomy import anatomy_records, group_scores, run_anatomy, run_solutions
+from stabaudit.comparison.scoring.anatomy import (
+    anatomy_records,
+    followed_part,
+    group_scores,
+    part_warnings,
+    run_anatomy,
+    run_solutions,
+)
 from stabaudit.comparison.scoring.cluster_scores import cluster_scores
 from stabaudit.comparison.scoring.collapse import Facts, collapse_scores, collapse_warnings, dimension_records
 from stabaudit.comparison.scoring.densities import density_scores
@@ -24,6 +31,7 @@ from stabaudit.comparison.scoring.members import Member, independent
 from stabaudit.comparison.scoring.nonlinear import ALONE, STREAMED, nonlinear_records
 from stabaudit.comparison.scoring.outliers import outlier_warnings
 from stabaudit.comparison.scoring.pairs import Pairs, adjusted_over_all
+from stabaudit.comparison.scoring.sampled_pairs import chosen_pairs, sampled_warnings
 from stabaudit.comparison.settings import DEFAULT_SETTINGS, Settings
 from stabaudit.comparison.views.matched_dimensions import typical_match
 from stabaudit.errors import UsageError
@@ -50,12 +58,15 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
         for group, start in zip(groups, starts, strict=False)
     ]
 
+    wanted = chosen_pairs(members, settings.pairs, rng=np.random.default_rng(settings.seed))
+    within_reach = set(wanted)
+
     def score_all(evidence: Evidence, rng: np.random.Generator) -> Scored:
         return score(
             evidence,
-            list(combinations(range(len(labels)), 2)),
+            wanted,
             measures=settings.measures,
-            floor_groups=floor_groups(members),
+            floor_groups=[[pair for pair in group if pair in within_reach] for group in floor_groups(members)],
             k=settings.k,
             floor_draws=settings.floor_draws,
             rotations=settings.rotations,
@@ -80,9 +91,11 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
         for group in groups:
             against.setdefault(group.summary.name, []).append(against_factors(group, settings))
         for member, (_, _, known) in zip(members, facts, strict=True):
-            if found := run_anatomy(member, known, evidence):
-                anatomies += anatomy_records(member, found)
-                nonlinear += nonlinear_records(member, found, evidence, settings) if settings.nonlinear else []
+            part = followed_part(member, evidence)
+            places = [member.positions.index(position) for position in part.positions]
+            if found := run_anatomy(part, [known[place] for place in places] if known else [], evidence):
+                anatomies += anatomy_records(part, found, places[found.central])
+                nonlinear += nonlinear_records(part, found, evidence, settings) if settings.nonlinear else []
             active += active_scores(member, known, evidence, settings)
     else:
         latents = [z for group in groups for z in group.latents]  # grids are never streamed
@@ -131,6 +144,8 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
             *outlier_warnings(groups, settings),
             *(warning for a, b in between for warning in _seed_warnings(a, b)),
             *_floor_warnings(pairs, streamed=streamed),
+            *sampled_warnings(members, pairs),
+            *(part_warnings(members, evidence) if evidence else []),
             *(headline_warnings(members, pairs, evidence, settings) if evidence else []),
             *([STREAMED] if streamed and settings.nonlinear else []),
             *([ALONE] if settings.nonlinear and not anatomies else []),

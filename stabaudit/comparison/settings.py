@@ -32,6 +32,7 @@ class Settings:
             learned mixture priors; None for those that restarts come with, a column of their files or a learned prior.
         cluster_by: "k-means" or a Gaussian "gmm" with full covariances, where a number of clusters is given.
         scores: names of scores of pairs or against known factors; "all" for every one, `package.module:function` for one's own.
+        pairs: score so many pairs of restarts of each run, and of each two, evenly over restarts; None: all of them.
         densities: affine density distances however long they take, of mixtures fitted to the latents where none were learned;
             otherwise those of learned priors alone, where that takes seconds.
     """
@@ -43,6 +44,7 @@ class Settings:
     seed: int = 0
     allow_unequal: bool = False
     memory: int = MEMORY
+    pairs: int | None = None
     densities: bool = False
     nonlinear: bool = False
     clusters: int | Literal["prior"] | None = None
@@ -64,6 +66,8 @@ class Settings:
         for name, least in (("k", 1), ("floor_draws", 1), ("rotations", 1), ("seed", 0), ("memory", 1)):
             if getattr(self, name) < least:
                 raise UsageError(f"{name}={getattr(self, name)}: expected at least {least}")
+        if self.pairs is not None and self.pairs < 1:
+            raise UsageError(f"pairs={self.pairs}: expected at least 1")
         names = self.scores.split(",") if isinstance(self.scores, str) else tuple(self.scores)
         if not all(isinstance(name, str) for name in names):
             raise UsageError("scores: expected names of scores, or 'package.module:function'")

@@ -16,6 +16,7 @@ from stabaudit.metrics.pair_scores import Array, Pair, ScoreName
 from stabaudit.metrics.scores import Measure, OneSide
 from stabaudit.metrics.scoring import Scoring, halves_of, of_both_ways, of_rows, ways_of
 from stabaudit.metrics.threads import in_parallel
+from stabaudit.steps import steps
 
 Drawn = dict[Pair, dict[ScoreName, Array]]
 Groups = Sequence[Sequence[Pair]]
@@ -39,7 +40,7 @@ def independence_floors(scoring: Scoring, groups: Groups, draws: int, *, whole: 
     """
     of_draws = _draws(scoring, groups, draws, None if whole else lambda _: _permuted_pairs(scoring))
     drawn = _undrawn(of_draws, len(scoring.names))
-    for several in _rounds(scoring, of_draws):
+    for several in steps(_rounds(scoring, of_draws), "rounds of floors drawn"):
         of_round = [of_draws[draw] for draw in several]
         pairs = [pair for own in of_round for pair in own]
         orders = scoring.evidence.shuffled(of_round, rng=rng)
@@ -149,7 +150,7 @@ def _turned(scoring: Scoring, measures: Sequence[Measure], draws: _Draws, seed: 
 
     names = [name for one in measures for name in scoring.names_of(one)]
     drawn = _undrawn(draws, len(names))
-    for found in in_parallel(work, sorted(tasks)):
+    for found in in_parallel(work, sorted(tasks), "restarts turned"):
         for pair, several, values in found:
             drawn[pair][:, several] = values
     return {pair: dict(zip(names, own, strict=True)) for pair, own in drawn.items()}

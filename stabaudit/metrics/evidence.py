@@ -16,6 +16,7 @@ import numpy as np
 from stabaudit.metrics.checks import require_scorable, warn_of_few_rows
 from stabaudit.metrics.floors import Roots, StandardisedRows, chance_cross, permuted_crosses, permuted_within_halves, roots
 from stabaudit.metrics.halves import Cross, Halves
+from stabaudit.metrics.halves_by_rows import halves_of_rows
 from stabaudit.metrics.pair_scores import Array, Pair
 from stabaudit.metrics.ranks import Correlation, ranked
 from stabaudit.metrics.threads import in_parallel, single_threaded
@@ -71,11 +72,11 @@ class Evidence:
         """
         called = names or [f"latents {position}" for position in range(len(latents))]
         warnings = require_scorable(latents, called, fit)
-        values = Halves.of_rows(latents, fit)
+        values = halves_of_rows(latents, fit)
         if correlation == "spearman":
             latents = ranked(latents, fit, values.marginals)
-            values = Halves.of_rows(latents, fit)
-        seeds = in_parallel(seed_of, latents)
+            values = halves_of_rows(latents, fit)
+        seeds = in_parallel(seed_of, latents, "restarts digested")
         return cls(called, values, Rows(fit, latents), seeds, (*warnings, *_dependent(values, called)))
 
     @classmethod

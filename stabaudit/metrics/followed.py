@@ -146,7 +146,7 @@ def follow(run: Restarts) -> Followed:
         kept: Array = products.astype(np.float32)
         return kept
 
-    products = in_parallel(products_of, range(n - 1))
+    products = in_parallel(products_of, range(n - 1), "restarts followed")
     central = int(strength.sum(axis=1).argmax())
     matching: Array = partners[central]
     profile, paired = np.zeros((d, d)), np.zeros((n, n, d))
@@ -169,7 +169,7 @@ def information_of_pairs(run: Restarts) -> Array:
         source = Marginal(*(getattr(run.marginals, field.name)[j] for field in fields(Marginal)))
         information[:, j] = affine(source, run.marginals, cross).outside.per_dimension
 
-    in_parallel(from_source, range(n))
+    in_parallel(from_source, range(n), "restarts regressed on")
     return information
 
 
@@ -184,7 +184,7 @@ def agreement_of_pairs(run: Restarts, matching: Array) -> Array:
         covariance = (members[i].T @ run.covariances(run.score, i, slice(None))).mT * members
         agreement[i] = correlation(covariance.sum(axis=1), variance[i], variance) ** 2
 
-    in_parallel(with_all, range(n))
+    in_parallel(with_all, range(n), "restarts matched")
     return agreement
 
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from stabaudit.errors import BadData
 from stabaudit.metrics.moments import Moments, moments_of
-from stabaudit.metrics.pair_scores import Array
+from stabaudit.metrics.pair_scores import Array, Pair
 from stabaudit.metrics.threads import in_parallel
 
 NEGLIGIBLE_VARIANCE = 1e-12
@@ -198,6 +198,18 @@ class Halves:
         """Cross-moments of restarts a and b."""
         rows, columns = self.blocks[a], self.blocks[b]
         return self.standardised(a, b, Cross(self.fit.covariance[rows, columns], self.score.covariance[rows, columns]))
+
+    def crosses(self, pairs: Sequence[Pair]) -> list[Cross]:
+        """Cross-moments of pairs."""
+        return [self.cross(*pair) for pair in pairs]
+
+    def tiles(self, pairs: Sequence[Pair]) -> list[list[int]]:
+        """Positions of pairs whose cross-moments are made together: all of them."""
+        return [list(range(len(pairs)))]
+
+    def of_restarts(self, restarts: Sequence[int]) -> "Halves":
+        """Some restarts by themselves, with their joint covariances."""
+        return self.of_dimensions({restart: np.arange(len(self.marginals[restart].scale)) for restart in restarts})
 
     def standardised(self, a: int, b: int, cross: Cross) -> Cross:
         """Cross-moments of restarts a and b in the latents' own units, as ones in units of *fit*."""

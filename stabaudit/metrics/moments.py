@@ -101,7 +101,7 @@ class MomentSums:
             self._products[panel, panel.stop :] += own.T @ chunk[:, panel.stop :]
 
         in_parallel(shifted, range(len(latents)))
-        in_parallel(multiply, self._panels)
+        in_parallel(multiply, self._panels, "panels of moments")
         self._n += count
 
     def moments(self) -> Moments:

@@ -111,7 +111,7 @@ def nonlinear_blocks(
             )
         return rows
 
-    values = np.array(in_parallel(from_restart, others)).reshape(len(others), len(units), 7)
+    values = np.array(in_parallel(from_restart, others, "restarts regressed on")).reshape(len(others), len(units), 7)
     blocks = [
         NonlinearBlock(
             dimensions=dimensions,

@@ -16,6 +16,7 @@ from stabaudit.metrics.halves import Cross, Marginal
 from stabaudit.metrics.pair_scores import Array, Pair, ScoreName
 from stabaudit.metrics.scores import Measure, OneSide, Parts, Sides, mean_of_first
 from stabaudit.metrics.threads import in_parallel
+from stabaudit.steps import steps
 
 _BATCH = 2**15  # matrix entries of a batch, 256 kB: few enough for the cache of a core, many enough to share what a call costs
 
@@ -58,22 +59,28 @@ class Scoring:
 
     def of_moments(self, pairs: Sequence[Pair], crosses: Sequence[Cross] | None = None) -> tuple[list[dict[str, Parts]], Array]:
         """The same without those that need rows, whose columns are still to be filled; of given cross-moments without parts."""
-        marginals = self.evidence.values.marginals
-
-        def work(batch: list[int]) -> list[tuple[Measure, list[Parts]]]:
-            first, second = (Marginal.stacked([marginals[pairs[p][side]] for p in batch]) for side in (0, 1))
-            cross = Cross.stacked([self.evidence.values.cross(*pairs[p]) if crosses is None else crosses[p] for p in batch])
-            return [(one, ways_of(one, first, second, cross)) for one in self.by_moments]
-
+        marginals, halves = self.evidence.values.marginals, self.evidence.values
         values = np.empty((len(pairs), len(self.names)))
         parts: list[dict[str, Parts]] = [{} for _ in pairs]
-        batches = self.batches(pairs) if self.by_moments else []
-        for batch, found in zip(batches, in_parallel(work, batches), strict=True):
-            for one, ways in found:
+
+        def of_batch(batch: list[int], cross: Cross) -> None:
+            first, second = (Marginal.stacked([marginals[pairs[p][side]] for p in batch]) for side in (0, 1))
+            for one in self.by_moments:
+                ways = ways_of(one, first, second, cross)
                 values[np.ix_(batch, self._columns(one))] = np.column_stack(self.values_of(one, ways))
                 if one.parts is not None and crosses is None:
                     for row, position in enumerate(batch):
                         parts[position][one.name] = ways[0].of(row)
+
+        def of_unit(unit: list[int]) -> None:
+            own = [pairs[p] for p in unit]
+            made = halves.crosses(own) if crosses is None else [crosses[p] for p in unit]
+            for batch in self.batches(own):
+                of_batch([unit[p] for p in batch], Cross.stacked([made[p] for p in batch]))
+
+        if self.by_moments:
+            tiles = halves.tiles(pairs) if crosses is None else []
+            in_parallel(of_unit, tiles if len(tiles) > 1 else self.batches(pairs), "" if crosses else "pairs scored")
         return parts, values
 
     @cached_property
@@ -93,7 +100,7 @@ class Scoring:
             return
         for one in by_sides:
             values[:, self._columns(one)] = self._of_sides(one, rows, pairs, orders)
-        for position, (a, b) in enumerate(pairs if by_rows else ()):
+        for position, (a, b) in enumerate(steps(pairs if by_rows else (), "pairs scored by rows")):
             first, second = (rows.latents[at].astype(np.float64) for at in (a, b))
             second = second if orders is None else second[orders[b]]
             for one in by_rows:
@@ -107,7 +114,7 @@ class Scoring:
         def work(pair: Pair) -> list[float]:
             return of_both_ways(one, sides[pair[0]], others[pair[1]])
 
-        return np.array(in_parallel(work, pairs))
+        return np.array(in_parallel(work, pairs, f"pairs scored by {one.label}"))
 
     def sides_of(self, one: Measure, rows: Rows) -> list[tuple[OneSide, ...]]:
         """What the score needs of every restart, on *fit* and on *score* or on both together; found once."""
@@ -115,7 +122,9 @@ class Scoring:
             raise UsageError(f"{one.name} has no sides")
         two_steps, of_one = one.sides, one.sides.of_one
         if of_one not in self._known_sides:
-            self._known_sides[of_one] = in_parallel(lambda z: halves_of(two_steps, z, rows.fit), rows.latents)
+            self._known_sides[of_one] = in_parallel(
+                lambda z: halves_of(two_steps, z, rows.fit), rows.latents, f"restarts prepared for {one.label}"
+            )
         return self._known_sides[of_one]
 
     @cached_property

@@ -16,6 +16,8 @@ from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # it ships no types
 
+from stabaudit.steps import counted
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -32,16 +34,16 @@ def alone() -> AbstractContextManager[object]:
     return context
 
 
-def in_parallel(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+def in_parallel(work: Callable[[Item], Result], items: Sequence[Item], what: str = "") -> list[Result]:
     """`work` on every item, on as many threads as the linear-algebra libraries have now; results in the order of the items.
 
-    What an item gives must not depend on when its turn comes: random numbers come with the item.
+    What an item gives must not depend on when its turn comes: random numbers come with the item. `what` names the work for
+    whoever listens to its steps (see `stabaudit.steps`).
     """
     threads = min(len(items), _threads())
     with single_threaded():
-        if threads < 2:
-            return [work(item) for item in items]
-        return list(_pool(threads, os.getpid()).map(work, items))
+        found = map(work, items) if threads < 2 else _pool(threads, os.getpid()).map(work, items)
+        return list(counted(found, len(items), what))
 
 
 class _Ignored:

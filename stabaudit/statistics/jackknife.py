@@ -117,7 +117,8 @@ def within(scores: FloatArray, *, scale: Scale = "identity") -> Estimate:
     """Mean over the pairs of one run.
 
     Args:
-        scores: symmetric, shape (N, N), N ≥ 2; the diagonal is not looked at.
+        scores: symmetric, shape (N, N), N ≥ 2; the diagonal is not looked at. NaN for pairs that were left out, which should be
+            as many of every restart: the interval is then that of the mean over the others, a little too wide.
         scale: of the interval.
 
     >>> within(np.array([[1.0, 0.5], [0.5, 1.0]])).interval() is None
@@ -125,6 +126,7 @@ def within(scores: FloatArray, *, scale: Scale = "identity") -> Estimate:
     """
     n = len(scores)
     pairs = scores[np.triu_indices(n, k=1)]
+    pairs = pairs[~np.isnan(pairs)]
     if n < 3:
         return _estimate(pairs, None, 0, scale)
     without = leave_one_out(scores)
@@ -180,15 +182,14 @@ def leave_one_out(scores: FloatArray) -> FloatArray:
     """U₍₋ᵢ₎, the mean over the pairs without restart i.
 
     Args:
-        scores: symmetric, shape (N, N), N ≥ 3; the diagonal is not looked at.
+        scores: symmetric, shape (N, N), N ≥ 3; the diagonal is not looked at; NaN for pairs that were left out.
 
     Returns:
         Shape (N,).
     """
-    n = len(scores)
-    off_diagonal = np.where(np.eye(n, dtype=bool), 0.0, scores)
-    rows = off_diagonal.sum(axis=1)
-    without: FloatArray = (rows.sum() / 2 - rows) / ((n - 1) * (n - 2) / 2)
+    left_out = np.isnan(scores) | np.eye(len(scores), dtype=bool)
+    rows, counts = np.where(left_out, 0.0, scores).sum(axis=1), (~left_out).sum(axis=1)
+    without: FloatArray = (rows.sum() / 2 - rows) / (counts.sum() / 2 - counts)
     return without
 
 

@@ -26,6 +26,7 @@ from stabaudit.comparison.scoring.collapse import Facts, facts_of
 from stabaudit.defaults import MEMORY
 from stabaudit.errors import BadData, BadRun, Guessed, Noticed, UsageError, strictly
 from stabaudit.metrics.density_distance import MOST_DIMENSIONS
+from stabaudit.steps import steps
 from stabaudit.store.files.atomic import shown
 from stabaudit.store.files.memory import at_most
 from stabaudit.store.files.mirror import address_of
@@ -70,7 +71,8 @@ def read_groups(
     naming = replace(naming, strict=False, one_model=False)
     streamed = sum(numbers_in(selector, naming) for selector in selectors) * _BYTES_PER_NUMBER > memory
     with strictly(strict), at_most(None if streamed else memory):
-        groups = [_read(selector, naming, streamed=streamed) for selector in selectors]
+        several = "files read" if len(selectors) > 2 else ""  # else restarts are counted
+        groups = [_read(selector, naming, streamed=streamed) for selector in steps(selectors, several)]
     if one_model and _are_of_one_model(groups):
         groups = [_as_said_one(groups)]
         selectors = [groups[0].summary.path]
@@ -118,7 +120,7 @@ def _read_folder(path: Path, naming: Naming, *, streamed: bool) -> Unjoined:
     instead = f"write 'stabaudit import {shlex.quote(str(path))} --out RUN{matched}' first"
     if naming.folder is None:
         warnings.warn(Guessed(shown(path), said, instead), stacklevel=4)
-    read = [_read_file(file, naming, streamed=streamed) for file in files]
+    read = [_read_file(file, naming, streamed=streamed) for file in steps(files, "files read")]
     first = read[0].summary
     for file, one in zip(files, read, strict=True):
         hint = turned((one.summary.rows, one.summary.latent_dim), (first.rows, first.latent_dim))
@@ -205,7 +207,8 @@ def _read_run(run: Run, restart: int | None, *, streamed: bool) -> Unjoined:
         raise BadRun(f"{where}: none of its {len(manifest.restarts)} restarts is trained; run its train command again")
     sources = _sources(run, streamed=streamed) if manifest.grid is None else None  # positions are not scored against sources
     latents, facts, classes = zip(
-        *(_restart(run, index, streamed=streamed, whole=sources is not None) for index in chosen), strict=True
+        *(_restart(run, index, streamed=streamed, whole=sources is not None) for index in steps(chosen, "restarts read")),
+        strict=True,
     )
     config, labels = manifest.config, manifest.external or External()
     summary = RunSummary(

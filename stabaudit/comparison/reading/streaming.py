@@ -19,6 +19,7 @@ from stabaudit.errors import BadData, UsageError
 from stabaudit.metrics.evidence import Digest
 from stabaudit.metrics.halves import Halves
 from stabaudit.metrics.moments import MomentSums
+from stabaudit.steps import steps
 from stabaudit.store.files.parquet import READ_BUFFER
 from stabaudit.store.imports.foreign_files import AS_IS, Naming
 from stabaudit.store.run.evaluation import iter_sources, sources_shape
@@ -144,7 +145,7 @@ def stream_moments(
     same = [(a, b) for a, b in combinations(range(len(streams)), 2) if sizes[a] == sizes[b]]
     readers = [stream.blocks(rows) for stream in streams]
     digests = [Digest() for _ in streams]
-    for start in range(0, len(sample_id), rows):
+    for start in steps(range(0, len(sample_id), rows), "blocks of rows read"):
         here = slice(start, start + rows)
         blocks = []
         for reader, name in zip(readers, names, strict=True):

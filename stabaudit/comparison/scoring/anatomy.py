@@ -11,6 +11,7 @@ from stabaudit.comparison.scoring.pairs import FloatArray, Pairs
 from stabaudit.metrics.affine import SCORE as AFFINE_R2
 from stabaudit.metrics.anatomy import Anatomy, anatomy
 from stabaudit.metrics.evidence import Evidence
+from stabaudit.metrics.halves_by_rows import MOST_COLUMNS, HalvesByRows
 from stabaudit.metrics.mcc_decorrelated import SCORE as DECORRELATED
 from stabaudit.metrics.mcc_strong import SCORE as STRONG
 from stabaudit.metrics.pair_scores import Array, ScoreName
@@ -24,11 +25,38 @@ def run_anatomy(member: Member, facts: Sequence[Facts], evidence: Evidence) -> A
     if len(member.positions) < 2 or len({len(evidence.values.marginals[at].scale) for at in member.positions}) > 1:
         return None
     known = [found.active for found in facts] or None
+    if isinstance(evidence.values, HalvesByRows):
+        return anatomy(evidence.values.of_restarts(member.positions), range(len(member.positions)), known)
     return anatomy(evidence.values, member.positions, known)
 
 
-def anatomy_records(member: Member, found: Anatomy) -> list[AnatomyRecord]:
-    """A record for every dimension of the central restart, with intervals over restarts."""
+def followed_part(member: Member, evidence: Evidence) -> Member:
+    """The restarts whose dimensions are followed: all of them, or as many as joint covariances can be kept of, evenly."""
+    if not isinstance(evidence.values, HalvesByRows):
+        return member
+    count, width = len(member.positions), len(evidence.values.marginals[member.positions[0]].scale)
+    places = np.unique(np.linspace(0, count - 1, min(count, MOST_COLUMNS // width)).astype(int))
+    return Member(member.run, tuple(member.positions[p] for p in places), tuple(member.seeds[p] for p in places))
+
+
+def part_warnings(members: Sequence[Member], evidence: Evidence) -> list[str]:
+    """A line for every run of which only some restarts are followed dimension by dimension."""
+    said = []
+    for member in members:
+        own, every = len(followed_part(member, evidence).positions), len(member.positions)
+        if own < every:
+            said.append(f"{member.run}: dimensions are followed through {own} of {every:,} restarts, evenly, as memory allows")
+    return said
+
+
+def anatomy_records(member: Member, found: Anatomy, central: int) -> list[AnatomyRecord]:
+    """A record for every dimension of the central restart, with intervals over restarts.
+
+    Args:
+        member: the restarts that were followed.
+        found: their anatomy.
+        central: the place of the central restart in the run.
+    """
     records = []
     for position, one in enumerate(found.dimensions):
         information = found.information[position]
@@ -57,7 +85,7 @@ def anatomy_records(member: Member, found: Anatomy) -> list[AnatomyRecord]:
                 active_restarts=one.active_restarts,
                 restarts=len(member.positions),
                 block=one.block,
-                central_restart=found.central,
+                central_restart=central,
                 members=tuple(int(k) for k in found.matching[:, one.dimension]),
                 agreement_by_restart=_by_restart(found.agreement[position]),
             )
@@ -75,7 +103,7 @@ _GROUPED_BY = (DECORRELATED, STRONG, AFFINE_R2)  # on the axes first, then on th
 
 def run_solutions(member: Member, labels: Sequence[str], pairs: Pairs) -> list[Solution]:
     """The groups that the restarts of a run fall into, by the first score that shows groups, or else as one."""
-    if len(member.positions) < 2:
+    if len(member.positions) < 2 or pairs.sampled(member):
         return []
     computed = {name.metric for name in pairs.names}
     shown = [one for one in _GROUPED_BY if one.name in computed]

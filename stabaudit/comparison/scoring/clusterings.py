@@ -92,7 +92,7 @@ def _found(group: Group, settings: Settings, warnings: list[str]) -> Clustered |
         seed = np.random.SeedSequence([settings.seed, seed_of(z), turn]).generate_state(1)[0]
         return Clustering.of(method(z, asked, seed=int(seed)))
 
-    every = in_parallel(of_restart, [(z, turn) for turn in (0, 1) for z in group.latents])
+    every = in_parallel(of_restart, [(z, turn) for turn in (0, 1) for z in group.latents], "restarts clustered")
     restarts, again = every[: len(group.latents)], every[len(group.latents) :]
     return Clustered(settings.cluster_by, asked, tuple(restarts), tuple(again))
 

@@ -125,8 +125,8 @@ def _scores(a: _Known, b: _Known, pairs: Sequence[tuple[int, int]], seed: int) -
     def by_chance(target: int) -> DensityDistance:
         return affine_density_distance(unimodal(a.d), mixtures[target], rng=np.random.default_rng([seed, target]))
 
-    found = dict(zip(pairs, in_parallel(between, pairs), strict=True))
-    chance = dict(zip(targets, in_parallel(by_chance, targets), strict=True))
+    found = dict(zip(pairs, in_parallel(between, pairs, "densities compared"), strict=True))
+    chance = dict(zip(targets, in_parallel(by_chance, targets, "densities turned"), strict=True))
     own = set(a.member.positions)
     ways = {"": {pair: distance for pair, distance in found.items() if pair[0] in own}}
     if a is not b:

@@ -6,7 +6,6 @@ dimensions tell another story.
 """
 
 from collections.abc import Sequence
-from itertools import combinations
 
 import numpy as np
 
@@ -56,7 +55,7 @@ def _other_by_rank(member: Member, pairs: Pairs, evidence: Evidence) -> list[str
     fit = evidence.rows.fit
     rows = np.flatnonzero(~fit)
     rows = rows[sampled(len(rows), _MOST_ROWS)]
-    chosen = _evenly(list(combinations(member.positions, 2)))
+    chosen = _evenly(pairs.of(member, member))
     used = sorted({position for pair in chosen for position in pair})
     values = {position: np.asarray(evidence.rows.latents[position][rows], dtype=np.float64) for position in used}
     by_value = {position: _standardised(z) for position, z in values.items()}

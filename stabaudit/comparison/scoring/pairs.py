@@ -46,7 +46,7 @@ class Pairs:
         """Mean over the pairs of one run; none for a single restart."""
         if len(member.positions) < 2:
             return []
-        chosen = [self.scored[pair] for pair in combinations(member.positions, 2)]
+        chosen = [self.scored[pair] for pair in self.of(member, member)]
         return [
             as_score(
                 (member.run, member.run),
@@ -61,7 +61,7 @@ class Pairs:
 
     def between(self, a: Member, b: Member) -> list[Score]:
         """Mean over the pairs of a restart of `a` and one of `b` of different seeds."""
-        chosen = [self.scored[pair] for pair in independent(a, b)]
+        chosen = [self.scored[pair] for pair in self.of(a, b)]
         return [
             as_score(
                 (a.run, b.run),
@@ -93,13 +93,13 @@ class Pairs:
             ci_low=low,
             ci_high=high,
             p_welch=jackknife.two_sided_p(estimate),
-            p_permutation=permutation_p(matrices[0], matrices[1], rng=rng),
+            p_permutation=None if self.sampled(a) or self.sampled(b) else permutation_p(matrices[0], matrices[1], rng=rng),
             p_smallest=smallest_p(len(a.positions), len(b.positions)),
         )
 
     def curves(self, a: Member, b: Member) -> list[Curve]:
         """Cumulative curves of scores that have parts, in- and out-of-sample, over pairs within a run (a is b) or between two."""
-        chosen = list(combinations(a.positions, 2)) if a is b else independent(a, b)
+        chosen = self.of(a, b)
         pairs = [self.scored[pair] for pair in chosen]
         rows, columns = _places(a), _places(b)
         cells = [(rows[i], columns[j]) for i, j in chosen]
@@ -132,17 +132,29 @@ class Pairs:
         """Scores between two groups, shape (N_a, N_b), NaN for pairs of one seed."""
         values = np.full((len(a.positions), len(b.positions)), np.nan)
         rows, columns = _places(a), _places(b)
-        for i, j in independent(a, b):
+        for i, j in self.of(a, b):
             values[rows[i], columns[j]] = self.scored[i, j].values[name]
         return values
 
     def matrix(self, name: ScoreName, positions: Sequence[int]) -> FloatArray:
-        """Symmetric scores, shape (N, N); a directed score is the mean of both ways."""
-        matrix, ways = np.zeros((len(positions), len(positions))), _both_ways(name)
-        for i, j in combinations(range(len(positions)), 2):
-            values = self.scored[positions[i], positions[j]].values
-            matrix[i, j] = matrix[j, i] = sum(values[way] for way in ways) / len(ways)
+        """Symmetric scores, shape (N, N), NaN for pairs that were not scored; a directed score is the mean of both ways."""
+        places = {position: place for place, position in enumerate(positions)}
+        matrix, ways = np.full((len(positions), len(positions)), np.nan), _both_ways(name)
+        np.fill_diagonal(matrix, 0.0)
+        own = [pair for pair in self.scored.values() if pair.a in places and pair.b in places]
+        rows, columns = np.array([(places[pair.a], places[pair.b]) for pair in own]).reshape(-1, 2).T
+        values = np.array([sum(pair.values[way] for way in ways) / len(ways) for pair in own])
+        matrix[rows, columns] = matrix[columns, rows] = values
         return matrix
+
+    def of(self, a: Member, b: Member) -> list[tuple[int, int]]:
+        """Pairs that were scored, within a run (a is b) or of independent restarts of two."""
+        return [pair for pair in (combinations(a.positions, 2) if a is b else independent(a, b)) if pair in self.scored]
+
+    def sampled(self, member: Member) -> bool:
+        """Whether only some pairs of a run were scored."""
+        count = len(member.positions)
+        return len(self.of(member, member)) < count * (count - 1) // 2
 
     def dead_of(self, *members: Member) -> tuple[str, ...]:
         """Constant dimensions of the restarts of some groups, by name."""

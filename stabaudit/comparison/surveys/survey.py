@@ -9,6 +9,7 @@ from stabaudit.comparison.reading.selectors import lost_restarts, read_run
 from stabaudit.comparison.records import Comparison
 from stabaudit.comparison.settings import Settings
 from stabaudit.config import RunConfig
+from stabaudit.steps import steps
 from stabaudit.store.files.atomic import shown
 from stabaudit.store.files.mirror import address_of
 from stabaudit.store.run.find import find_runs
@@ -44,7 +45,7 @@ def survey(paths: Sequence[Path], settings: Settings) -> Survey:
     comparisons: list[Comparison] = []
     configs: dict[str, RunConfig] = {}
     warnings: list[str] = []
-    for run in runs:
+    for run in steps(runs, "runs compared" if len(runs) > 1 else ""):
         name = run.name if names.count(run.name) == 1 else address_of(run.folder)
         if len(run.done) < 2:
             lost = "; ".join(lost_restarts(run)) or "the only one"

@@ -1,7 +1,5 @@
 """A typical pair of a run and what its matched dimensions look like, for scatter plots."""
 
-from itertools import combinations
-
 import numpy as np
 
 from stabaudit.comparison.reading.join_rows import Group
@@ -27,7 +25,7 @@ def typical_match(group: Group, member: Member, pairs: Pairs) -> Match | None:
     latents = group.latents
     if len(latents) < 2 or group.summary.grid is not None or _STRONG_OUT not in next(iter(pairs.scored.values())).values:
         return None
-    every = sorted(combinations(member.positions, 2), key=lambda pair: pairs.scored[pair].values[_STRONG_OUT])
+    every = sorted(pairs.of(member, member), key=lambda pair: pairs.scored[pair].values[_STRONG_OUT])
     typical = pairs.scored[every[(len(every) - 1) // 2]]
     first, second = (member.positions.index(position) for position in (typical.a, typical.b))
     on_score = np.flatnonzero(~split_halves(group.sample_id))

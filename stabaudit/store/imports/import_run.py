@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from stabaudit.defaults import MOST_RESTARTS
 from stabaudit.errors import BadData, Noticed, UsageError, strictly
+from stabaudit.steps import steps
 from stabaudit.store.files.atomic import missing, reason, shown
 from stabaudit.store.files.natural_order import natural
 from stabaudit.store.imports.foreign_files import SUFFIXES, Folder, kind, turned
@@ -178,7 +179,7 @@ def import_run(
         )
     rows: Rows | None = None
     with strictly(strict):
-        for file in files:
+        for file in steps(files, "files read"):
             latents = named_rows(file, external)
             if rows is None:
                 rows = Rows.of(latents, shown(file))

@@ -1,0 +1,78 @@
+"""Some pairs of many restarts: evenly, with an interval that holds, at a price that is said."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from stabaudit.comparison.scoring.members import Member
+from stabaudit.comparison.scoring.sampled_pairs import chosen_pairs
+from stabaudit.errors import UsageError
+from stabaudit.statistics import jackknife
+
+
+def member(count, start=0):
+    return Member("run", tuple(range(start, start + count)), (None,) * count)
+
+
+@pytest.mark.parametrize(("restarts", "count"), [(10, 10), (10, 30), (11, 40), (30, 100), (7, 21), (6, 99)])
+def test_pairs_are_even_over_restarts(restarts, count):
+    pairs = chosen_pairs([member(restarts)], count, rng=np.random.default_rng(0))
+    assert len(pairs) == len(set(pairs)) == min(count, restarts * (restarts - 1) // 2)
+    assert all(a < b for a, b in pairs)
+    each = Counter(position for pair in pairs for position in pair)
+    assert len(each) == restarts
+    assert max(each.values()) - min(each.values()) <= 2
+
+
+def test_between_runs_too():
+    pairs = chosen_pairs([member(6), member(4, 6)], 12, rng=np.random.default_rng(0))
+    across = [pair for pair in pairs if pair[0] < 6 <= pair[1]]
+    assert len(across) == 12
+    each = Counter(position for pair in across for position in pair)
+    assert [each[position] for position in range(6)] == [2] * 6
+    assert all(2 <= each[position] <= 4 for position in range(6, 10))
+
+
+def test_fewer_than_two_pairs_a_restart_are_refused():
+    with pytest.raises(UsageError, match="expected at least 10"):
+        chosen_pairs([member(10)], 9, rng=np.random.default_rng(0))
+
+
+def worlds(draws, restarts, noise, rng):
+    """Scores of pairs: an effect of either restart, and one of the pair."""
+    effect = rng.normal(size=(draws, restarts))
+    own = np.triu(noise * rng.normal(size=(draws, restarts, restarts)), 1)
+    scores = 0.5 + 0.05 * (effect[:, :, None] + effect[:, None, :] + own + own.transpose(0, 2, 1))
+    scores[:, np.arange(restarts), np.arange(restarts)] = 0.0
+    return scores
+
+
+@pytest.mark.parametrize(("count", "noise"), [(60, 0.5), (60, 2.0), (200, 1.0)])
+def test_the_interval_of_some_pairs_covers(count, noise):
+    """2,000 worlds of 40 restarts; 95% would be covered 94 to 97 times of 100, and pairs that are left out never narrow it."""
+    rng = np.random.default_rng(1)
+    covered, widths = 0, []
+    for scores in worlds(2000, 40, noise, rng):
+        pairs = chosen_pairs([member(40)], count, rng=rng)
+        some = np.full_like(scores, np.nan)
+        rows, columns = np.array(pairs).T
+        some[rows, columns] = some[columns, rows] = scores[rows, columns]
+        found = jackknife.within(some)
+        low, high = found.interval()
+        covered += low <= 0.5 <= high
+        widths.append(found.se / jackknife.within(scores).se)
+        assert found.count == count
+    assert 0.94 <= covered / 2000 <= 0.985
+    assert np.median(widths) >= 1.0
+
+
+def test_of_all_pairs_nothing_changes():
+    (scores,) = worlds(1, 8, 1.0, np.random.default_rng(2))
+    with_gaps = scores.copy()
+    np.fill_diagonal(with_gaps, np.nan)
+    assert jackknife.within(with_gaps) == jackknife.within(scores)
+    without = [
+        scores[np.ix_(keep, keep)][np.triu_indices(7, 1)].mean() for i in range(8) if (keep := [j for j in range(8) if j != i])
+    ]
+    assert jackknife.leave_one_out(scores) == pytest.approx(without)
