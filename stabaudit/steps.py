@@ -33,10 +33,15 @@ def steps(items: Sequence[Item], what: str) -> Iterator[Item]:
     yield from counted(items, len(items), what)
 
 
+def told(what: str, done: int, total: int) -> None:
+    """Tell of a step by itself."""
+    listener = _listener.get()
+    if listener is not None and what:
+        listener(what, done, total)
+
+
 def counted(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
     """The same of items that do not know how many they are."""
-    listener = _listener.get()
     for done, item in enumerate(items, 1):
         yield item
-        if listener is not None and what:
-            listener(what, done, total)
+        told(what, done, total)

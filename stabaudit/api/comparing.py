@@ -19,6 +19,7 @@ from stabaudit.comparison.surveys.drift import HALF_SAMPLES, MOST_MOVED, Drift
 from stabaudit.comparison.surveys.drift import drift as drift_of_groups
 from stabaudit.comparison.views.aligned_run import CENTRAL, AlignedRun, align_run
 from stabaudit.comparison.views.clusters import PRIOR, with_clusters
+from stabaudit.engines.base import Engine
 from stabaudit.errors import UsageError
 from stabaudit.metrics.alignment import By
 from stabaudit.metrics.mcc_strong import SCORE as STRONG
@@ -33,6 +34,7 @@ def compare(
     settings: Settings = DEFAULT_SETTINGS,
     naming: Naming = AS_IS,
     sources: AnyPath | None = None,
+    engine: Engine | None = None,
     **changed: Any,  # noqa: ANN401 -- fields of Settings
 ) -> Comparison:
     """Compare restarts within runs and between runs.
@@ -43,8 +45,9 @@ def compare(
         settings: how pairs are scored.
         naming: what rows, latents and clusters are called in latents files; of frames, what their clusters are.
         sources: a file of true sources, for files and runs that have none of their own.
+        engine: where pairs are scored, as of `stabaudit.engines.choose.engine_of`; None: in this process.
         changed: fields of `Settings` that are to differ: k, correlation, floor_draws, seed,
-            allow_unequal, memory, densities, nonlinear, clusters, cluster_by, scores, rotations.
+            allow_unequal, memory, pairs, densities, nonlinear, clusters, cluster_by, scores, rotations.
 
     Raises:
         BadRun: a folder that is no run, or a restart that it does not hold.
@@ -73,10 +76,10 @@ def compare(
         if sources is not None:
             raise UsageError("compare: sources are a file beside latents in files; arrays have none")
         _require_as_is(replace(naming, cluster_column=None))
-        return compare_groups(group_arrays(groups, naming.cluster_column), settings)
+        return compare_groups(group_arrays(groups, naming.cluster_column), settings, engine)
     truth = None if sources is None else Path(sources)
     read = read_groups([str(selector) for selector in selectors], settings.memory, naming, sources=truth)
-    return compare_groups(read, settings)
+    return compare_groups(read, settings, engine)
 
 
 def align(

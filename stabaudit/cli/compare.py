@@ -15,6 +15,7 @@ from stabaudit.cli.compare_features import (
     require_with_features,
     taken_for_features,
 )
+from stabaudit.cli.engine_options import EngineOption, EngineSetOption, WorkersOption, elsewhere
 from stabaudit.cli.latents_options import ClusterColumnOption, MemoryOption, with_naming
 from stabaudit.cli.output import OutputOption, PageFormatOption, command_line, deliver, deliver_page, message
 from stabaudit.defaults import CANDIDATES, MEMORY
@@ -98,6 +99,9 @@ def compare(
     pairs: Annotated[
         int | None, typer.Option(min=1, help="Score so many pairs of restarts of each run, evenly over restarts; all by default.")
     ] = None,
+    engine: EngineOption = "local",
+    engine_set: EngineSetOption = None,
+    workers: WorkersOption = None,
     clusters: ClustersOption = None,
     cluster_by: ClusterByOption = "k-means",
     cluster_column: ClusterColumnOption = None,
@@ -152,7 +156,7 @@ def compare(
     )
     beside = {"--drift": drift, "--clusters": clusters, "--cluster-column": cluster_column, "--sources": sources}
     beside |= {"--curve": curve, "--nonlinear": nonlinear, "--densities": densities}
-    beside |= {"--pairs": pairs is not None}
+    beside |= {"--pairs": pairs is not None, "--engine": engine != "local"}
     beside |= {"--half-samples": half_samples is not None, "--moved": moved is not None, "--cluster-by": cluster_by != "k-means"}
     ordinary = any(beside.values()) or scores is not None or correlation != "pearson" or form == "html" or densities
     if not features and not ordinary and (taken := taken_for_features(selectors, naming)):
@@ -171,6 +175,7 @@ def compare(
             "--nonlinear": nonlinear,
             "--densities": densities,
             "--pairs": pairs,
+            "--engine": engine != "local",
         }
         if given := [name for name, value in others.items() if value]:
             raise UsageError(f"{', '.join(given)}: of several restarts, and not of two versions of one embedding (--drift)")
@@ -183,7 +188,8 @@ def compare(
     if clusters is not None and cluster_column is not None:
         raise UsageError(f"--clusters {clusters} and --cluster-column {cluster_column}: give one of them")
     naming = replace(naming, one_model=not naming.strict, cluster_column=cluster_column)
-    comparison = compare_runs(*selectors, settings=settings, naming=naming, sources=sources)
+    where = elsewhere(engine, workers, engine_set)
+    comparison = compare_runs(*selectors, settings=settings, naming=naming, sources=sources, engine=where)
     for warning in comparison.warnings:
         message(warning)
     if form == "html":

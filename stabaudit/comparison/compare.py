@@ -34,6 +34,7 @@ from stabaudit.comparison.scoring.pairs import Pairs, adjusted_over_all
 from stabaudit.comparison.scoring.sampled_pairs import chosen_pairs, sampled_warnings
 from stabaudit.comparison.settings import DEFAULT_SETTINGS, Settings
 from stabaudit.comparison.views.matched_dimensions import typical_match
+from stabaudit.engines.base import Engine
 from stabaudit.errors import UsageError
 from stabaudit.metrics.evidence import Evidence
 from stabaudit.metrics.pair_scores import Array, Pair, Scored
@@ -42,8 +43,13 @@ from stabaudit.metrics.split import split_halves
 from stabaudit.store.files.columns import names_of
 
 
-def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> Comparison:
+def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS, engine: Engine | None = None) -> Comparison:
     """Compare restarts within every group and between every two, all rows joined as by `read_groups`.
+
+    Args:
+        groups: what is compared.
+        settings: how.
+        engine: where pairs are scored; None: in this process.
 
     Raises:
         BadData: unequal dimensions, too few rows (n ≤ d); of files to be streamed, other ids or another order.
@@ -70,6 +76,7 @@ def compare(groups: Sequence[Group], settings: Settings = DEFAULT_SETTINGS) -> C
             k=settings.k,
             floor_draws=settings.floor_draws,
             rotations=settings.rotations,
+            engine=engine,
             rng=rng,
             allow_unequal=settings.allow_unequal,
         )

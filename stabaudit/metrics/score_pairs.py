@@ -12,12 +12,14 @@ from itertools import combinations
 
 import numpy as np
 
+from stabaudit.engines.base import Engine
 from stabaudit.errors import UsageError
 from stabaudit.metrics.checks import require_equal_dimensions
 from stabaudit.metrics.drawn_floors import independence_floors, rotation_floors
 from stabaudit.metrics.evidence import Evidence
 from stabaudit.metrics.pair_scores import DEFAULT_K, Array, Pair, PairScores, Scored
 from stabaudit.metrics.ranks import Correlation
+from stabaudit.metrics.remote import scores_on
 from stabaudit.metrics.scores import Measure, chosen, chosen_of_pairs, default_scores
 from stabaudit.metrics.scoring import Scoring
 
@@ -128,6 +130,7 @@ def score(
     rotations: int | None = None,
     rng: np.random.Generator,
     allow_unequal: bool = False,
+    engine: Engine | None = None,
 ) -> Scored:
     """Score pairs of what has been taken in.
 
@@ -143,6 +146,7 @@ def score(
         rotations: draws of the rotation floor, None for as many; of measures that need rows never more than `floor_draws`.
         rng: draws the independence floor, and one number that the rotations are drawn with.
         allow_unequal: match min(d_a, d_b) dimensions.
+        engine: where pairs are scored; None: in this process.
 
     Raises:
         BadData: unequal dimensions.
@@ -164,7 +168,7 @@ def score(
         turns = floor_draws if rotations is None else rotations
         independence = independence_floors(scoring, groups, floor_draws, whole=whole, rng=rng)
         rotation = rotation_floors(scoring, groups, turns, floor_draws, whole=whole, seed=seed)
-        parts, values = scoring.scores(every)
+        parts, values = scoring.scores(every) if engine is None else scores_on(engine, scoring, every)
     scored = tuple(
         PairScores(
             a=a,

@@ -223,7 +223,7 @@ def test_the_help_names_every_option_and_its_default(command, capsys):
 def test_defaults_that_are_decided_later_are_told(capsys):
     _, text = options_of("train", capsys)
     assert f"Training steps; {defaults.STEPS:,} by default." in text
-    assert "How many train at a time; one per core, or as many as the engine has room for." in text
+    assert "How many work at a time; one per core, or as many as the engine has room for." in text
     assert "runs/FAMILY-ARCH-DATA-dD by default." in text
     _, text = options_of("audit", capsys)
     assert "audits/PLAN by default." in text
