@@ -17,7 +17,7 @@ from stabaudit.metrics.moments import Moments, moments_of
 from stabaudit.metrics.pair_scores import Array, Pair
 from stabaudit.metrics.threads import in_parallel
 
-MOST_COLUMNS = 2**14  # D, beyond which joint covariances are not kept: they would take 4 GB
+MOST_COLUMNS = 20_480  # D, beyond which joint covariances are not kept: they would take 6.7 GB
 TILE = 2**22  # numbers of a tile's rows on either side, 32 MB
 
 
