@@ -19,7 +19,7 @@ import time
 
 import numpy as np
 import torch
-from rivals import BATCH, IVAE, conv_vae, mlp_vae
+from rivals import BATCH, IVAE, conv_vade, conv_vae, mlp_vae
 
 from stabaudit.data.dataset import Dataset, Split
 from stabaudit.training.build import builder
@@ -103,14 +103,13 @@ def main():
             lambda: IVAE(5, 5, 40, 50),
         ),
         "W3": ({"family": "vae", "arch": "conv", **image}, grey, conv_vae),
-        "W4": ({"family": "vade", "arch": "conv", **image}, coloured, None),
+        "W4": ({"family": "vade", "arch": "conv", **image}, coloured, conv_vade),
     }
     print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}; batches of {BATCH}, medians of {options.rounds} rounds")
     for name, (recipe, data, rival) in workloads.items():
         everyone = {"one, recorded": Ours(recipe, data, 1), "ten, recorded": Ours(recipe, data, 10)}
         everyone |= {"one, by kernel": ByKernel(recipe, data, 1), "ten, by kernel": ByKernel(recipe, data, 10)}
-        if rival is not None:
-            everyone["plain loop"] = Loop(rival(), data)
+        everyone["plain loop"] = Loop(rival(), data)
         rates = {who: [] for who in everyone}
         for one in everyone.values():
             one.steps_per_second(0.3)
@@ -119,7 +118,7 @@ def main():
                 rates[who].append(one.steps_per_second(options.seconds))
         middle = {who: statistics.median(of) for who, of in rates.items()}
         for who, rate in middle.items():
-            over = f", {rate * everyone[who].count / middle['plain loop']:6.1f}x the loop" if rival is not None else ""
+            over = f", {rate * everyone[who].count / middle['plain loop']:6.1f}x the loop"
             print(f"{name} {who:16}{rate:9.0f} steps/s,{rate * everyone[who].count:9.0f} restart-steps/s{over}", flush=True)
         for how in ("recorded", "by kernel"):
             print(f"{name} ten over one, {how}: {middle[f'one, {how}'] / middle[f'ten, {how}']:.2f}", flush=True)

@@ -65,18 +65,49 @@ def mlp_vae(d=50):
     return VAE(encoder, nn.Sequential(mlp([d, *reversed(widths), 784], dropout_after=2), nn.Unflatten(1, (1, 28, 28))))
 
 
+class VaDE(VAE):
+    """A learned Gaussian mixture as prior."""
+
+    def __init__(self, encoder, decoder, d, components):
+        super().__init__(encoder, decoder)
+        self.logits = nn.Parameter(torch.zeros(components))
+        self.means = nn.Parameter(nn.init.xavier_normal_(torch.empty(components, d)))
+        self.log_vars = nn.Parameter(torch.zeros(components, d))
+
+    def loss(self, x):
+        mean, log_var = self.encoder(x).chunk(2, 1)
+        noise = torch.randn_like(mean)
+        z = mean + torch.exp(0.5 * log_var) * noise
+        reconstruction = functional.binary_cross_entropy_with_logits(self.decoder(z), x, reduction="sum") / len(x)
+        square = (z[:, None] - self.means) ** 2 / self.log_vars.exp() + self.log_vars
+        prior = torch.logsumexp(torch.log_softmax(self.logits, 0) - 0.5 * square.sum(2), 1)
+        posterior = -0.5 * (log_var + noise**2).sum(1)
+        return reconstruction + (posterior - prior).mean()
+
+
 def conv_vae(d=50):
+    return VAE(*convolutions(d, side=28, channels=1))
+
+
+def conv_vade(d=50, components=40):
+    return VaDE(*convolutions(d, side=32, channels=3), d, components)
+
+
+def convolutions(d, side, channels):
+    """Encoder and decoder of square images."""
+    quarter = side // 4
+
     def block(layer):
         return nn.Sequential(layer, nn.BatchNorm2d(layer.out_channels), nn.ELU())
 
     encoder = nn.Sequential(
-        block(nn.Conv2d(1, 8, 3, padding=1)),
+        block(nn.Conv2d(channels, 8, 3, padding=1)),
         block(nn.Conv2d(8, 16, 3, padding=1)),
         nn.MaxPool2d(2),
         block(nn.Conv2d(16, 32, 3, padding=1)),
         block(nn.Conv2d(32, 64, 3, padding=1)),
         nn.MaxPool2d(2),
-        nn.Conv2d(64, 64, 7),
+        nn.Conv2d(64, 64, quarter),
         nn.Flatten(),
         nn.Linear(64, 64),
         nn.LeakyReLU(0.1),
@@ -87,13 +118,13 @@ def conv_vae(d=50):
         nn.LeakyReLU(0.1),
         nn.Linear(64, 64),
         nn.Unflatten(1, (64, 1, 1)),
-        block(nn.ConvTranspose2d(64, 64, 7)),
+        block(nn.ConvTranspose2d(64, 64, quarter)),
         block(nn.ConvTranspose2d(64, 32, 4, stride=2, padding=1)),
         block(nn.ConvTranspose2d(32, 16, 3, padding=1)),
         block(nn.ConvTranspose2d(16, 8, 4, stride=2, padding=1)),
-        nn.Conv2d(8, 1, 3, padding=1),
+        nn.Conv2d(8, channels, 3, padding=1),
     )
-    return VAE(encoder, decoder)
+    return encoder, decoder
 
 
 class Loop:

@@ -1,18 +1,21 @@
 """Restart-steps per second of stabaudit against an ordinary PyTorch loop; everything in one interleaved run.
 
-    python tests/benchmarks/train_speed.py [--only W1 W2 W3] [--rounds 7] [--seconds 2.5] [--data-dir DIR] [--pythae PYTHON]
+    python tests/benchmarks/train_speed.py [--only W1 W2 W3 W4] [--rounds 7] [--seconds 2.5] [--data-dir DIR] [--pythae PYTHON]
 
 Workloads, batches of 64, 10 restarts:
 
 - W1: the `mlp` VAE, d = 50, on the 60,000 × 784 pixels of MNIST
 - W2: an iVAE with two hidden layers of 50 on `tcl`, 40,000 × 5
 - W3: the `conv` VAE, d = 50, on MNIST
+- W4: the `conv` VaDE, d = 50, 40 components, on 6,400 images 32×32×3 of random pixels (a step costs the same on any)
 
 Contestants take turns, `--seconds` each, `--rounds` times; the others wait. stabaudit runs as it does in `stabaudit train`: the
 shards of the run on one worker process per core, each of one thread, on data mapped into memory. Steps are counted once the step
 is compiled; what that takes is told apart. The rival is one restart in a DataLoader loop on all of torch's default threads: ten
 restarts one after another have its speed. With `--pythae PYTHON`, the interpreter of an environment that has pythae, its trainer
 takes part in W1.
+
+What needs instructions for bfloat16 is left out where the processor has none.
 
 The floor is the fastest square matrix product of this machine, by any path that torch has, on all cores.
 
@@ -34,8 +37,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rivals import IVAE, Loop, conv_vae, mlp_vae
+from rivals import IVAE, Loop, conv_vade, conv_vae, mlp_vae
 
+from stabaudit.data.dataset import Dataset, Split
 from stabaudit.data.published_files import DataFolder
 from stabaudit.engines import local as workers
 from stabaudit.engines.shared_arrays import share, shared
@@ -45,6 +49,7 @@ from stabaudit.training.prepared_run import environment
 from stabaudit.training.recipe import Recipe
 from stabaudit.training.shards.dataset_arrays import arrays_of, rows_of, splits_of
 from stabaudit.training.shards.shard import settle
+from stabaudit.training.step import bf16
 from stabaudit.training.step.matmul import Products
 from stabaudit.training.step.restarts import Restarts
 
@@ -159,19 +164,24 @@ def contestants(only, data_dir, pythae, scratch) -> list[Contestant]:
     common = {"restarts": RESTARTS, "steps": 10**9, "schedule": "constant"}
     mnist = {"family": "vae", "data": "mnist", "latent_dim": 50, **common}
     tcl = {"family": "ivae", "data": "tcl", "latent_dim": 5, "settings": {"widths": [50, 50]}, **common}
+    coloured = {"family": "vade", "data": "cifar10", "arch": "conv", "latent_dim": 50, **common}
     variants = {
         "W1": {"float32": mnist, "bf16": mnist | {"precision": "bf16"}},
         "W2": {"float32": tcl, "--exact": tcl | {"exact": True}},
         "W3": {"float32": mnist | {"arch": "conv"}, "bf16": mnist | {"arch": "conv", "precision": "bf16"}},
+        "W4": {"float32": coloured, "bf16": coloured | {"precision": "bf16"}},
     }
-    models = {"W1": mlp_vae, "W2": lambda: IVAE(5, 5, 40, 50), "W3": conv_vae}
-    loaded = {}
+    models = {"W1": mlp_vae, "W2": lambda: IVAE(5, 5, 40, 50), "W3": conv_vae, "W4": conv_vade}
+    loaded = {"cifar10": random_images()} if "W4" in only else {}
     for workload in only:
         for variant, recipe in variants[workload].items():
+            if variant == "bf16" and bf16.in_hardware() is False:
+                print(f"{workload} bf16: this processor has no instructions for it")
+                continue
             asked = Recipe(**recipe)
-            prepared = prepare(asked, data_folder=DataFolder.locate(data_dir), dataset=loaded.get(asked.data))
-            loaded[asked.data] = prepared.dataset
-            arrays = scratch / asked.data
+            prepared = prepare(asked, data_folder=DataFolder.locate(data_dir), dataset=loaded.get(asked.dataset))
+            loaded[asked.dataset] = prepared.dataset
+            arrays = scratch / asked.dataset
             if not arrays.exists():
                 share(arrays_of(prepared.dataset), arrays)
             if variant == "float32":
@@ -184,6 +194,13 @@ def contestants(only, data_dir, pythae, scratch) -> list[Contestant]:
             contestant.start(prepared, arrays)
             everyone.append(contestant)
     return everyone
+
+
+def random_images(rows=6_400) -> Dataset:
+    """Rows in the shape of CIFAR-10."""
+    x = np.random.default_rng(0).uniform(size=(rows, 3, 32, 32)).astype(np.float32)
+    split = Split(x, np.arange(rows))
+    return Dataset("cifar10", split, split, "bernoulli")
 
 
 def pythae_process(python, images) -> subprocess.Popen:
@@ -233,7 +250,7 @@ def show_conditions(load: float) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=["W1", "W2", "W3"], default=["W1", "W2", "W3"])
+    parser.add_argument("--only", nargs="+", choices=["W1", "W2", "W3", "W4"], default=["W1", "W2", "W3", "W4"])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=2.5)
     parser.add_argument("--data-dir", type=Path, help="folder with mnist/ (also STABAUDIT_DATA)")
