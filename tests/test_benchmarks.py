@@ -1,4 +1,4 @@
-"""Benchmarks measure the code as it is now: a short round of each part of the suite ends, with the figures that the suite asks for."""
+"""Benchmarks measure the code as it is now: a short round of each ends, with figures."""
 
 import json
 import math

@@ -126,7 +126,7 @@ class Named:
         summary: what it is, in one line.
     """
 
-    kind: Literal["families", "datasets", "architectures", "scores", "plans"]
+    kind: Literal["families", "datasets", "architectures", "scores", "engines", "plans"]
     name: str
     summary: str
 

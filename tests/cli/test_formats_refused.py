@@ -135,7 +135,7 @@ def test_sparse_matrices_that_cannot_be_made_dense(name, refused, tmp_path):
         np.savez(tmp_path / f"{file}.npz", **arrays)
     assert message in refused("a.npz", "b.npz", "--ids-by-position", "--memory", "1GB", command=("import",))
     said = refused("a.npz", "b.npz", "--ids-by-position", "--memory", "1GB", command=("compare",))
-    assert ("with 240 entries takes 48.0 GB of memory, --memory allows 1.0 GB" if name == "huge" else message) in said
+    assert ("with 240 entries takes 48.0 GB of memory" if name == "huge" else message) in said
 
 
 def cells(path, **places):

