@@ -2,9 +2,14 @@
 
 import csv
 import json
+import math
 from pathlib import Path
 
 import pytest
+
+from stabaudit.cli.main import _run
+from stabaudit.published.reproductions import folders, reproduced
+from stabaudit.published.reproductions import table as kept
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "fixtures" / "reproductions" / "willetts-mnist-50"
@@ -23,7 +28,6 @@ def score(family, metric, sample="out"):
 
 def row_of(family):
     """A line of the README's table, from the files."""
-    about = json.loads((RESULTS / family / "about.json").read_text())
     strong, active = score(family, "strong_mcc"), score(family, "active_strong_mcc")
     mean, low, high, floor = (float(strong[name]) for name in ("mean", "ci_low", "ci_high", "rotation_floor"))
     with_themselves = (10 + 45 * float(score(family, "strong_mcc", "in")["mean"])) / 55
@@ -31,7 +35,7 @@ def row_of(family):
     axes = sum(row["verdict"] == "axis" for row in table(family, "anatomy"))
     cells = [
         f"`{family}`",
-        f"{about['reported']['value']:.3f}",
+        f"{float(table(family, 'references')[0]['reference']):.3f}",
         f"{mean:.3f} [{low:.3f}, {high:.3f}]",
         f"{floor:.2f}",
         f"{with_themselves:.3f}",
@@ -57,3 +61,34 @@ def test_a_result_is_of_ten_restarts_that_ended_and_says_how_it_came_about(famil
     assert about["environment"]["torch"]
     assert about["seconds_of_training"] == pytest.approx(sum(float(row["seconds"]) for row in restarts), abs=1)
     assert len(table(family, "anatomy")) == 50
+
+
+@pytest.mark.parametrize("name", folders())
+def test_what_was_kept_agrees_with_itself(name):
+    folder = folders()[name]
+    about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
+    restarts = kept(folder, "restarts")
+    assert {row["state"] for row in restarts} == {"done"}
+    assert about["seconds_of_training"] == pytest.approx(sum(float(row["seconds"]) for row in restarts), abs=1)
+    assert about["command"].startswith("stabaudit audit ")
+    for row in reproduced():
+        if row.reproduction == name:
+            assert row.ci_low <= row.mean <= row.ci_high
+            assert row.restarts <= len(restarts)
+            scored = next(one for one in kept(folder, "scores") if one["metric"] == "strong_mcc")
+            assert int(scored["pairs"]) == math.comb(int(scored["restarts"]), 2)
+    for row in kept(folder, "references"):  # an audit keeps what it held the paper's value against
+        if "mean" in row:
+            (ours,) = [one for one in reproduced() if (one.run, one.score) == (row["run"], row["score"])]
+            assert ours.mean == pytest.approx(float(row["mean"]), rel=1e-12)
+            assert ours.reference == float(row["reference"])
+
+
+def test_the_list_shows_papers_beside_ours(capfd):
+    assert _run(["list", "reproductions"]) == 0
+    lines = capfd.readouterr().out.splitlines()
+    (line,) = [line for line in lines if line.startswith("willetts-mnist-50/vade")]
+    cells = line.split()
+    assert cells[2:4] == ["strong_mcc.out", "0.636"]
+    assert line.split("  ")[-1].strip() == "10"
+    assert "0 of 50" in line

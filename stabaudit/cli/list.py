@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from stabaudit.metrics.scores import Measure
     from stabaudit.reports.report import Section
 
-What = Literal["families", "datasets", "architectures", "scores", "engines", "plans"]
+What = Literal["families", "datasets", "architectures", "scores", "engines", "plans", "reproductions"]
 
 
 def list_names(
@@ -18,8 +18,11 @@ def list_names(
     form: FormatOption = "table",
     output: OutputOption = None,
 ) -> None:
-    """List the known families, datasets, architectures, scores, engines and plans."""
+    """List the known families, datasets, architectures, scores, engines and plans, and what papers' experiments gave here."""
+    from dataclasses import asdict
+
     from stabaudit.metrics.scores import described, registered
+    from stabaudit.published.reproductions import reproduced, reproductions
     from stabaudit.registry import Kind, broken, contested, known
     from stabaudit.reports.report import Report, Section
 
@@ -30,10 +33,12 @@ def list_names(
         "scores": {one.name: one.meaning for one in registered()},
         "engines": {name: entry.summary for name, entry in known("engine").items()},
         "plans": _plans(),
+        "reproductions": {one.name: one.command for one in reproductions()},
     }
     chosen = {kind: entries for kind, entries in named.items() if what in {None, kind}}
+    special = {"scores": _scores, "reproductions": _reproduced}
     sections = [
-        _scores() if kind == "scores" else Section(kind, ["name", "what it is"], list(entries.items()), left=2)
+        special[kind]() if kind in special else Section(kind, ["name", "what it is"], list(entries.items()), left=2)
         for kind, entries in chosen.items()
     ]
     records: dict[str, list[dict[str, object]]] = {
@@ -45,6 +50,8 @@ def list_names(
     }
     if "scores" in chosen:
         records["scores"] = described(registered())
+    if "reproductions" in chosen:
+        records["reproductions"] = [asdict(row) for row in reproduced()]
     kinds: dict[What, Kind] = {
         "families": "family",
         "datasets": "dataset",
@@ -81,6 +88,35 @@ def _scores() -> "Section":
 
 
 _SCORE_HEADS = ["name", "what it says", "asks for", "range", "floors", "computed", "cost", "reference"]
+
+
+def _reproduced() -> "Section":
+    """Values of papers beside ours, and what differs from the papers."""
+    from stabaudit.published.reproductions import reproduced, reproductions
+    from stabaudit.reports.report import Section
+
+    rows = [
+        [
+            row.reproduction,
+            row.run,
+            row.score,
+            "–" if row.reference is None else f"{row.reference:.4g}",
+            f"{row.mean:.3f}" + ("" if row.ci_low is None else f" [{row.ci_low:.3f}, {row.ci_high:.3f}]"),
+            "–" if row.rotation_floor is None else f"{row.rotation_floor:.2f}",
+            "–" if row.axes is None else f"{row.axes} of {row.latent_dim}",
+            str(row.restarts),
+        ]
+        for row in reproduced()
+    ]
+    notes = [
+        f"{one.name}: {one.command}; {one.data}; {one.hours:.1f} h of training; {one.machine}. Differs from the paper: "
+        f"{'; '.join(one.deviations) or 'in nothing that is known'}."
+        for one in reproductions()
+    ]
+    return Section("reproductions", _REPRODUCED_HEADS, rows, notes, left=3)
+
+
+_REPRODUCED_HEADS = ["experiment", "run", "score", "paper", "here [95% over restarts]", "rotation", "axes", "restarts"]
 
 
 def _computed(one: "Measure") -> str:

@@ -37,6 +37,7 @@ from stabaudit.comparison.surveys.references import Held
 from stabaudit.comparison.surveys.sources_of_variance import SourceOfVariance
 from stabaudit.likelihood.results import Remark, Tally
 from stabaudit.likelihood.tables import ProfileRow, SimulationRow
+from stabaudit.published.reproductions import Reproduced
 from stabaudit.reports.sections.alignment import AlignedDimension, MovedSample
 from stabaudit.reports.sections.clusters import ClusterAgreement, ClusterStability
 from stabaudit.reports.sections.restarts_needed import RestartsRow
@@ -126,7 +127,7 @@ class Named:
         summary: what it is, in one line.
     """
 
-    kind: Literal["families", "datasets", "architectures", "scores", "engines", "plans"]
+    kind: Literal["families", "datasets", "architectures", "scores", "engines", "plans", "reproductions"]
     name: str
     summary: str
 
@@ -298,6 +299,6 @@ DOCUMENTS = {
         "likelihood", {"simulations": SimulationRow, "tallies": Tally, "profiles": ProfileRow, "remark": Remark}, {}
     ),
     "Run": Document("show", {"run": dict[str, str], "restarts": RestartRow}, {}),
-    "Names": Document("list", {"names": Named}, {"scores": ScoreEntry}),
+    "Names": Document("list", {"names": Named}, {"scores": ScoreEntry, "reproductions": Reproduced}),
     "Integrity": Document("verify", {"runs": Verified, "problems": Problem}, {}),
 }

@@ -27,5 +27,5 @@ def test_every_name_has_one_line_of_eighty_columns(plural, capfd, monkeypatch):
 def test_all_kinds_are_one_list_for_programs(capfd):
     assert _run(["list", "--format", "csv"]) == 0
     found = list(csv.DictReader(io.StringIO(capfd.readouterr().out)))
-    assert {row["kind"] for row in found} == {*KINDS, "scores", "engines", "plans"}
+    assert {row["kind"] for row in found} == {*KINDS, "scores", "engines", "plans", "reproductions"}
     assert [row["name"] for row in found if row["kind"] == "families"] == list(known("family"))

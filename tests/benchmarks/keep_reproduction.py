@@ -1,0 +1,62 @@
+"""Keep the small files of an audit that ran at full scale, as `fixtures/reproductions/NAME`.
+
+stabaudit audit PLAN --out FOLDER --format json --output AUDIT.json
+python tests/benchmarks/keep_reproduction.py FOLDER AUDIT.json fixtures/reproductions/NAME --data "MNIST, the published files"
+"""
+
+import argparse
+import csv
+import json
+from pathlib import Path
+
+KEPT = {"scores": "scores", "collapse": "collapse", "anatomy": "anatomy", "references": "references"}
+ENVIRONMENT = ("stabaudit", "python", "torch", "numpy", "processor", "cores", "threads_per_worker", "products")
+
+
+def write(path: Path, rows: list[dict]) -> None:
+    """A CSV file of records; lists between spaces, no file of none."""
+    if not rows:
+        return
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            writer.writerow({key: " ".join(map(str, cell)) if isinstance(cell, list) else cell for key, cell in row.items()})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("audit", type=Path, help="folder of the runs")
+    parser.add_argument("document", type=Path, help="what the audit wrote as JSON")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--data", required=True, help="the dataset in words")
+    options = parser.parse_args()
+    document = json.loads(options.document.read_text(encoding="utf-8"))
+    manifests = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(options.audit.glob("*/run.json"))]
+    options.out.mkdir(parents=True)
+    for name, file in KEPT.items():
+        rows = document[name]
+        if name == "scores":  # pairs of runs tell nothing of how stable one is
+            rows = [row for row in rows if row["relation"] == "within"]
+        write(options.out / f"{file}.csv", rows)
+    restarts = [
+        {key: one[key] for key in ("index", "seed", "state", "steps", "seconds")}
+        | {key: one["scores"].get(key) for key in ("evaluation_loss", "log_likelihood")}
+        for manifest in manifests
+        for one in manifest["restarts"]
+    ]
+    runs = [manifest["name"] for manifest in manifests for _ in manifest["restarts"]]
+    write(options.out / "restarts.csv", [{"run": run} | row for run, row in zip(runs, restarts, strict=True)])
+    about = {
+        "command": manifests[0]["command"].partition(" --out ")[0],
+        "created": manifests[0]["created"],
+        "environment": {key: manifests[0]["environment"][key] for key in ENVIRONMENT},
+        "seconds_of_training": round(sum(row["seconds"] for row in restarts)),
+        "data": options.data,
+        "deviations": [row["deviation"] for row in document["deviations"]],
+    }
+    (options.out / "about.json").write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
