@@ -144,6 +144,9 @@ class RunConfig(Frozen):
     compile: bool = False  # training steps went through torch.compile, which rounds in its own way
     eager: bool = False  # steps ran operation by operation, since the loss could not be traced
     geometry: bool = False  # distances between rows were measured by the decoder (see `stabaudit.training.geometry`)
+    binarise: bool = False  # x is drawn as Bernoulli(x) anew at every training step
+    encode_binarised: bool = False  # latents are of rows that each restart drew so for itself
+    encode_dropout: bool = False  # dropout stayed on while latents were encoded
     vary: Vary | None = None  # what makes restarts differ; None: initial weights, order of rows and noise, from one seed
 
     def seed_of(self, restart: int) -> int:

@@ -53,6 +53,7 @@ _PANELS = {
         *("engine", "engine_set", "workers", "shard", "shard_size"),
         *("device", "exact", "precision", "force", "compile"),
     ),
+    "Noise of published code": ("binarise", "encode_binarised", "encode_dropout"),
     "What is measured besides": ("geometry",),
     "Where it goes, and what is said": ("out", "accept_change", "dry_run", "quiet"),
     "A program that trains instead of FAMILY": ("command", *OF_PROGRAMS),
@@ -126,6 +127,13 @@ def train(
         int | None,
         typer.Option(help="Restarts trained together; half of them for small networks, else one.", min=1, max=MOST_RESTARTS),
     ] = None,
+    binarise: Annotated[
+        bool, typer.Option("--binarise", help="Draw x in [0, 1] as Bernoulli(x) anew at every step (dynamic binarisation).")
+    ] = False,
+    encode_binarised: Annotated[
+        bool, typer.Option("--encode-binarised", help="Draw the rows that are encoded so too, each restart for itself.")
+    ] = False,
+    encode_dropout: Annotated[bool, typer.Option("--encode-dropout", help="Leave dropout on while encoding.")] = False,
     geometry: Annotated[
         bool, typer.Option("--geometry", help="Keep distances between 200 pairs of rows as each decoder measures them.")
     ] = False,
@@ -221,6 +229,9 @@ def train(
             "force": force,
             "compile": compile,
             "geometry": geometry,
+            "binarise": binarise,
+            "encode_binarised": encode_binarised,
+            "encode_dropout": encode_dropout,
             "vary": vary,
             "shard_size": shard_size,
             "settings": agreeing(parse_settings(settings or []), settings_of_file(data, of_file)),

@@ -10,6 +10,7 @@ OWN = (
     *("data", "data_dir", "download", "unchecked_data", "arch", "likelihood", "latent_dim", "settings"),
     *("label_column", "u_columns", "scale", "channels_last", "strict"),
     *("shard", "shard_size"),
+    *("binarise", "encode_binarised", "encode_dropout"),
     *("device", "exact", "geometry", "precision", "force", "compile", "epochs", "steps", "batch_size", "lr", "schedule"),
 )
 OF_PROGRAMS = (

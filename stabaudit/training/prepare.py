@@ -20,6 +20,7 @@ from stabaudit.nets.likelihoods import LIKELIHOODS
 from stabaudit.registry import NO_FAMILY, Kind, contested, resolve, unknown
 from stabaudit.store.run.own_source import source_of_modules
 from stabaudit.training.build import OWN, builder, choose, own
+from stabaudit.training.encoding_noise import dropping
 from stabaudit.training.prepared_run import Job, Prepared
 from stabaudit.training.recipe import Recipe
 from stabaudit.training.shards.dataset_arrays import rows_of
@@ -113,6 +114,9 @@ def prepare(recipe: Recipe, *, data_folder: DataFolder | None = None, dataset: D
         ),
         exact=recipe.exact or recipe.vary == "none",  # restarts trained together need not have the same bits
         geometry=recipe.geometry,
+        binarise=recipe.binarise,
+        encode_binarised=recipe.encode_binarised,
+        encode_dropout=recipe.encode_dropout,
         vary=recipe.vary,
         precision=recipe.precision,
         compile=recipe.compile,
@@ -198,7 +202,14 @@ def _checked(config: RunConfig, dataset: Dataset, family: type[Family]) -> Prepa
     if config.likelihood.name in WITHIN_UNIT and not _within_unit(dataset):
         called = WITHIN_UNIT[config.likelihood.name]
         raise UsageError(f"the {called} likelihood needs values in [0, 1], and {dataset.name} has others: --likelihood gaussian")
+    drawn = "--binarise" if config.binarise else "--encode-binarised"
+    if (config.binarise or config.encode_binarised) and not _within_unit(dataset):
+        raise UsageError(f"{drawn} reads x as probabilities, which lie in [0, 1], and {dataset.name} has others")
     model = _built(config, dataset)
+    if config.encode_dropout and not dropping(model):
+        raise UsageError(
+            f"--encode-dropout: the encoder of family {config.family.name!r} has no dropout here; --set dropout=0.1 gives it some"
+        )
     if config.geometry:
         _require_decoder(model, config, len(dataset.evaluation))
     parameters = sum(p.numel() for p in model.parameters())

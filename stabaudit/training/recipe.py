@@ -34,6 +34,9 @@ class Recipe(Frozen):
         force: take bf16 also where the processor has no instructions for it.
         compile: run training steps through `torch.compile`.
         geometry: measure distances between evaluation rows by each trained decoder.
+        binarise: draw x as Bernoulli(x) anew at every training step; what is evaluated is drawn once, the same for all restarts.
+        encode_binarised: keep latents of rows that each restart draws so for itself.
+        encode_dropout: leave dropout on while encoding.
         shard_size: restarts that are trained together; None: half of the run's where the networks are small, else one.
         vary: what makes restarts differ, the rest held at the first seed: some of init, order, noise and data between commas,
             "all" or "none"; None: init, order and noise from one seed.
@@ -58,6 +61,9 @@ class Recipe(Frozen):
     force: bool = False
     compile: bool = False
     geometry: bool = False
+    binarise: bool = False
+    encode_binarised: bool = False
+    encode_dropout: bool = False
     shard_size: Positive | None = None
     vary: Vary | None = None
     settings: dict[str, Option] = {}

@@ -16,6 +16,7 @@ from stabaudit.store.run.latents import Latents
 from stabaudit.store.run.manifest import Restart
 from stabaudit.store.run.workspace import Workspace
 from stabaudit.training.build import builder
+from stabaudit.training.encoding_noise import binarised, encode_with_dropout
 from stabaudit.training.geometry import stored_distances
 from stabaudit.training.model_scores import collapse, prior_rank
 from stabaudit.training.shards.dataset_arrays import rows_of, splits_of
@@ -113,7 +114,17 @@ def _train_shard(order: Order, workspace: Workspace, arrays: Arrays, checkpoint:
         categories=is_one_hot(rows.u.numpy()),
     )
     products = Products(workspace.manifest.environment.products, config.precision)
-    restarts = Restarts(build, seeds, rows, config.training, config.device, products, compiled=config.compile, eager=config.eager)
+    restarts = Restarts(
+        build,
+        seeds,
+        rows,
+        config.training,
+        config.device,
+        products,
+        compiled=config.compile,
+        eager=config.eager,
+        binarise=config.binarise,
+    )
     history = _train(restarts, checkpoint, report)
     # Files of a restart that was done before stay as they are: its record holds their digests.
     to_finish = [(row, index) for row, index in enumerate(order.restarts) if index in order.unfinished]
@@ -177,7 +188,9 @@ def _finish(  # noqa: PLR0917
     record: dict[str, Any] = {"steps": int(past["step"][-1]), "seconds": float(past["seconds"][-1])}
     record["trained_on"] = machine(config.device)
     module = restarts.module(row)
-    posterior = encode(module, rows_of(evaluation))
+    rows = rows_of(evaluation)
+    encoded = binarised(rows, noise) if config.encode_binarised else rows
+    posterior = encode_with_dropout(module, encoded, noise) if config.encode_dropout else encode(module, encoded)
     finite = np.isfinite(past["loss"])
     if not (finite.all() and posterior.mean.isfinite().all() and posterior.log_var.isfinite().all()):
         when = "in the last epoch" if finite.all() else f"by step {past['step'][np.argmin(finite)]}"
@@ -187,8 +200,9 @@ def _finish(  # noqa: PLR0917
     run.save_latents(index, latents)
     run.save_weights(index, {name: tensor.cpu().numpy() for name, tensor in module.state_dict().items()})
     scores = {f"train_{name}": float(past[name][-1]) for name in restarts.terms}
-    scores |= {f"evaluation_{name}": value for name, value in evaluate(module, rows_of(evaluation), noise).items()}
-    found = collapse(module, rows_of(evaluation), evaluation.labels, noise)
+    judged = binarised(rows, config.seed) if config.binarise else rows  # all restarts on the same
+    scores |= {f"evaluation_{name}": value for name, value in evaluate(module, judged, noise).items()}
+    found = collapse(module, judged, evaluation.labels, noise)
     if found.divergence:
         run.save_divergence(index, found.divergence)
     if found.prior:

@@ -69,6 +69,7 @@ class Restarts:
         products: how matrix products are computed.
         compiled: run the step through `torch.compile`.
         eager: run the step operation by operation; of a lone restart only.
+        binarise: draw x as Bernoulli(x) anew at every step, each restart for itself.
     """
 
     def __init__(  # noqa: PLR0917
@@ -82,6 +83,7 @@ class Restarts:
         *,
         compiled: bool = False,
         eager: bool = False,
+        binarise: bool = False,
     ) -> None:
         self.rows = Rows(rows.x.to(device), rows.u.to(device))
         self.batch_size = training.batch_size
@@ -109,7 +111,7 @@ class Restarts:
         self._adam = Adam(self._flat, lambda flat: list(self._as_stepped(layout.views(flat)).values()))
         self._schedules = [Plateau(training.learning_rate) for _ in seeds]
         self._schedule, self._learning_rate = training.schedule, training.learning_rate
-        self._products, self._by_compiler, self._eager = products, compiled, eager
+        self._products, self._by_compiler, self._eager, self._binarise = products, compiled, eager, binarise
         self.terms, requests = self._probe()
         self._noise = Ahead([] if eager else requests, self._generators)  # an eager step draws as it goes
         self._progress = torch.zeros((), device=device)
@@ -154,6 +156,9 @@ class Restarts:
     def _train_step(self, batch: Tensor, noise: list[Tensor]) -> Tensor:
         """One step of every restart on the rows `batch`, shape (R·B,); the terms, shape (R, terms)."""
         x, u = self.rows.x.index_select(0, batch), self.rows.u.index_select(0, batch)
+        if self._binarise:
+            for drawn, generator in zip(x.chunk(len(self)), self._generators, strict=True):
+                drawn.bernoulli_(drawn.clone(), generator=generator)  # a copy of the rows, by index_select
         if len(self) > 1:
             x, u = x.unflatten(0, (len(self), -1)), u.unflatten(0, (len(self), -1))
         inputs = Inputs(x, u, noise, self._progress.fill_(self.step / self.total_steps))

@@ -13,7 +13,7 @@ from torch import Tensor
 from stabaudit.config import parse_vary
 
 SEEDS = 2**30  # there are so many
-TRAINING_STREAM, EVALUATION_STREAM, ORDER_STREAM, DATA_STREAM = SEEDS, 2 * SEEDS, 3 * SEEDS, 4 * SEEDS
+TRAINING_STREAM, EVALUATION_STREAM, ORDER_STREAM, DATA_STREAM, BINARY_STREAM, ENCODING_STREAM = (n * SEEDS for n in range(1, 7))
 
 
 @dataclass(frozen=True)
