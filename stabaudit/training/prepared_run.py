@@ -67,12 +67,13 @@ class Prepared(Frozen, arbitrary_types_allowed=True):
             "likelihood": f"{config.likelihood.name} {_written(config.likelihood)}",
             "dataset": f"{config.dataset.name} {_written(config.dataset)}",
             "rows": f"{len(self.dataset.train)} to train on, {len(self.dataset.evaluation)} to evaluate on",
+            "drawn anew": _noise(config),
             "restarts": f"{config.restarts}, seeds {config.seed_of(0)} to {config.seed_of(config.restarts - 1)}",
             "weights": f"{self.parameters:,} per restart, {config.latent_dim} latent dimensions{at}, means of {self.posterior}",
             "steps": f"{steps:,} of {training.batch_size} rows, {per_epoch:,} an epoch",
             "shards": f"{self.shards()} on {slots} workers, {config.device}, {computed}",
         }
-        return "\n".join(f"{name:13}{str(text).strip()}" for name, text in lines.items())
+        return "\n".join(f"{name:13}{str(text).strip()}" for name, text in lines.items() if text)
 
     def shards(self) -> list[list[int]]:
         """Cut the restarts into groups that are trained together, in the same way on every machine.
@@ -151,3 +152,13 @@ def _command_line() -> str:
 
 def _written(choice: Choice) -> str:
     return " ".join(f"{key}={value}" for key, value in choice.options.items())
+
+
+def _noise(config: RunConfig) -> str:
+    """What is drawn besides a family's own noise; empty for nothing."""
+    kinds = {
+        "x at every step": config.binarise,
+        "x that is encoded, by every restart": config.encode_binarised,
+        "dropout while encoding": config.encode_dropout,
+    }
+    return ", ".join(name for name, on in kinds.items() if on)
