@@ -88,11 +88,13 @@ _BUILT_IN: dict[Kind, dict[str, Entry]] = {
         "pinwheel": Entry("stabaudit.data.pinwheel:load", "K curved arms in the plane"),
         "ppca": Entry("stabaudit.data.ppca:load", "draws from probabilistic PCA, whose sources are known"),
         "relu-gmm": Entry("stabaudit.data.relu_gmm:load", "draws from a random model of the family of that name"),
+        "text-synthetic": Entry("stabaudit.data.text_synthetic:load", "documents drawn from a sequential VAE of known latents"),
     },
     "architecture": {
         "mlp": Entry("stabaudit.nets.mlp:build", "fully connected, 512-384-256-256 with dropout 0.1 by default"),
         "conv": Entry("stabaudit.nets.conv:build", "convolutions with batch normalisation, for images"),
         "resnet": Entry("stabaudit.nets.resnet:build", "weight-normalised residual blocks, for images"),
+        "lstm": Entry("stabaudit.nets.lstm:build", "recurrent encoder, decoder that sees words before, for text"),
     },
     "score": {  # in the order of tables
         "strong_mcc": Entry("stabaudit.metrics.mcc_strong:SCORE"),
