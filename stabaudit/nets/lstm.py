@@ -49,10 +49,10 @@ class LSTM(nn.Module):
         places = []
         for number, gates in enumerate(self.inputs(x).unbind(1)):
             total = gates + h @ self.states if number else gates
-            enter, forget, leave = total[:, : -self.hidden].sigmoid().chunk(GATES - 1, 1)
-            candidate = total[:, -self.hidden :].tanh()
-            c = forget * c + enter * candidate if number else enter * candidate
-            h = leave * c.tanh()
+            enter, forget, leave, candidate = total.chunk(GATES, 1)
+            new = enter.sigmoid() * candidate.tanh()
+            c = forget.sigmoid() * c + new if number else new
+            h = leave.sigmoid() * c.tanh()
             places.append(h)
         return torch.stack(places, 1)
 
@@ -99,6 +99,7 @@ class History(nn.Module):
         self, outcomes: int, beside: int, embedding: int, hidden: int, layers: int, word_dropout: float
     ) -> None:
         super().__init__()
+        self.outcomes, self.hidden = outcomes, hidden
         self.words = nn.Embedding(outcomes + 1, embedding)
         self.layers = nn.ModuleList(LSTM(hidden if number else embedding + beside, hidden) for number in range(layers))
         self.word_dropout = word_dropout
@@ -115,6 +116,10 @@ class History(nn.Module):
         for layer in self.layers:
             h = layer(h)
         return h
+
+    def alone(self) -> "History":
+        """Fresh layers of the same sizes that see nothing beside the words."""
+        return History(self.outcomes, 0, self.words.embedding_dim, self.hidden, len(self.layers), self.word_dropout)
 
 
 class Decoder(nn.Module):
