@@ -61,6 +61,8 @@ _BUILT_IN: dict[Kind, dict[str, Entry]] = {
         "gmvae": Entry("stabaudit.families.gmvae:GMVAE", "VAE with a cluster and a Gaussian within it"),
         "lidvae": Entry("stabaudit.families.lidvae:LIDVAE", "VAE with an injective decoder: its latents cannot collapse"),
         "lidmvae": Entry("stabaudit.families.lidmvae:LIDMVAE", "GMVAE with an injective decoder"),
+        "svae": Entry("stabaudit.families.svae:SVAE", "VAE of text whose decoder sees the words before"),
+        "lidsvae": Entry("stabaudit.families.lidsvae:LIDSVAE", "SVAE whose words depend injectively on z"),
         "rademacher-vae": Entry("stabaudit.families.rademacher_vae:RademacherVAE", "iVAE whose u is hashed from x"),
         "ae": Entry("stabaudit.families.ae:AE", "autoencoder with a grid of latents, for images"),
         "rvqvae": Entry("stabaudit.families.rvqvae:RVQVAE", "relaxed vector-quantised VAE with a grid of latents, for images"),
@@ -88,11 +90,13 @@ _BUILT_IN: dict[Kind, dict[str, Entry]] = {
         "pinwheel": Entry("stabaudit.data.pinwheel:load", "K curved arms in the plane"),
         "ppca": Entry("stabaudit.data.ppca:load", "draws from probabilistic PCA, whose sources are known"),
         "relu-gmm": Entry("stabaudit.data.relu_gmm:load", "draws from a random model of the family of that name"),
+        "text-synthetic": Entry("stabaudit.data.text_synthetic:load", "documents drawn from a sequential VAE of known latents"),
     },
     "architecture": {
         "mlp": Entry("stabaudit.nets.mlp:build", "fully connected, 512-384-256-256 with dropout 0.1 by default"),
         "conv": Entry("stabaudit.nets.conv:build", "convolutions with batch normalisation, for images"),
         "resnet": Entry("stabaudit.nets.resnet:build", "weight-normalised residual blocks, for images"),
+        "lstm": Entry("stabaudit.nets.lstm:build", "recurrent encoder, decoder that sees words before, for text"),
     },
     "score": {  # in the order of tables
         "strong_mcc": Entry("stabaudit.metrics.mcc_strong:SCORE"),

@@ -15,7 +15,7 @@ FloatArray = NDArray[np.float32]
 Array = NDArray[Any]
 
 
-Likelihood = Literal["bernoulli", "gaussian", "logistic"]
+Likelihood = Literal["bernoulli", "gaussian", "logistic", "categorical"]
 NUMBERS = "biuf"  # kinds of numpy types: bool, integers, floats
 
 
@@ -119,9 +119,11 @@ class Dataset:
         train: rows that restarts are trained on.
         evaluation: rows whose latents are kept.
         likelihood: the default likelihood: "bernoulli" for values in [0, 1], "logistic" for colour images in 256
-            levels, else "gaussian".
+            levels, "categorical" for text, else "gaussian".
         scale: what was done to x of one's own: "standardise" or "minmax" over the training rows, or "none".
         source_names: what each column of the sources is called; empty where they have no names.
+        vocabulary: of text, whose x are documents of codes, shape (n, length): what the codes 1, 2, … mean; 0 stands where a
+            document has ended already. Empty for other data.
 
     Raises:
         BadData: a split that is not as it should be, or two that do not agree: other shapes of x or u, ids in both.
@@ -133,6 +135,7 @@ class Dataset:
     likelihood: Likelihood
     scale: str = "none"
     source_names: tuple[str, ...] = ()
+    vocabulary: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check both splits and that they agree."""
@@ -149,6 +152,8 @@ class Dataset:
         width = 0 if evaluation.sources is None else evaluation.sources.shape[1]
         if self.source_names and len(self.source_names) != width:
             raise BadData(f"{self.name}: {len(self.source_names)} names of sources, of which there are {width}")
+        if self.vocabulary or self.likelihood == "categorical":
+            self._require_codes(train, evaluation)
         object.__setattr__(self, "train", train)
         object.__setattr__(self, "evaluation", evaluation)
 
@@ -169,10 +174,25 @@ class Dataset:
                 "give every row a name of its own"
             )
 
+    def _require_codes(self, *splits: Split) -> None:
+        """Refuse x that are no codes of the vocabulary, and documents of nothing."""
+        most = len(self.vocabulary)
+        if not most or self.likelihood != "categorical":
+            raise BadData(
+                f"{self.name}: a vocabulary goes with the categorical likelihood, and that with a vocabulary; give both"
+            )
+        for split in splits:
+            if split.x.ndim != 2:
+                raise BadData(f"{self.name}: documents have shape {split.x.shape}, expected codes of shape (n, length)")
+            if not ((split.x >= 0) & (split.x <= most) & (split.x == np.floor(split.x))).all():
+                raise BadData(f"{self.name}: x holds numbers that are no codes from 0 to {most}, the size of the vocabulary")
+            if not split.x.any(axis=1).all():
+                raise BadData(f"{self.name}: sample {split.sample_id[np.argmin(split.x.any(axis=1))]} is an empty document")
+
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over names, types, shapes and bytes of every array of both splits, first 16 hex digits."""
-        digest = hashlib.sha256()
+        """SHA-256 over the vocabulary and names, types, shapes and bytes of every array of both splits, first 16 hex digits."""
+        digest = hashlib.sha256("\0".join(self.vocabulary).encode())
         for split in (self.train, self.evaluation):
             for field in fields(split):
                 array = getattr(split, field.name)

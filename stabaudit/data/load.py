@@ -6,6 +6,7 @@ from pathlib import Path
 
 from stabaudit.config import parse_options
 from stabaudit.data import own_files as files
+from stabaudit.data import text
 from stabaudit.data.dataset import Dataset
 from stabaudit.data.published_files import DataFolder
 from stabaudit.errors import BadData, StabauditError
@@ -17,8 +18,8 @@ def load_dataset(name: str, options: Mapping[str, object], folder: DataFolder | 
     """Load a dataset.
 
     Args:
-        name: a registered dataset, `package.module:attribute`, or the path of a file (`data.own_files` says of which
-            kinds). A registered name wins over a path.
+        name: a registered dataset, `package.module:attribute`, the path of a file (`data.own_files` says of which
+            kinds), or "text:" and the path of a text. A registered name wins over a path.
         options: the dataset's options, as text or typed; defaults are filled in.
         folder: where published files lie; by default as `DataFolder.locate` says.
 
@@ -28,8 +29,8 @@ def load_dataset(name: str, options: Mapping[str, object], folder: DataFolder | 
     """
     loader = loader_of(name)
     values = parse_options(loader, options, f"dataset {name}")
-    if loader is files.load:
-        return loader(Path(name), **values)
+    if loader is files.load or loader is text.load:
+        return loader(Path(name.removeprefix(text.PREFIX) if loader is text.load else name), **values)
     place = [folder or DataFolder.locate()] if _reads_published_files(loader) else []
     if name in known("dataset"):
         return loader(*place, **values)
@@ -48,13 +49,15 @@ def loader_of(name: str) -> Callable[..., Dataset]:
         UsageError: an unknown name.
     """
     if is_file(name):
-        return files.load
+        return text.load if name.startswith(text.PREFIX) else files.load
     loader: Callable[..., Dataset] = resolve("dataset", name)
     return loader
 
 
 def is_file(name: str) -> bool:
-    """Whether a dataset's name is the path of a file."""
+    """Whether a dataset's name is the path of a file, or that of a text."""
+    if name.startswith(text.PREFIX):
+        return True
     return name not in known("dataset") and (kind(Path(name)) in files.SUFFIXES or Path(name).is_file())
 
 

@@ -11,6 +11,7 @@ from stabaudit.config import Positive
 from stabaudit.families.base import Batch, Family, Problem, point
 from stabaudit.nets import grid
 from stabaudit.nets.base import Posterior
+from stabaudit.nets.likelihoods import NUMERIC
 
 
 class AE(Family):
@@ -22,6 +23,7 @@ class AE(Family):
     """
 
     own: ClassVar = frozenset({"architecture"})
+    likelihoods: ClassVar = NUMERIC
 
     def __init__(self, problem: Problem, *, channels: tuple[Positive, ...] = grid.CHANNELS) -> None:
         super().__init__()

@@ -87,6 +87,7 @@ class Family(nn.Module, ABC):
     needs_u: ClassVar[bool] = False
     own: ClassVar[frozenset[Part]] = frozenset()  # what it brings itself: it never looks at that of the problem
     likelihoods: ClassVar[tuple[str, ...]] = ()  # names of those it can use, its default first; empty: any
+    architectures: ClassVar[tuple[str, ...]] = ()  # likewise
     sees_u: bool = False  # whether `encode` uses u: the latents are means of q(z|x,u) rather than q(z|x)
     exact_likelihood: ClassVar[bool] = False  # whether `log_weight` is log p(x|u) itself
     grid: tuple[int, int, int] | None = None  # (h, w, d) where `encode` gives h·w·d numbers: d at every position, row by row
@@ -165,6 +166,21 @@ def point(mean: Tensor) -> Posterior:
 def reparameterise(posterior: Posterior, noise: Noise) -> Tensor:
     """Draw one sample of z per row, shape (batch, d) (Kingma & Welling 2014)."""
     return posterior.mean + (0.5 * posterior.log_var).exp() * noise.normal(posterior.mean.shape)
+
+
+def sees_past(decoder: nn.Module) -> bool:
+    """Whether a decoder is autoregressive: it is also given x, and sees of it what comes before each element."""
+    return bool(getattr(decoder, "sees_past", False))
+
+
+def log_prob_given_z(likelihood: Likelihood, decoder: nn.Module, x: Tensor, z: Tensor, noise: Noise | None) -> Tensor:
+    """Log p(x|z) of every row, shape (batch,), for x of shape (batch, *x_shape) and z of shape (batch, d)."""
+    return likelihood.log_prob(x, decoder(z, noise, x) if sees_past(decoder) else decoder(z, noise))
+
+
+def decoded_mean(likelihood: Likelihood, decoder: nn.Module, z: Tensor) -> Tensor | None:
+    """Mean of p(x|z) of z, shape (batch, d); None where x does not follow from z alone."""
+    return None if sees_past(decoder) else likelihood.mean(decoder(z, None))
 
 
 def gaussian_log_density(z: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor
 
-from stabaudit.families.base import Batch, Problem, gaussian_log_density, reparameterise
+from stabaudit.families.base import Batch, Problem, gaussian_log_density, log_prob_given_z, reparameterise
 from stabaudit.families.decomposition import decompose, stratified
 from stabaudit.families.vae import VAE
 from stabaudit.nets.base import Posterior
@@ -36,7 +36,7 @@ class BetaTCVAE(VAE):
         """Negative objective, its reconstruction and the three parts of the divergence without weights."""
         posterior: Posterior = self.encoder(batch.x, None, batch.noise)
         z = reparameterise(posterior, batch.noise)
-        reconstruction = -self.likelihood.log_prob(batch.x, self.decoder(z, batch.noise)).mean()
+        reconstruction = -log_prob_given_z(self.likelihood, self.decoder, batch.x, z, batch.noise).mean()
         weights = stratified(z, max(self.rows, len(z)))
         parts = decompose(z, posterior, gaussian_log_density(z, *posterior), self.log_prior(z), weights)
         information, correlation, dimension = (part.mean() for part in parts)

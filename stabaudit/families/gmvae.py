@@ -14,7 +14,17 @@ import torch
 from torch import Tensor, nn
 
 from stabaudit.config import Positive
-from stabaudit.families.base import Batch, Family, Mixture, Problem, elbo_terms, gaussian_log_density, xavier_uniform
+from stabaudit.families.base import (
+    Batch,
+    Family,
+    Mixture,
+    Problem,
+    decoded_mean,
+    elbo_terms,
+    gaussian_log_density,
+    log_prob_given_z,
+    xavier_uniform,
+)
 from stabaudit.families.mixture import check_components
 from stabaudit.families.posteriors import PosteriorKind, closed_kl, flow_of, moments, sample
 from stabaudit.nets.base import Noise, Posterior, bounded
@@ -63,7 +73,7 @@ class GMVAE(Family):
         log_clusters = self.log_clusters(batch.x, batch.noise)
         posterior = self.within(batch.x, batch.noise)
         w, log_density = sample(posterior, batch.noise, self.flow)
-        log_likelihood = self.likelihood.log_prob(self._for_all_clusters(batch.x), self.decoder(w, batch.noise))
+        log_likelihood = log_prob_given_z(self.likelihood, self.decoder, self._for_all_clusters(batch.x), w, batch.noise)
         prior = Posterior(*(parameter.repeat(len(batch.x), 1) for parameter in self.cluster_prior()))
         kl = closed_kl(posterior, self.flow, *prior)
         kl = log_density - gaussian_log_density(w, *prior) if kl is None else kl
@@ -72,14 +82,14 @@ class GMVAE(Family):
         expected = [(clusters * value.unflatten(0, clusters.shape)).sum(1) for value in (log_likelihood, kl)]
         return elbo_terms(expected[0], expected[1] + kl_clusters) | {"kl_clusters": kl_clusters.mean()}
 
-    def decode(self, z: Tensor) -> Tensor:
+    def decode(self, z: Tensor) -> Tensor | None:
         """Mean of p(x|z)."""
-        return self.likelihood.mean(self.decoder(z, None))
+        return decoded_mean(self.likelihood, self.decoder, z)
 
     def log_weight(self, x: Tensor, u: Tensor, noise: Noise) -> Tensor:  # noqa: ARG002 -- p(x) does not depend on u
         """One importance weight per row: a sample of w for every cluster, and the sum over clusters taken exactly."""
         w, log_density = sample(self.within(x, None), noise, self.flow)
-        log_likelihood = self.likelihood.log_prob(self._for_all_clusters(x), self.decoder(w, None))
+        log_likelihood = log_prob_given_z(self.likelihood, self.decoder, self._for_all_clusters(x), w, None)
         prior = Posterior(*(parameter.repeat(len(x), 1) for parameter in self.cluster_prior()))
         log_weight = log_likelihood + gaussian_log_density(w, *prior) - log_density
         summed: Tensor = log_weight.unflatten(0, (len(x), self.components)).logsumexp(1)

@@ -18,9 +18,11 @@ from stabaudit.families.base import (
     Batch,
     Family,
     Problem,
+    decoded_mean,
     divergence_by_dimension,
     elbo_terms,
     gaussian_log_density,
+    log_prob_given_z,
 )
 from stabaudit.families.decomposition import decompose, weighted
 from stabaudit.families.posteriors import PosteriorKind, closed_kl, flow_of, moments, sample
@@ -86,15 +88,15 @@ class IVAE(Family):
         mean, log_var = self.conditional_prior(torch.eye(self.prior_inputs, device=self.prior.out.weight.device))
         return Posterior(mean.expand_as(log_var), log_var)
 
-    def decode(self, z: Tensor) -> Tensor:
+    def decode(self, z: Tensor) -> Tensor | None:
         """Mean of p(x|z)."""
-        return self.likelihood.mean(self.decoder(z, None))
+        return decoded_mean(self.likelihood, self.decoder, z)
 
     def log_weight(self, x: Tensor, u: Tensor, noise: Noise) -> Tensor:
         """One importance weight per row."""
         z, log_density = sample(self.base(x, u, None), noise, self.flow)
         log_prior = gaussian_log_density(z, *self.conditional_prior(u))
-        return self.likelihood.log_prob(x, self.decoder(z, None)) + log_prior - log_density
+        return log_prob_given_z(self.likelihood, self.decoder, x, z, None) + log_prior - log_density
 
     def divergence(self, x: Tensor, u: Tensor) -> Tensor | None:
         """In closed form where the posterior is diagonal."""
@@ -116,7 +118,7 @@ class IVAE(Family):
         """Negative ELBO, or the published objective, with the two parts of the ELBO."""
         posterior = self.base(batch.x, batch.u, batch.noise)
         z, log_density = sample(posterior, batch.noise, self.flow)
-        log_likelihood = self.likelihood.log_prob(batch.x, self.decoder(z, batch.noise))
+        log_likelihood = log_prob_given_z(self.likelihood, self.decoder, batch.x, z, batch.noise)
         prior = self.conditional_prior(batch.u)
         log_prior, kl = gaussian_log_density(z, *prior), closed_kl(posterior, self.flow, *prior)
         terms = elbo_terms(log_likelihood, log_density - log_prior if kl is None else kl)

@@ -6,7 +6,7 @@ distinct at every value of the weights. Here all clusters share one learned diag
 apart. With learned means K may exceed d, but nothing then keeps two clusters from becoming the same.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import nn
@@ -17,6 +17,7 @@ from stabaudit.families.base import Problem
 from stabaudit.families.gmvae import GMVAE
 from stabaudit.families.posteriors import PosteriorKind
 from stabaudit.nets.convex import InjectiveDecoder, Widths
+from stabaudit.nets.likelihoods import NUMERIC
 
 
 class LIDMVAE(GMVAE):
@@ -33,6 +34,8 @@ class LIDMVAE(GMVAE):
     Raises:
         UsageError: embedded means of more clusters than there are dimensions.
     """
+
+    likelihoods: ClassVar = NUMERIC
 
     def __init__(
         self,

@@ -4,11 +4,14 @@ The objective is that of the VAE. The decoder is g₂(βᵀ g₁(z)) with gradie
 architecture only the encoder is used.
 """
 
+from typing import ClassVar
+
 from stabaudit.config import PositiveFloat
 from stabaudit.families.base import Problem
 from stabaudit.families.posteriors import PosteriorKind
 from stabaudit.families.vae import VAE
 from stabaudit.nets.convex import InjectiveDecoder, Widths
+from stabaudit.nets.likelihoods import NUMERIC
 
 
 class LIDVAE(VAE):
@@ -20,6 +23,8 @@ class LIDVAE(VAE):
         alpha: smallest slope of both.
         posterior: "gaussian" (diagonal), "full" (covariance) or "realnvp".
     """
+
+    likelihoods: ClassVar = NUMERIC
 
     def __init__(
         self,

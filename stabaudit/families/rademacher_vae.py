@@ -18,6 +18,7 @@ from stabaudit.errors import UsageError
 from stabaudit.families.base import Batch, Problem
 from stabaudit.families.ivae import IVAE
 from stabaudit.nets.base import Noise
+from stabaudit.nets.likelihoods import NUMERIC
 
 Bits = Annotated[int, Field(ge=1, le=16)]
 
@@ -34,6 +35,7 @@ class RademacherVAE(IVAE):
     """
 
     needs_u: ClassVar[bool] = False
+    likelihoods: ClassVar = NUMERIC
     projection: Tensor
 
     def __init__(self, problem: Problem, *, bits: Bits = 7) -> None:

@@ -20,6 +20,7 @@ from stabaudit.families.base import Batch, Family, Problem, elbo_terms, xavier_u
 from stabaudit.families.truncated import log_cdf
 from stabaudit.nets import grid
 from stabaudit.nets.base import LOG_VAR_BOUND, Posterior
+from stabaudit.nets.likelihoods import NUMERIC
 
 
 class RVQVAE(Family):
@@ -36,6 +37,7 @@ class RVQVAE(Family):
     """
 
     own: ClassVar = frozenset({"architecture"})
+    likelihoods: ClassVar = NUMERIC
 
     def __init__(
         self,

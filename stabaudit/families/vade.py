@@ -17,8 +17,10 @@ from stabaudit.families.base import (
     Family,
     Mixture,
     Problem,
+    decoded_mean,
     elbo_terms,
     gaussian_log_density,
+    log_prob_given_z,
     reparameterise,
     responsibilities,
 )
@@ -59,19 +61,19 @@ class VaDE(Family):
         """Negative ELBO with its two parts."""
         posterior: Posterior = self.encoder(batch.x, None, batch.noise)
         z = reparameterise(posterior, batch.noise)
-        log_likelihood = self.likelihood.log_prob(batch.x, self.decoder(z, batch.noise))
+        log_likelihood = log_prob_given_z(self.likelihood, self.decoder, batch.x, z, batch.noise)
         return elbo_terms(log_likelihood, gaussian_log_density(z, *posterior) - self.mixture(z))
 
-    def decode(self, z: Tensor) -> Tensor:
+    def decode(self, z: Tensor) -> Tensor | None:
         """Mean of p(x|z)."""
-        return self.likelihood.mean(self.decoder(z, None))
+        return decoded_mean(self.likelihood, self.decoder, z)
 
     def log_weight(self, x: Tensor, u: Tensor, noise: Noise) -> Tensor:
         """One importance weight per row."""
         posterior = self.encode(x, u)
         z = reparameterise(posterior, noise)
         log_prior: Tensor = self.mixture(z)
-        return self.likelihood.log_prob(x, self.decoder(z, None)) + log_prior - gaussian_log_density(z, *posterior)
+        return log_prob_given_z(self.likelihood, self.decoder, x, z, None) + log_prior - gaussian_log_density(z, *posterior)
 
     def mixture_prior(self) -> Mixture:
         """The mixture."""

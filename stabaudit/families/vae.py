@@ -14,9 +14,11 @@ from stabaudit.families.base import (
     Batch,
     Family,
     Problem,
+    decoded_mean,
     divergence_by_dimension,
     elbo_terms,
     gaussian_log_density,
+    log_prob_given_z,
 )
 from stabaudit.families.posteriors import PosteriorKind, closed_kl, flow_of, moments, sample
 from stabaudit.nets.base import Noise, Posterior
@@ -54,18 +56,18 @@ class VAE(Family):
         """Negative ELBO with its two parts."""
         posterior: Posterior = self.encoder(batch.x, None, batch.noise)
         z, log_density = sample(posterior, batch.noise, self.flow)
-        log_likelihood = self.likelihood.log_prob(batch.x, self.decoder(z, batch.noise))
+        log_likelihood = log_prob_given_z(self.likelihood, self.decoder, batch.x, z, batch.noise)
         kl = closed_kl(posterior, self.flow) if self.prior == "gaussian" else None
         return elbo_terms(log_likelihood, log_density - self.log_prior(z) if kl is None else kl)
 
-    def decode(self, z: Tensor) -> Tensor:
+    def decode(self, z: Tensor) -> Tensor | None:
         """Mean of p(x|z)."""
-        return self.likelihood.mean(self.decoder(z, None))
+        return decoded_mean(self.likelihood, self.decoder, z)
 
     def log_weight(self, x: Tensor, u: Tensor, noise: Noise) -> Tensor:  # noqa: ARG002 -- p(x) does not depend on u
         """One importance weight per row."""
         z, log_density = sample(self.encoder(x, None, None), noise, self.flow)
-        return self.likelihood.log_prob(x, self.decoder(z, None)) + self.log_prior(z) - log_density
+        return log_prob_given_z(self.likelihood, self.decoder, x, z, None) + self.log_prior(z) - log_density
 
     def divergence(self, x: Tensor, u: Tensor) -> Tensor | None:  # noqa: ARG002 -- nor does its prior
         """In closed form where both are diagonal Gaussians."""

@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stabaudit.config import PositiveFloat
+from stabaudit.config import Positive, PositiveFloat
 
 
 class Bernoulli(nn.Module):
@@ -89,5 +89,38 @@ class DiscretisedLogistic(nn.Module):
         return output
 
 
-Likelihood = Bernoulli | Gaussian | DiscretisedLogistic
-LIKELIHOODS: dict[str, type[Likelihood]] = {"bernoulli": Bernoulli, "gaussian": Gaussian, "logistic": DiscretisedLogistic}
+class Categorical(nn.Module):
+    """Independent elements of K outcomes, given as codes 1…K; the decoder's output are their logits. Code 0 is no observation.
+
+    Args:
+        outcomes: K.
+    """
+
+    def __init__(self, *, outcomes: Positive) -> None:
+        super().__init__()
+        self.outcomes = outcomes
+
+    def log_prob(self, x: Tensor, output: Tensor) -> Tensor:
+        """Log-probability of the codes x, shape (batch, *x_shape), from logits, shape (batch, *x_shape, K); result (batch,)."""
+        chosen = (x - 1).clamp(min=0).long().unsqueeze(-1)
+        log_probability = output.log_softmax(-1).gather(-1, chosen).squeeze(-1)
+        return (log_probability * (x > 0)).flatten(1).sum(1)
+
+    def mean(self, output: Tensor) -> Tensor:
+        """Probabilities of the outcomes, of the shape of the decoder's output."""
+        return output.softmax(-1)
+
+
+Likelihood = Bernoulli | Gaussian | DiscretisedLogistic | Categorical
+LIKELIHOODS: dict[str, type[Likelihood]] = {
+    "bernoulli": Bernoulli,
+    "gaussian": Gaussian,
+    "logistic": DiscretisedLogistic,
+    "categorical": Categorical,
+}
+NUMERIC = ("gaussian", "bernoulli", "logistic")  # those of numbers
+
+
+def output_shape(likelihood: Likelihood, x_shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Shape of what a decoder gives for one observation: that of x, but for outcomes, which have a logit each."""
+    return (*x_shape, likelihood.outcomes) if isinstance(likelihood, Categorical) else x_shape

@@ -8,7 +8,7 @@ from torch import nn
 from stabaudit.config import Choice, RunConfig, options_of, parse_options
 from stabaudit.errors import UsageError
 from stabaudit.families.base import Family, Problem
-from stabaudit.nets.likelihoods import LIKELIHOODS, Gaussian, Likelihood
+from stabaudit.nets.likelihoods import LIKELIHOODS, Gaussian, Likelihood, output_shape
 from stabaudit.registry import resolve, unknown
 
 OWN = "own"  # what a configuration calls an architecture or likelihood that the family brings itself
@@ -35,7 +35,8 @@ def builder(
 
     def networks(context_dim: int, latent_dim: int | None = None) -> tuple[nn.Module, nn.Module]:
         size = latent_dim or config.latent_dim
-        pair: tuple[nn.Module, nn.Module] = architecture(x_shape, size, context_dim, **config.architecture.options)
+        shape = output_shape(likelihood(**config.likelihood.options), x_shape)
+        pair: tuple[nn.Module, nn.Module] = architecture(shape, size, context_dim, **config.architecture.options)
         return pair
 
     def build() -> Family:

@@ -37,6 +37,7 @@ WITHIN_UNIT = {"bernoulli": "Bernoulli", "logistic": "logistic"}  # likelihoods 
 GROUPED_PARAMETERS = 100_000  # larger networks fill a core alone; stacking them gains nothing
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 FEWEST_ROWS = 3  # that have distances which can be correlated
+OF_TEXT, OF_WORDS = "lstm", "categorical"  # architecture and likelihood of text
 KINDS: tuple[Kind, ...] = ("family", "dataset", "architecture")
 
 
@@ -88,7 +89,7 @@ def prepare(recipe: Recipe, *, data_folder: DataFolder | None = None, dataset: D
     if recipe.precision == "bf16" and not recipe.force:
         require_hardware(device)
     family, loader = _family(recipe), loader_of(recipe.dataset)
-    architecture = _architecture(recipe, family)
+    _architecture(recipe, family)  # an unknown one is refused before data are loaded
     if dataset is None:
         dataset = load_dataset(recipe.dataset, dataset_options(recipe), data_folder)
     if not isinstance(dataset, Dataset):
@@ -96,7 +97,7 @@ def prepare(recipe: Recipe, *, data_folder: DataFolder | None = None, dataset: D
     chosen = choose(
         _suited(recipe, family, dataset),
         family=(recipe.family, family),
-        architecture=architecture,
+        architecture=_architecture(recipe, family, text=bool(dataset.vocabulary)),
         dataset=(recipe.dataset, loader),
         likelihood=_likelihood(recipe, family, dataset),
     )
@@ -148,19 +149,31 @@ def _family(recipe: Recipe) -> type[Family]:
     return family
 
 
-def _architecture(recipe: Recipe, family: type[Family]) -> tuple[str, Callable[..., object]]:
-    """Name and builder of the networks."""
+def _architecture(recipe: Recipe, family: type[Family], *, text: bool = False) -> tuple[str, Callable[..., object]]:
+    """Name and builder of the networks.
+
+    Raises:
+        UsageError: an unknown one, or one that the family or the data cannot use.
+    """
     if "architecture" not in family.own:
-        name = recipe.architecture or defaults.ARCHITECTURE
-        return name, resolve("architecture", name)
+        usual = OF_TEXT if text else defaults.ARCHITECTURE
+        name = recipe.architecture or (usual if usual in (family.architectures or {usual}) else family.architectures[0])
+        if family.architectures and name not in family.architectures:
+            raise UsageError(f"family {recipe.family!r} needs --arch {' or '.join(family.architectures)}, not {name!r}")
+        found = resolve("architecture", name)
+        if text and name != OF_TEXT and found.__module__.startswith("stabaudit."):
+            raise UsageError(f"architecture {name!r} reads no text, as {recipe.dataset} is: --arch {OF_TEXT}")
+        return name, found
     if recipe.architecture not in {None, OWN}:
         raise UsageError(f"family {recipe.family!r} brings its own networks, not {recipe.architecture!r}: leave --arch out")
     return OWN, own
 
 
 def _suited(recipe: Recipe, family: type[Family], dataset: Dataset) -> dict[str, Option]:
-    """The recipe's settings, and what suits a u of numbers where they say nothing of it."""
+    """The recipe's settings, what suits a u of numbers where they say nothing of it, and of text the size of its vocabulary."""
     u = dataset.train.u
+    if dataset.vocabulary:
+        return recipe.settings | {"likelihood.outcomes": len(dataset.vocabulary)}
     if u is None or is_one_hot(u):
         return recipe.settings
     suited = {name: value for name, value in family.options_for_numbers().items() if name not in recipe.settings}
@@ -177,7 +190,16 @@ def _likelihood(recipe: Recipe, family: type[Family], dataset: Dataset) -> tuple
                 f"family {recipe.family!r} brings its own likelihood, not {recipe.likelihood!r}: leave --likelihood out"
             )
         return OWN, own
-    suited = dataset.likelihood if dataset.likelihood in (family.likelihoods or LIKELIHOODS) else family.likelihoods[0]
+    usable = family.likelihoods or tuple(LIKELIHOODS)
+    if dataset.vocabulary and OF_WORDS not in usable:
+        raise UsageError(f"family {recipe.family!r} has no likelihood of words, and {dataset.name} is text; try 'svae' or 'vae'")
+    if recipe.likelihood is not None and dataset.vocabulary and recipe.likelihood != OF_WORDS:
+        raise UsageError(
+            f"{dataset.name} is text, whose likelihood is {OF_WORDS!r}, not {recipe.likelihood!r}: leave --likelihood out"
+        )
+    if recipe.likelihood == OF_WORDS and not dataset.vocabulary:
+        raise UsageError(f"the likelihood {OF_WORDS!r} is for text, and {dataset.name} is none: leave --likelihood out")
+    suited = dataset.likelihood if dataset.likelihood in usable else family.likelihoods[0]
     name = recipe.likelihood or suited
     if name not in LIKELIHOODS:
         raise unknown("likelihood", name, LIKELIHOODS)
@@ -291,7 +313,7 @@ def _builder_for(config: RunConfig, dataset: Dataset) -> Callable[[], Family]:
 
 def _spectrum(config: RunConfig, dataset: Dataset) -> list[str]:
     """For data with true sources: whether the decoder's noise hides a direction of them."""
-    if dataset.train.sources is None:
+    if dataset.train.sources is None or dataset.vocabulary:
         return []
     values = spectrum(dataset.train.x)
     first = values if len(values) <= _AXES_SHOWN else values[: _AXES_SHOWN - 1]

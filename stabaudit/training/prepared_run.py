@@ -11,6 +11,7 @@ import torch
 
 from stabaudit.config import Choice, Frozen, RunConfig
 from stabaudit.data.dataset import Dataset
+from stabaudit.data.text import PREFIX
 from stabaudit.store.run.environment import environment as environment_here
 from stabaudit.store.run.manifest import DatasetRecord, Environment, Manifest, Restart
 from stabaudit.training.step.matmul import fastest_library
@@ -50,7 +51,7 @@ class Prepared(Frozen, arbitrary_types_allowed=True):
     def name(self) -> str:
         """A folder name that tells runs of different families, architectures, datasets and dimensions apart."""
         data = self.config.dataset.name
-        data = data if ":" in data else Path(data).stem
+        data = data if ":" in data.removeprefix(PREFIX) else Path(data.removeprefix(PREFIX)).stem
         return f"{self.config.family.name}-{self.config.architecture.name}-{data}-d{self.config.latent_dim}".replace(":", ".")
 
     def describe(self, folder: Path, slots: int) -> str:

@@ -19,7 +19,8 @@ class Recipe(Frozen):
         family: registered name or `package.module:Class`.
         dataset: registered name or the path of a file; may be written `data`.
         architecture: registered name; None: "mlp", or the family's own where it brings one; may be written `arch`.
-        likelihood: "bernoulli", "gaussian" or "logistic"; None: what the dataset suggests, or else what the family can use.
+        likelihood: "bernoulli", "gaussian", "logistic" or, of text, "categorical"; None: what the dataset suggests, or else what
+            the family can use.
         latent_dim: d; None: 10, or the only one that the family can have.
         restarts: N.
         seed: of restart 0; restart i has seed + i.

@@ -34,6 +34,7 @@ SMALL = {  # options that make a generated dataset small
     "pinwheel": {"samples": 10},
     "ppca": {"samples": 20},
     "relu-gmm": {"samples": 20},
+    "text-synthetic": {"samples": 20},
 }
 
 
@@ -106,7 +107,7 @@ def test_every_dataset_keeps_the_contract(name, load):
         assert np.isfinite(split.x).all()
         if dataset.likelihood != "gaussian":
             assert split.x.min() >= 0
-            assert split.x.max() <= 1
+            assert split.x.max() <= (len(dataset.vocabulary) or 1)
         if split.labels is not None:
             assert split.labels.shape == (n,)
             assert split.labels.dtype.kind in "iu"
@@ -216,7 +217,7 @@ def test_splits_that_disagree_are_one_line(evaluation, message):
 
 
 def test_an_unknown_likelihood_is_one_line():
-    with pytest.raises(BadData, match=r"^made: likelihood 'normal', expected bernoulli, gaussian, logistic$"):
+    with pytest.raises(BadData, match=r"^made: likelihood 'normal', expected bernoulli, gaussian, logistic, categorical$"):
         made(likelihood="normal")
 
 

@@ -28,23 +28,33 @@ OPTIONS = {  # sizes that suit the small data, and what deserves a contract of i
     "mfcvae": [{"components": "5"}, {"components": "5", "progressive": "true"}],
     "gmvae": [{"components": "3"}, {"components": "3", "posterior": "realnvp"}],
     "lidvae": [{"convex_widths": "8,6"}],
+    "svae": [{"beta": "0.5", "annealing": "0.3"}],
+    "lidsvae": [{"convex_widths": "8,6"}],
     "lidmvae": [{"components": "3", "convex_widths": "8,6"}],
     "rademacher-vae": [{"bits": "2"}],
     "rvqvae": [{"codes": "8"}],
 }
 ONLY = {"mfcvae": ("mlp",)}  # architectures of families that cannot use every one
 LATENT_DIM = {"relu-gmm": 1, "gmm-flow": 64}  # where a family leaves no choice
-ARCHITECTURES = ("mlp", "conv", "resnet")
-SHAPES = {"mlp": [(6,), (1, 4, 4)], "conv": [(2, 4, 8)], "resnet": [(2, 4, 6)], OWN: [(1, 8, 8)]}
-SMALL = {"mlp": {"widths": "12,10"}, "conv": {"channels": "3,4,5,6"}, "resnet": {"channels": "8,8"}, OWN: {}}
+ARCHITECTURES = ("mlp", "conv", "resnet", "lstm")
+OUTCOMES = 12  # of documents
+SHAPES = {"mlp": [(6,), (1, 4, 4)], "conv": [(2, 4, 8)], "resnet": [(2, 4, 6)], "lstm": [(5,)], OWN: [(1, 8, 8)]}
+SMALL = {
+    "mlp": {"widths": "12,10"},
+    "conv": {"channels": "3,4,5,6"},
+    "resnet": {"channels": "8,8"},
+    "lstm": {"embedding": "3", "hidden": "5"},
+    OWN: {},
+}
 
 
 def combinations(name):
     """Every architecture, shape and likelihood that a family can use."""
     family = resolve("family", name)
-    architectures = [OWN] if "architecture" in family.own else ONLY.get(name, ARCHITECTURES)
+    architectures = [OWN] if "architecture" in family.own else ONLY.get(name, family.architectures or ARCHITECTURES)
     likelihoods = [OWN] if "likelihood" in family.own else family.likelihoods or LIKELIHOODS
-    return [(a, shape, likelihood) for a in architectures for shape in SHAPES[a] for likelihood in likelihoods]
+    every = [(a, shape, likelihood) for a in architectures for shape in SHAPES[a] for likelihood in likelihoods]
+    return [one for one in every if (one[0] == "lstm") == (one[2] == "categorical")]  # documents, and nothing else
 
 
 FAMILIES = [(name, options) for name in known("family") for options in OPTIONS.get(name, [{}])]
@@ -57,7 +67,7 @@ TRAINED = FIRST + [case for case in CASES if case[2:] == USUAL[case[0]] and case
 
 def config_of(family, options, architecture, likelihood):
     chosen = choose(
-        options | SMALL[architecture],
+        options | SMALL[architecture] | ({"outcomes": OUTCOMES} if likelihood == "categorical" else {}),
         family=(family, resolve("family", family)),
         architecture=(architecture, own if architecture == OWN else resolve("architecture", architecture)),
         likelihood=(likelihood, own if likelihood == OWN else LIKELIHOODS[likelihood]),
@@ -70,6 +80,10 @@ def rows_of(shape, likelihood):
     generator = torch.Generator().manual_seed(0)
     x = torch.rand(ROWS, *shape, generator=generator)
     codes = torch.arange(ROWS) % U_DIM
+    if likelihood == "categorical":  # the first word is there, the end is not everywhere the same
+        lengths = torch.randint(1, shape[0] + 1, (ROWS, 1), generator=generator)
+        x = (1 + (OUTCOMES * x).floor()) * (torch.arange(shape[0]) < lengths)
+        return Rows(x, torch.nn.functional.one_hot(codes, U_DIM).float())
     return Rows(x if likelihood == "bernoulli" else 4 * x - 2, torch.nn.functional.one_hot(codes, U_DIM).float())
 
 
