@@ -54,13 +54,15 @@ def _name_the_right_place(context: typer.Context, family: str | None) -> None:
 
 
 def require_until(context: typer.Context, until: str | None, vary: str | None) -> None:
-    """Refuse --max-restarts where nothing adds restarts, and --until where these would all be one seed's.
+    """Refuse --max-restarts where nothing adds restarts, and --until where these would be one seed's or only a part is trained.
 
     Raises:
         UsageError: what to type instead.
     """
     if until is None and was_typed(context, "max_restarts"):
         raise UsageError("--max-restarts goes with --until; --restarts says how many there are to be")
+    if until is not None and context.params.get("shard") is not None:
+        raise UsageError("--until looks at all restarts, --shard trains a part of them: leave out one of them")
     if until is not None and vary == "none":
         raise UsageError("--until asks how restarts vary; --vary none trains one seed again and again: leave out one of them")
 
