@@ -127,6 +127,12 @@ class Family(nn.Module, ABC):
         """
         return None
 
+    def log_weights(self, x: Tensor, u: Tensor, noise: Noise, samples: int) -> Tensor | None:
+        """So many of `log_weight` for every row, shape (samples, batch); None where there are none."""
+        found = [self.log_weight(x, u, noise) for _ in range(samples)]
+        known = [one for one in found if one is not None]
+        return torch.stack(known) if known else None
+
     def divergence(self, x: Tensor, u: Tensor) -> Tensor | None:  # noqa: ARG002 -- not every prior factorises
         """KL of each dimension in nats, shape (batch, d); None unless posterior and prior are diagonal Gaussians."""
         return None
