@@ -78,6 +78,21 @@ class Batch:
     progress: Tensor
 
 
+@dataclass(frozen=True)
+class Aggressive:
+    """That training begins with a phase in which some parameters are updated more often than the others (He et al. 2019).
+
+    Args:
+        often: names of those that every step updates begin with one of these.
+        every: the others are updated in every such step only.
+        patience: the phase ends when the mutual information of x and z has not risen at so many checks in a row.
+    """
+
+    often: tuple[str, ...]
+    every: int
+    patience: int
+
+
 class Family(nn.Module, ABC):
     """A model family: a prior and an objective.
 
@@ -90,6 +105,7 @@ class Family(nn.Module, ABC):
     architectures: ClassVar[tuple[str, ...]] = ()  # likewise
     sees_u: bool = False  # whether `encode` uses u: the latents are means of q(z|x,u) rather than q(z|x)
     exact_likelihood: ClassVar[bool] = False  # whether `log_weight` is log p(x|u) itself
+    aggressive: Aggressive | None = None  # the phase that its training begins with
     grid: tuple[int, int, int] | None = None  # (h, w, d) where `encode` gives h·w·d numbers: d at every position, row by row
 
     @classmethod
