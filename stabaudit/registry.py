@@ -61,6 +61,8 @@ _BUILT_IN: dict[Kind, dict[str, Entry]] = {
         "gmvae": Entry("stabaudit.families.gmvae:GMVAE", "VAE with a cluster and a Gaussian within it"),
         "lidvae": Entry("stabaudit.families.lidvae:LIDVAE", "VAE with an injective decoder: its latents cannot collapse"),
         "lidmvae": Entry("stabaudit.families.lidmvae:LIDMVAE", "GMVAE with an injective decoder"),
+        "savae": Entry("stabaudit.families.savae:SAVAE", "VAE whose posteriors are refined by gradient steps"),
+        "lagging": Entry("stabaudit.families.lagging:LaggingVAE", "VAE whose encoder is updated more often at first"),
         "svae": Entry("stabaudit.families.svae:SVAE", "VAE of text whose decoder sees the words before"),
         "lidsvae": Entry("stabaudit.families.lidsvae:LIDSVAE", "SVAE whose words depend injectively on z"),
         "rademacher-vae": Entry("stabaudit.families.rademacher_vae:RademacherVAE", "iVAE whose u is hashed from x"),

@@ -51,7 +51,7 @@ class Model:
 def load(
     *,
     words: Positive = 50,
-    length: Positive = 10,
+    length: Positive = 8,
     sources: Positive = 5,
     signal: PositiveFloat = 1.0,
     samples: Positive = 5000,

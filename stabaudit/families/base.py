@@ -78,6 +78,21 @@ class Batch:
     progress: Tensor
 
 
+@dataclass(frozen=True)
+class Aggressive:
+    """That training begins with a phase in which some parameters are updated more often than the others (He et al. 2019).
+
+    Args:
+        often: names of those that every step updates begin with one of these.
+        every: the others are updated in every such step only.
+        patience: the phase ends when the mutual information of x and z has not risen at so many checks in a row.
+    """
+
+    often: tuple[str, ...]
+    every: int
+    patience: int
+
+
 class Family(nn.Module, ABC):
     """A model family: a prior and an objective.
 
@@ -90,6 +105,7 @@ class Family(nn.Module, ABC):
     architectures: ClassVar[tuple[str, ...]] = ()  # likewise
     sees_u: bool = False  # whether `encode` uses u: the latents are means of q(z|x,u) rather than q(z|x)
     exact_likelihood: ClassVar[bool] = False  # whether `log_weight` is log p(x|u) itself
+    aggressive: Aggressive | None = None  # the phase that its training begins with
     grid: tuple[int, int, int] | None = None  # (h, w, d) where `encode` gives h·w·d numbers: d at every position, row by row
 
     @classmethod
@@ -126,6 +142,12 @@ class Family(nn.Module, ABC):
         p(x|z) p(z|u) / q(z|x,u), or p(x|u) itself where `exact_likelihood` is set. None where the family has no such densities.
         """
         return None
+
+    def log_weights(self, x: Tensor, u: Tensor, noise: Noise, samples: int) -> Tensor | None:
+        """So many of `log_weight` for every row, shape (samples, batch); None where there are none."""
+        found = [self.log_weight(x, u, noise) for _ in range(samples)]
+        known = [one for one in found if one is not None]
+        return torch.stack(known) if known else None
 
     def divergence(self, x: Tensor, u: Tensor) -> Tensor | None:  # noqa: ARG002 -- not every prior factorises
         """KL of each dimension in nats, shape (batch, d); None unless posterior and prior are diagonal Gaussians."""

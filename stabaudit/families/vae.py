@@ -52,9 +52,14 @@ class VAE(Family):
             return gaussian_log_density(z, z.new_zeros(()), z.new_zeros(()))
         return -(z.abs() + math.log(2)).sum(-1)
 
+    def posterior(self, x: Tensor, noise: Noise | None) -> Posterior:
+        """The encoder's Gaussian, before any flow, shape (batch, d) both; without noise there is no dropout."""
+        found: Posterior = self.encoder(x, None, noise)
+        return found
+
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Negative ELBO with its two parts."""
-        posterior: Posterior = self.encoder(batch.x, None, batch.noise)
+        posterior = self.posterior(batch.x, batch.noise)
         z, log_density = sample(posterior, batch.noise, self.flow)
         log_likelihood = log_prob_given_z(self.likelihood, self.decoder, batch.x, z, batch.noise)
         kl = closed_kl(posterior, self.flow) if self.prior == "gaussian" else None
@@ -66,14 +71,14 @@ class VAE(Family):
 
     def log_weight(self, x: Tensor, u: Tensor, noise: Noise) -> Tensor:  # noqa: ARG002 -- p(x) does not depend on u
         """One importance weight per row."""
-        z, log_density = sample(self.encoder(x, None, None), noise, self.flow)
+        z, log_density = sample(self.posterior(x, None), noise, self.flow)
         return log_prob_given_z(self.likelihood, self.decoder, x, z, None) + self.log_prior(z) - log_density
 
     def divergence(self, x: Tensor, u: Tensor) -> Tensor | None:  # noqa: ARG002 -- nor does its prior
         """In closed form where both are diagonal Gaussians."""
         closed = self.prior == "gaussian" and self.flow is None
-        return divergence_by_dimension(self.encoder(x, None, None)) if closed else None
+        return divergence_by_dimension(self.posterior(x, None)) if closed else None
 
     def encode(self, x: Tensor, u: Tensor) -> Posterior:  # noqa: ARG002 -- this encoder has no use for u
         """Posterior q(z|x)."""
-        return moments(self.encoder(x, None, None), self.flow)
+        return moments(self.posterior(x, None), self.flow)

@@ -1,6 +1,6 @@
 """`lstm`: a recurrent encoder and an autoregressive decoder of documents (Bowman et al. 2016; He et al. 2019, arXiv:1901.05534).
 
-    enter, forget, leave = σ(·), candidate = tanh(·) of W [x_i, h_{i−1}] + b,   c_i = forget ⊙ c_{i−1} + enter ⊙ candidate,
+    enter, forget, leave = σ(·), candidate = tanh(·/2) of W [x_i, h_{i−1}] + b,   c_i = forget ⊙ c_{i−1} + enter ⊙ candidate,
     h_i = leave ⊙ tanh c_i   (Hochreiter & Schmidhuber 1997; Gers et al. 2000)
 
 A document is a row of codes 1…K, with 0 after its end. The encoder reads embedded words and keeps the state at the last of them,
@@ -8,7 +8,8 @@ or takes the mean of a layer over them ("bag"). The decoder gives the logits of 
 told (teacher forcing): its layers see [e(x_{i−1}), z] at every place, and e(0) where the document begins. Word dropout replaces
 words that the decoder is told by the unknown one, so that it has to ask z (Bowman et al. 2016).
 
-The cell is written out in plain operations, so that training steps can be traced and restarts stacked.
+The cell is written out in plain operations, so that training steps can be traced and restarts stacked. Since tanh(a/2) =
+2σ(a) − 1, one sigmoid serves all gates.
 """
 
 import math
@@ -49,10 +50,10 @@ class LSTM(nn.Module):
         places = []
         for number, gates in enumerate(self.inputs(x).unbind(1)):
             total = gates + h @ self.states if number else gates
-            enter, forget, leave, candidate = total.chunk(GATES, 1)
-            new = enter.sigmoid() * candidate.tanh()
-            c = forget.sigmoid() * c + new if number else new
-            h = leave.sigmoid() * c.tanh()
+            enter, forget, leave, candidate = total.sigmoid().chunk(GATES, 1)
+            new = enter * (2 * candidate - 1)
+            c = forget * c + new if number else new
+            h = leave * c.tanh()
             places.append(h)
         return torch.stack(places, 1)
 

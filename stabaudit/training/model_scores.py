@@ -98,16 +98,13 @@ def _log_likelihood(family: Family, rows: Rows, seed: int) -> dict[str, float]:
     count = len(rows) if family.exact_likelihood else min(len(rows), ROWS)
     samples = 1 if family.exact_likelihood else SAMPLES
     x, u = rows.x[:count].to(device), rows.u[:count].to(device)
-    weights = []
-    for _ in range(samples):
-        parts = [
-            family.log_weight(some, its_u, noise)
-            for some, its_u in zip(x.split(EVALUATION_ROWS), u.split(EVALUATION_ROWS), strict=True)
-        ]
-        if any(part is None for part in parts):
+    parts = []
+    for some, its_u in zip(x.split(EVALUATION_ROWS), u.split(EVALUATION_ROWS), strict=True):
+        weights = family.log_weights(some, its_u, noise, samples)
+        if weights is None:
             return {}
-        weights.append(torch.cat([part for part in parts if part is not None]))
-    estimate = torch.stack(weights).logsumexp(0) - math.log(samples)
+        parts.append(weights)
+    estimate = torch.cat(parts, 1).logsumexp(0) - math.log(samples)
     return {
         "log_likelihood": float(estimate.double().mean()),
         "log_likelihood_samples": 0.0 if family.exact_likelihood else float(samples),

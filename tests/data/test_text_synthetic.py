@@ -54,7 +54,7 @@ def test_documents_stop_at_their_end_and_unknown_is_never_drawn():
         np.testing.assert_array_equal(x == 0, ended)
         assert not (x == UNKNOWN).any()
     lengths = (dataset.train.x > 0).sum(axis=1)
-    assert lengths.min() < lengths.max() == 10
+    assert lengths.min() < lengths.max() == 8
 
 
 def test_sources_are_the_latents_and_words_depend_on_them():

@@ -28,6 +28,8 @@ OPTIONS = {  # sizes that suit the small data, and what deserves a contract of i
     "mfcvae": [{"components": "5"}, {"components": "5", "progressive": "true"}],
     "gmvae": [{"components": "3"}, {"components": "3", "posterior": "realnvp"}],
     "lidvae": [{"convex_widths": "8,6"}],
+    "lagging": [{"updates": "3"}],
+    "savae": [{"step_size": "0.1"}],
     "svae": [{"beta": "0.5", "annealing": "0.3"}],
     "lidsvae": [{"convex_widths": "8,6"}],
     "lidmvae": [{"components": "3", "convex_widths": "8,6"}],

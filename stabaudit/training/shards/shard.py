@@ -149,7 +149,8 @@ def _train(restarts: Restarts, checkpoint: bytes | None, report: Report) -> _His
 
     while restarts.step < restarts.total_steps and not (history.values and np.isnan(history.last_loss).all()):
         epoch = restarts.train_epoch(on_step)
-        history.add(epoch, before + time.monotonic() - start, _prior_ranks(restarts))
+        others = _prior_ranks(restarts) | _phases(restarts)
+        history.add(epoch, before + time.monotonic() - start, others)
         if time.monotonic() - saved >= CHECKPOINT_SECONDS:
             saved = time.monotonic()
             tensors, numbers = restarts.state()
@@ -166,6 +167,12 @@ def _prior_ranks(restarts: Restarts) -> dict[str, Array]:
     with torch.inference_mode():
         ranks = [prior_rank(restarts.module(row).conditional_priors()) for row in range(len(restarts))]
     return {name: np.array([rank[name] for rank in ranks]) for name in ("prior_rank", "prior_condition")}
+
+
+def _phases(restarts: Restarts) -> dict[str, Array]:
+    """Whether each restart is in its aggressive phase, 1 or 0; nothing for families that have none."""
+    standings = restarts.phase.standings
+    return {"aggressive": np.array([0.0 if one.over else 1.0 for one in standings])} if standings else {}
 
 
 def _finish(  # noqa: PLR0917

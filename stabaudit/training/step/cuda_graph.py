@@ -13,6 +13,7 @@ from torch import Tensor
 from stabaudit.training.step.trace import Inputs
 
 KERNEL_BY_KERNEL = 3  # steps before one is recorded
+RECORDINGS = 2  # at most: in an aggressive phase steps of two kinds take turns
 
 
 class Replayed:
@@ -20,13 +21,13 @@ class Replayed:
 
     Args:
         step: from inputs on the GPU to loss terms; it updates what it trains in place.
-        version: what the kernels depend on besides their inputs; a change makes a new recording.
+        version: what the kernels depend on besides their inputs, hashable; one that is not known makes a new recording.
     """
 
     def __init__(self, step: Callable[[Inputs], Tensor], version: Callable[[], object]) -> None:
         self._step, self._version = step, version
         self._before = KERNEL_BY_KERNEL
-        self._recorded: tuple[object, torch.cuda.CUDAGraph, list[Tensor], Tensor] | None = None
+        self._recorded: dict[object, tuple[torch.cuda.CUDAGraph, list[Tensor], Tensor]] = {}
 
     def __call__(self, inputs: Inputs) -> Tensor:
         """Do the step; the loss terms, which the next step overwrites."""
@@ -34,9 +35,11 @@ class Replayed:
             self._before -= 1
             return self._step(inputs)
         version = self._version()
-        if self._recorded is None or self._recorded[0] != version:
-            self._recorded = (version, *self._record(inputs))
-        _, graph, places, terms = self._recorded
+        if version not in self._recorded:
+            if len(self._recorded) == RECORDINGS:
+                del self._recorded[next(iter(self._recorded))]
+            self._recorded[version] = self._record(inputs)
+        graph, places, terms = self._recorded[version]
         for place, given in zip(places, inputs.flat(), strict=True):
             if place is not given:
                 place.copy_(given)

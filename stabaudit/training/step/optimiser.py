@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,35 +14,59 @@ PLATEAU_FACTOR, PLATEAU_PATIENCE, PLATEAU_THRESHOLD, PLATEAU_SMALLEST = 0.1, 10,
 PLATEAU_STEPS = 500
 
 
+class _Rate(NamedTuple):
+    """What a group of neighbouring restarts has in common in a step; `restarts` None for all."""
+
+    restarts: slice | None
+    learning_rate: float | Tensor
+    first: int
+    held: bool
+
+
 class Adam:
     """Adam for R restarts at once, each with its own learning rate.
 
     Args:
         flat: all parameters, shape (P,); updated in place.
         blocks: splits such a buffer into one tensor of shape (R, *shape) per parameter, or (*shape,) for a lone restart.
+        restarts: R.
+        seldom: numbers of parameters that some steps leave alone.
     """
 
-    def __init__(self, flat: Tensor, blocks: Callable[[Tensor], list[Tensor]]) -> None:
+    def __init__(
+        self, flat: Tensor, blocks: Callable[[Tensor], list[Tensor]], restarts: int = 1, seldom: Sequence[int] = ()
+    ) -> None:
         self.mean, self.square = torch.zeros_like(flat), torch.zeros_like(flat)
         self.count = torch.zeros((), device=flat.device)
         self._blocks = list(zip(*(blocks(of) for of in (flat, self.mean, self.square)), strict=True))
-        self._rates: list[tuple[slice | None, float | Tensor]] = []
+        self._seldom = frozenset(seldom)
+        self._seldom_counts = torch.zeros(restarts if seldom else 0, device=flat.device)  # each has a count of its own
+        self._rates: list[_Rate] = []
         self._on_gpu: dict[int, tuple[float, Tensor]] = {}  # rates where a recorded step reads them, by the first restart
 
-    def begin(self, learning_rates: list[float]) -> None:
-        """Begin a step with a learning rate per restart. Neighbours with equal rates share their kernel calls."""
+    def begin(self, learning_rates: list[float], held: Sequence[bool] = ()) -> None:
+        """Begin a step with a learning rate per restart. Neighbours with equal rates share their kernel calls.
+
+        Args:
+            learning_rates: one per restart.
+            held: whether the step leaves the seldom parameters of a restart alone; empty where there are none.
+        """
         self.count += 1
         self._rates, first = [], 0
         for last in range(1, len(learning_rates) + 1):
-            if last == len(learning_rates) or learning_rates[last] != learning_rates[first]:
+            if held or last == len(learning_rates) or learning_rates[last] != learning_rates[first]:
                 everyone = last - first == len(learning_rates)
-                self._rates.append((None if everyone else slice(first, last), self._placed(first, learning_rates[first])))
+                rate = self._placed(first, learning_rates[first])
+                self._rates.append(_Rate(None if everyone else slice(first, last), rate, first, bool(held) and held[first]))
                 first = last
+        for one in self._rates if held else ():
+            if not one.held:
+                self._seldom_counts[one.first] += 1
 
     @property
-    def groups(self) -> tuple[slice | None, ...]:
-        """Restarts that share a learning rate in this step; None for all. What is launched depends on them."""
-        return tuple(restarts for restarts, _ in self._rates)
+    def groups(self) -> tuple[tuple[int, bool], ...]:
+        """The first of the restarts that share a learning rate in this step, and whether they are held: what is launched."""
+        return tuple((one.first, one.held) for one in self._rates)
 
     def _placed(self, first: int, rate: float) -> float | Tensor:
         """A learning rate as the kernel takes it: on a GPU from a place in memory that does not change."""
@@ -59,10 +84,16 @@ class Adam:
             numbers: which, counted in the order of the blocks.
             gradients: one for each, of its shape; on a GPU torch also insists on its strides.
         """
-        for restarts, learning_rate in self._rates:
-            tensors = [[*self._blocks[number], gradient] for number, gradient in zip(numbers, gradients, strict=True)]
-            if restarts is not None:
-                tensors = [[tensor[restarts] for tensor in of] for of in tensors]
+        for one in self._rates:
+            given = [
+                (n, gradient) for n, gradient in zip(numbers, gradients, strict=True) if not (one.held and n in self._seldom)
+            ]
+            if not given:
+                continue
+            tensors = [[*self._blocks[number], gradient] for number, gradient in given]
+            if one.restarts is not None:
+                tensors = [[tensor[one.restarts] for tensor in of] for of in tensors]
+            counts = [self._seldom_counts[one.first] if number in self._seldom else self.count for number, _ in given]
             parameters, mean, square, slopes = map(list, zip(*tensors, strict=True))
             torch._fused_adam_(
                 parameters,
@@ -70,8 +101,8 @@ class Adam:
                 mean,
                 square,
                 [],
-                [self.count] * len(parameters),
-                lr=learning_rate,
+                counts,
+                lr=one.learning_rate,
                 beta1=BETAS[0],
                 beta2=BETAS[1],
                 weight_decay=0.0,
@@ -82,7 +113,8 @@ class Adam:
 
     def state(self) -> dict[str, Tensor]:
         """Everything needed to go on later, besides the parameters."""
-        return {"adam.mean": self.mean, "adam.square": self.square, "adam.count": self.count}
+        seldom = {"adam.seldom": self._seldom_counts} if self._seldom else {}
+        return {"adam.mean": self.mean, "adam.square": self.square, "adam.count": self.count} | seldom
 
 
 @dataclass

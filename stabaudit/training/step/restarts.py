@@ -17,6 +17,7 @@ from stabaudit.config import Training
 from stabaudit.errors import UsageError
 from stabaudit.families.base import Batch, Family
 from stabaudit.nets.base import Posterior
+from stabaudit.training.step.aggressive import Phase, probed
 from stabaudit.training.step.cuda_graph import Replayed
 from stabaudit.training.step.eager import EagerStep, seeded_by, why_not
 from stabaudit.training.step.matmul import Products
@@ -108,7 +109,13 @@ class Restarts:
         self._generators = [one.generator(device) for one in streams]
         orders = [generator for one in streams if (generator := one.order_generator(device)) is not None]
         self._orders = orders or self._generators
-        self._adam = Adam(self._flat, lambda flat: list(self._as_stepped(layout.views(flat)).values()))
+        self.phase = Phase(self.family.aggressive, len(seeds))
+        self._adam = Adam(
+            self._flat,
+            lambda flat: list(self._as_stepped(layout.views(flat)).values()),
+            len(seeds),
+            self.phase.seldom(list(self._parameters)),
+        )
         self._schedules = [Plateau(training.learning_rate) for _ in seeds]
         self._schedule, self._learning_rate = training.schedule, training.learning_rate
         self._products, self._by_compiler, self._eager, self._binarise = products, compiled, eager, binarise
@@ -145,7 +152,13 @@ class Restarts:
         if self._schedule == "plateau":
             for schedule, loss in zip(self._schedules, epoch.terms["loss"], strict=True):
                 schedule.epoch(float(loss), steps)
+        self.phase.epoch(steps, lambda restart: encode(self.module(restart), self._probed))
         return epoch
+
+    @property
+    def _probed(self) -> Rows:
+        """The rows from which the end of an aggressive phase is told."""
+        return Rows(probed(self.rows.x), probed(self.rows.u))
 
     def _rates(self) -> list[float]:
         """The learning rate of every restart in the next step."""
@@ -164,7 +177,7 @@ class Restarts:
         inputs = Inputs(x, u, noise, self._progress.fill_(self.step / self.total_steps))
         if self._compiled is None:
             self._compiled = self._compile(inputs)
-        self._adam.begin(self._rates())
+        self._adam.begin(self._rates(), self.phase.held(self.step))
         values = self._compiled(inputs)
         self.step += 1
         return values
@@ -217,7 +230,8 @@ class Restarts:
         if self._orders is not self._generators:
             tensors["orders"] = torch.stack([g.get_state() for g in self._orders])
         tensors |= {f"buffers.{name}": value for name, value in self._buffers.items()}
-        return tensors, {"step": self.step, "schedules": [asdict(schedule) for schedule in self._schedules]}
+        numbers = {"step": self.step, "schedules": [asdict(schedule) for schedule in self._schedules]}
+        return tensors, numbers | self.phase.state()
 
     def load_state(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:
         """Go on from what `state` gave."""
@@ -231,6 +245,7 @@ class Restarts:
         self._compiled = None  # it holds buffers that never change as constants
         self.step = numbers["step"]
         self._schedules = [Plateau(**schedule) for schedule in numbers["schedules"]]
+        self.phase.load_state(numbers)
 
     def _probe(self) -> tuple[list[str], list[Request]]:
         """Run the loss once to learn its terms and the random numbers it asks for."""

@@ -81,9 +81,9 @@ def test_restarts_whose_learning_rates_part_are_recorded_anew():
 def test_groups_are_the_neighbours_with_equal_rates():
     adam = Adam(torch.zeros(6), lambda flat: [flat.view(3, 2)])
     adam.begin([1.0, 1.0, 1.0])
-    assert adam.groups == (None,)
+    assert adam.groups == ((0, False),)
     adam.begin([1.0, 1.0, 0.5])
-    assert adam.groups == (slice(0, 2), slice(2, 3))
+    assert adam.groups == ((0, False), (2, False))
 
 
 def test_on_a_gpu_restarts_are_stacked_whatever_the_workers(monkeypatch):

@@ -164,7 +164,7 @@ def test_the_cosine_schedule_equals_torchs(monkeypatch):
     restarts = group("vae", [0, 1], schedule="cosine")
     seen = []
     begin = restarts._adam.begin
-    monkeypatch.setattr(restarts._adam, "begin", lambda rates: (seen.append(rates), begin(rates)))
+    monkeypatch.setattr(restarts._adam, "begin", lambda rates, held: (seen.append(rates), begin(rates, held)))
     epochs = [restarts.train_epoch() for _ in range(3)]
     optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1e-2)
     reference = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=restarts.total_steps)
