@@ -49,9 +49,18 @@ class Mixing:
 
 
 def draw_mixing(
-    sources: int, observed: int, layers: int, activation: Activation, slope: float, *, rng: np.random.Generator
+    sources: int,
+    observed: int,
+    layers: int,
+    activation: Activation,
+    slope: float,
+    *,
+    rng: np.random.Generator,
+    one_matrix: bool = False,
 ) -> Mixing:
-    """A random network with `layers` weight matrices."""
+    """A random network with `layers` weight matrices, which `one_matrix` makes the same one (sources = observed)."""
+    if one_matrix:
+        return Mixing((draw_weight(sources, observed, rng=rng),) * layers, activation, slope)
     inputs = [sources] + [observed] * (layers - 1)
     return Mixing(tuple(draw_weight(width, observed, rng=rng) for width in inputs), activation, slope)
 

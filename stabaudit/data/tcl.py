@@ -50,6 +50,7 @@ def load(
     scale_high: PositiveFloat = 3.0,
     mean_bound: Bound = 0.0,
     data_seed: NonNegative = 0,
+    one_matrix: bool = False,
 ) -> Dataset:
     """Draw sources and mix them; labels are the segments, u their one-hot code, and the true sources are kept.
 
@@ -66,20 +67,23 @@ def load(
         scale_high: upper end.
         mean_bound: means are uniform on [−mean_bound, mean_bound]; 0 for zero means (Khemakhem et al., Fig. 1: 5).
         data_seed: decides sources and mixing.
+        one_matrix: the same matrix in all layers, as the code published with Khemakhem et al. has it; sources = observed.
 
     Raises:
-        UsageError: more sources than observed dimensions, or scale_low above scale_high.
+        UsageError: more sources than observed dimensions, fewer where there is one matrix, or scale_low above scale_high.
     """
     if sources > observed:
         raise UsageError(
             f"dataset tcl: {sources} sources do not fit in {observed} observed dimensions; set observed={sources} or more"
         )
+    if one_matrix and sources != observed:
+        raise UsageError(f"dataset tcl: one matrix in all layers is square; set sources={observed} or observed={sources}")
     if scale_low > scale_high:
         raise UsageError(f"dataset tcl: scale_low={scale_low} is above scale_high={scale_high}")
     rng = np.random.default_rng(data_seed)
     modulation = draw_modulation(segments, sources, scale, (scale_low, scale_high), mean_bound, rng=rng)
     signal = draw_sources(modulation, samples, rng=rng)
-    mixing = draw_mixing(sources, observed, layers, activation, slope, rng=rng)
+    mixing = draw_mixing(sources, observed, layers, activation, slope, rng=rng, one_matrix=one_matrix)
     segment = np.repeat(np.arange(segments), samples)
     rows = Split(
         x=mixing(signal).astype(np.float32),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from stabaudit.data.mixing import draw_mixing
 from stabaudit.data.tcl import Modulation, draw_modulation, draw_sources, load, load_willetts
 from stabaudit.errors import UsageError
 
@@ -93,3 +94,22 @@ def test_impossible_settings_are_refused() -> None:
         load(sources=6)
     with pytest.raises(UsageError, match=r"scale_low=4.0 is above scale_high=3.0"):
         load(scale_low=4.0)
+
+
+def test_one_matrix_stands_in_every_layer() -> None:
+    plain, shared = load(samples=10), load(samples=10, one_matrix=True)
+    signal = shared.train.sources.astype(np.float64)
+    np.testing.assert_array_equal(shared.train.sources, plain.train.sources)
+    assert not np.allclose(shared.train.x, plain.train.x)
+    # Without the last matrix, x = a(a(s W) W) W: W is what is linear between the last activation and x.
+    rng = np.random.default_rng(0)
+    draw_modulation(40, 5, "sd", (0.5, 3.0), 0.0, rng=rng)
+    rng.standard_normal(signal.shape)
+    weight = draw_mixing(5, 5, 3, "leaky-tanh", 0.1, rng=rng).weights[0]
+
+    def activate(x):
+        return np.tanh(x) + 0.1 * x
+
+    np.testing.assert_allclose(shared.train.x, activate(activate(signal @ weight) @ weight) @ weight, rtol=1e-4, atol=1e-5)
+    with pytest.raises(UsageError, match=r"one matrix in all layers is square; set sources=5 or observed=3"):
+        load(sources=3, one_matrix=True)

@@ -133,3 +133,16 @@ def test_the_published_weighting_of_ivae_is_the_published_formula(small):
         total += (a * reconstruction[i] - b * (own - joint) - c * (joint - product) - d * (product - log_prior)).item()
     assert loss == pytest.approx(-total / 20, rel=1e-4)
     assert PUBLISHED == (100, 1, 0, 10)
+
+
+def test_the_weight_of_reconstruction_and_the_published_estimate(small):
+    rows = small.rows(6)
+    settings = {"alpha": 5.0, "beta": 5.0, "gamma": 5.0}
+    plain = small.terms(small.family(BetaTCVAE, **settings), rows)
+    heavy = small.terms(small.family(BetaTCVAE, **settings, reconstruction=500.0), rows)
+    assert heavy["loss"].item() == pytest.approx((plain["loss"] + 499 * plain["reconstruction"]).item(), rel=1e-5)
+    biased = small.terms(small.family(BetaTCVAE, **settings, estimate="weighted"), rows)
+    # Both estimates of log q(z) cancel in the sum of the three parts; the biased one puts more into the mutual information.
+    assert biased["kl"].item() == pytest.approx(plain["kl"].item(), rel=1e-5)
+    assert biased["mutual_information"].item() != pytest.approx(plain["mutual_information"].item(), rel=1e-3)
+    assert small.terms(small.family(BetaTCVAE, reconstruction=0.0, alpha=0.0, beta=0.0, gamma=0.0), rows)["loss"].item() == 0.0
