@@ -195,7 +195,7 @@ def _finish(  # noqa: PLR0917
     run.save_weights(index, {name: tensor.cpu().numpy() for name, tensor in module.state_dict().items()})
     scores = {f"train_{name}": float(past[name][-1]) for name in restarts.terms}
     scores |= {f"evaluation_{name}": value for name, value in evaluate(module, rows_of(evaluation), noise).items()}
-    found = collapse(module, rows_of(evaluation), evaluation.labels, noise)
+    found = collapse(module, rows_of(evaluation), evaluation.labels, noise, text=config.likelihood.name == "categorical")
     if found.divergence:
         run.save_divergence(index, found.divergence)
     if found.prior:
