@@ -145,6 +145,8 @@ _BUILT_IN: dict[Kind, dict[str, Entry]] = {
         "kl": Entry("stabaudit.metrics.collapse:KL"),
         "mutual_information": Entry("stabaudit.metrics.collapse:MUTUAL_INFORMATION"),
         "log_likelihood": Entry("stabaudit.metrics.collapse:LOG_LIKELIHOOD"),
+        "word_log_likelihood": Entry("stabaudit.metrics.collapse:WORD_LOG_LIKELIHOOD"),
+        "perplexity": Entry("stabaudit.metrics.collapse:PERPLEXITY"),
         "cluster_accuracy": Entry("stabaudit.metrics.collapse:CLUSTER_ACCURACY"),
         "cluster_nmi": Entry("stabaudit.metrics.collapse:CLUSTER_NMI"),
         "prior_rank": Entry("stabaudit.metrics.collapse:PRIOR_RANK"),

@@ -117,6 +117,29 @@ LOG_LIKELIHOOD = Measure(
     unit="restart",
     stored="log_likelihood",
 )
+WORD_LOG_LIKELIHOOD = Measure(
+    name="word_log_likelihood",
+    label="log-likelihood per word",
+    meaning="importance-weighted log-likelihood of documents over their number of symbols, nats",
+    low=-math.inf,
+    high=math.inf,
+    reference="Burda, Grosse and Salakhutdinov 2016, arXiv:1509.00519",
+    needs="model",
+    unit="restart",
+    stored="word_log_likelihood",
+)
+PERPLEXITY = Measure(
+    name="perplexity",
+    label="perplexity",
+    meaning="exponential of the negative log-likelihood per word: of so many equally likely words the model would be as unsure",
+    low=1.0,
+    high=math.inf,
+    reference="He, Spokoyny, Neubig and Berg-Kirkpatrick 2019, arXiv:1901.05534",
+    higher_is_better=False,
+    needs="model",
+    unit="restart",
+    stored="perplexity",
+)
 CLUSTER_ACCURACY = Measure(
     name="cluster_accuracy",
     label="cluster accuracy",
@@ -155,6 +178,8 @@ COLLAPSE = (
     KL,
     MUTUAL_INFORMATION,
     LOG_LIKELIHOOD,
+    WORD_LOG_LIKELIHOOD,
+    PERPLEXITY,
     CLUSTER_ACCURACY,
     CLUSTER_NMI,
     PRIOR_RANK,

@@ -4,7 +4,8 @@ Importance-weighted log-likelihood of each of up to 500 evaluation rows (Burda e
 
     log p̂(x) = log (1/K) Σ_k p(x|z_k) p(z_k) / q(z_k|x),   z_k ~ q(z|x),   K = 100
 
-It grows with K towards log p(x), from below in expectation; families that know log p(x) give that, and K counts as 0.
+It grows with K towards log p(x), from below in expectation; families that know log p(x) give that, and K counts as 0. Of text it
+is also given per symbol, the ends of documents among them, with its perplexity exp(−Σ log p̂ / Σ symbols).
 
 A prior made of Gaussians p(z|c) can identify its latents only if the natural parameters λ_c differ enough: the theorem of
 Khemakhem et al. (2019) needs a matrix L of differences λ_c − λ_0 that has full rank. Its rank and condition number are followed
@@ -49,7 +50,7 @@ class Collapse:
 
 
 @torch.inference_mode()
-def collapse(family: Family, rows: Rows, labels: Array | None, seed: int) -> Collapse:
+def collapse(family: Family, rows: Rows, labels: Array | None, seed: int, *, text: bool = False) -> Collapse:
     """Measure a trained restart on the evaluation rows.
 
     Args:
@@ -57,6 +58,7 @@ def collapse(family: Family, rows: Rows, labels: Array | None, seed: int) -> Col
         rows: the evaluation rows.
         labels: their classes, shape (n,), or None.
         seed: of the restart; the samples come from its evaluation stream.
+        text: whether the rows are documents of codes, 0 after their ends.
     """
     divergence = _mean_over(family, rows)
     mixture = family.mixture_prior()
@@ -64,7 +66,11 @@ def collapse(family: Family, rows: Rows, labels: Array | None, seed: int) -> Col
     if mixture is not None:
         weights, (mean, log_var) = mixture.log_weights.exp(), mixture.components
         prior = {"weight": _array(weights)} | _columns("mean", mean) | _columns("log_var", log_var)
-    scores = _log_likelihood(family, rows, seed) | _of_clusters(family, rows, labels) | prior_rank(family.conditional_priors())
+    scores = (
+        _log_likelihood(family, rows, seed, text=text)
+        | _of_clusters(family, rows, labels)
+        | prior_rank(family.conditional_priors())
+    )
     dimensions = {} if divergence is None else {"dimension": np.arange(len(divergence)), "kl": _array(divergence)}
     return Collapse(scores, dimensions, prior)
 
@@ -92,7 +98,7 @@ def prior_rank(priors: Posterior | None) -> dict[str, float]:
     return {"prior_rank": float(rank), "prior_full_rank": float(full), "prior_condition": condition}
 
 
-def _log_likelihood(family: Family, rows: Rows, seed: int) -> dict[str, float]:
+def _log_likelihood(family: Family, rows: Rows, seed: int, *, text: bool) -> dict[str, float]:
     device = next(family.parameters()).device
     noise = Fresh(torch.Generator(device).manual_seed(EVALUATION_STREAM + seed))
     count = len(rows) if family.exact_likelihood else min(len(rows), ROWS)
@@ -105,7 +111,12 @@ def _log_likelihood(family: Family, rows: Rows, seed: int) -> dict[str, float]:
             return {}
         parts.append(weights)
     estimate = torch.cat(parts, 1).logsumexp(0) - math.log(samples)
-    return {
+    words = {}
+    if text:
+        symbols = int((x > 0).sum())
+        each = float(estimate.double().sum()) / symbols
+        words = {"word_log_likelihood": each, "perplexity": math.exp(-each), "log_likelihood_words": float(symbols)}
+    return words | {
         "log_likelihood": float(estimate.double().mean()),
         "log_likelihood_samples": 0.0 if family.exact_likelihood else float(samples),
         "log_likelihood_rows": float(count),

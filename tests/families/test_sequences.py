@@ -17,6 +17,7 @@ from stabaudit.families.svae import SVAE
 from stabaudit.families.vae import VAE
 from stabaudit.nets import lstm, mlp
 from stabaudit.nets.likelihoods import Categorical
+from stabaudit.training.model_scores import collapse
 from stabaudit.training.step.noise import Fresh
 from stabaudit.training.step.restarts import Restarts, Rows, encode
 
@@ -102,6 +103,26 @@ def test_importance_weights_agree_with_the_integral_over_z():
         weights = torch.stack([family.log_weight(rows.x, rows.u, noise) for _ in range(4000)])
         estimate = weights.double().logsumexp(0) - math.log(len(weights))
     np.testing.assert_allclose(estimate, torch.stack(exact), atol=0.01)
+
+
+def test_likelihoods_per_word_are_over_all_symbols_with_the_ends():
+    family, rows = family_of(SVAE).eval(), documents()
+    scores = collapse(family, rows, None, 0, text=True).scores
+    symbols = int((rows.x > 0).sum())
+    assert scores["log_likelihood_words"] == symbols < rows.x.numel()
+    assert scores["word_log_likelihood"] == pytest.approx(scores["log_likelihood"] * len(rows) / symbols, rel=1e-6)
+    assert scores["perplexity"] == pytest.approx(math.exp(-scores["word_log_likelihood"]))
+    assert not {"perplexity", "word_log_likelihood"} & set(collapse(family, rows, None, 0).scores)
+
+
+@torch.no_grad()
+def test_a_decoder_that_knows_nothing_has_the_size_of_the_vocabulary_as_its_perplexity():
+    family, rows = family_of(SVAE).eval(), documents()
+    family.decoder.out.weight.zero_()
+    family.decoder.out.bias.zero_()
+    family.encoder.heads.weight.zero_()
+    family.encoder.heads.bias.zero_()  # the posterior is the prior
+    assert collapse(family, rows, None, 0, text=True).scores["perplexity"] == pytest.approx(9, rel=1e-5)
 
 
 def test_svae_is_a_vae_with_a_weight_on_the_divergence():

@@ -177,6 +177,8 @@ PACKAGE = Path(stabaudit.__file__).parent
 NAMED_ELSEWHERE = {  # words that are names of scores and of other things: terms of a loss, keys of what training stores
     "kl": {"families", "training", "store", "comparison/reading", "comparison/scoring/collapse.py", "json_schema", "reports"},
     "log_likelihood": {"training", "families"},
+    "word_log_likelihood": {"training"},
+    "perplexity": {"training"},
     "mutual_information": {"families"},
     "cluster_accuracy": {"training"},
     "cluster_nmi": {"training"},

@@ -18,7 +18,9 @@ from stabaudit.metrics.collapse import (
     COLLAPSE,
     LOG_LIKELIHOOD,
     MUTUAL_INFORMATION,
+    PERPLEXITY,
     PRIOR_RANK,
+    WORD_LOG_LIKELIHOOD,
     active,
     mutual_information,
 )
@@ -105,6 +107,9 @@ def _note(name: str, facts: Sequence[Facts]) -> str:
         if samples is None or rows is None:
             return ""
         return f"exact, {rows} rows" if samples == 0 else f"K = {samples}, {rows} rows"
+    if name in {WORD_LOG_LIKELIHOOD.name, PERPLEXITY.name}:
+        words = _count(stored, "log_likelihood_words")
+        return "" if words is None else f"{words:,} symbols"
     if name == PRIOR_RANK.name:
         full, conditions = _count(stored, "prior_full_rank"), [restart.stored.get("prior_condition") for restart in facts]
         known = [condition for condition in conditions if condition is not None]

@@ -209,7 +209,7 @@ def _finish(  # noqa: PLR0917
     scores = {f"train_{name}": float(past[name][-1]) for name in restarts.terms}
     judged = binarised(rows, config.seed) if config.binarise else rows  # all restarts on the same
     scores |= {f"evaluation_{name}": value for name, value in evaluate(module, judged, noise).items()}
-    found = collapse(module, judged, evaluation.labels, noise)
+    found = collapse(module, judged, evaluation.labels, noise, text=config.likelihood.name == "categorical")
     if found.divergence:
         run.save_divergence(index, found.divergence)
     if found.prior:
