@@ -46,19 +46,22 @@ class BetaTCVAE(VAE):
         super().__init__(problem)
         self.rows = problem.rows
         self.alpha, self.beta, self.gamma, self.reconstruction = alpha, beta, gamma, reconstruction
-        self.log_weights = {"stratified": stratified, "weighted": weighted}[estimate]
+        self.row_weights = {"stratified": stratified, "weighted": weighted}[estimate]
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Negative objective, its reconstruction and the three parts of the divergence without weights."""
         posterior: Posterior = self.encoder(batch.x, None, batch.noise)
         z = reparameterise(posterior, batch.noise)
         reconstruction = -log_prob_given_z(self.likelihood, self.decoder, batch.x, z, batch.noise).mean()
-        weights = self.log_weights(z, max(self.rows, len(z)))
+        weights = self.row_weights(z, max(self.rows, len(z)))
         parts = decompose(z, posterior, gaussian_log_density(z, *posterior), self.log_prior(z), weights)
         information, correlation, dimension = (part.mean() for part in parts)
         return {
             "kl": information + correlation + dimension,
-            "loss": self.reconstruction * reconstruction + self.alpha * information + self.beta * correlation + self.gamma * dimension,
+            "loss": self.reconstruction * reconstruction
+            + self.alpha * information
+            + self.beta * correlation
+            + self.gamma * dimension,
             "reconstruction": reconstruction,
             "mutual_information": information,
             "total_correlation": correlation,

@@ -18,7 +18,9 @@ from stabaudit.families.vae import VAE
 from stabaudit.nets.base import Posterior
 from stabaudit.training import model_scores as module
 from stabaudit.training.model_scores import agreement, collapse, prior_rank
+from stabaudit.training.step.noise import Fresh
 from stabaudit.training.step.restarts import Rows
+from stabaudit.training.step.streams import EVALUATION_STREAM
 
 W, SD = torch.tensor([1.5, -0.7]), 0.6
 
@@ -69,6 +71,16 @@ def test_with_the_true_posterior_the_log_likelihood_is_exact_from_one_sample(row
     scores = collapse(Linear(), rows, None, 0).scores
     assert scores["log_likelihood"] == pytest.approx(exact(rows.x), abs=1e-5)
     assert (scores["log_likelihood_samples"], scores["log_likelihood_rows"]) == (1, 400)
+
+
+def test_rows_averaged_first_are_what_the_code_of_wang_computes(rows):
+    scores = collapse(Linear(widen=3.0), rows, None, 5).scores
+    noise = Fresh(torch.Generator().manual_seed(EVALUATION_STREAM + 5))
+    weights = Linear(widen=3.0).log_weights(rows.x, rows.u, noise, module.SAMPLES).double().numpy()  # (K, n)
+    by_rows, by_samples = np.log(np.mean(np.exp(weights.mean(axis=1)))), np.log(np.mean(np.exp(weights), axis=0)).mean()
+    assert scores["rows_first_log_likelihood"] == pytest.approx(by_rows, abs=1e-5)
+    assert scores["log_likelihood"] == pytest.approx(by_samples, abs=1e-5)
+    assert by_rows < by_samples - 0.05
 
 
 def test_with_another_posterior_it_grows_towards_the_truth(rows, monkeypatch):

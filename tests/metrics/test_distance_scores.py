@@ -7,7 +7,7 @@ from scipy.stats import pearsonr, spearmanr
 
 from stabaudit.errors import BadData
 from stabaudit.metrics import distance_correlation, distance_scores, rsa_pearson, rsa_spearman
-from stabaudit.metrics.distance_scores import distances
+from stabaudit.metrics.distance_scores import Distances, centred_distances, distance_ranks, distances, root_of_agreement
 from stabaudit.metrics.sampled_rows import sampled
 
 
@@ -62,3 +62,30 @@ def test_rows_in_another_order_and_a_part_of_many(monkeypatch):
     monkeypatch.setattr(distance_scores, "MOST_ROWS", 30)
     rows = sampled(len(a), 30)
     assert rsa_pearson(a, b) == pytest.approx(pearsonr(pdist(a[rows]), pdist(b[rows])).statistic, abs=1e-6)
+
+
+@pytest.mark.parametrize("side", [distances, distance_ranks, centred_distances])
+def test_sides_of_many_rows_in_another_order_give_what_a_shuffle_of_the_part_gives(side, monkeypatch):
+    monkeypatch.setattr(distance_scores, "MOST_ROWS", 30)
+    a, _ = latents()
+    whole, order = side(a), np.random.default_rng(3).permutation(len(a))
+    assert whole.matrix.shape == (30, 30)
+    shuffled = whole.permuted(order).matrix
+    ranks = [sorted(order[sampled(len(a), 30)]).index(one) for one in order[sampled(len(a), 30)]]
+    assert sorted(ranks) == list(range(30))
+    np.testing.assert_array_equal(shuffled, whole.matrix[ranks][:, ranks])
+    assert np.sum(whole.matrix.astype(float) ** 2) == pytest.approx(1.0, rel=1e-6)  # its score with itself
+
+
+def test_what_only_rounding_varies_does_not_vary():
+    rng = np.random.default_rng(4)
+    a, _ = latents(40)
+    corners = np.eye(40) + 1e-16 * rng.normal(size=(40, 40))  # all √2 apart
+    assert rsa_pearson(corners, a) == 0.0
+    assert distance_correlation(np.eye(3), a[:3]) == pytest.approx(by_hand(np.eye(3), a[:3]), abs=1e-10)
+    slightly = np.eye(40) + 1e-6 * rng.normal(size=(40, 40))
+    assert rsa_pearson(slightly, slightly) == pytest.approx(1.0)
+
+
+def test_a_sum_that_rounding_leaves_below_zero_has_the_root_zero():
+    assert root_of_agreement(Distances(np.full((2, 2), 1e-9)), Distances(np.full((2, 2), -1e-9))) == 0.0

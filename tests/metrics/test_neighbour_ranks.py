@@ -5,9 +5,10 @@ import pytest
 from scipy.spatial.distance import cdist
 from scipy.stats import spearmanr
 
-from stabaudit.metrics import knn_rank_correlation, rsa_spearman
+from stabaudit.metrics import knn_rank_correlation, neighbour_ranks, rsa_spearman
 from stabaudit.metrics.neighbour_ranks import rank_correlation, surroundings
 from stabaudit.metrics.pair_scores import ScoreName
+from stabaudit.metrics.sampled_rows import sampled
 from stabaudit.metrics.score_pairs import score_pairs
 from stabaudit.metrics.split import split_halves
 
@@ -70,3 +71,42 @@ def test_rows_that_are_all_the_same_few_rows_and_far_magnitudes():
     assert knn_rank_correlation(np.zeros((50, 2)), a) == 0.0
     assert knn_rank_correlation(a[:3], 2 * a[:3]) == pytest.approx(1.0)
     assert knn_rank_correlation(1e200 * a, 1e-200 * a) == pytest.approx(1.0)
+
+
+def test_two_orders_one_after_the_other():
+    rng = np.random.default_rng(5)
+    a, b = rng.normal(size=(2, 200, 2))
+    first, second = rng.permutation(200), rng.permutation(200)
+    twice = surroundings(b).permuted(first).permuted(second)
+    assert rank_correlation(surroundings(a), twice) == pytest.approx(knn_rank_correlation(a, b[first][second]), abs=1e-12)
+    assert rank_correlation(twice, surroundings(a)) == pytest.approx(knn_rank_correlation(b[first][second], a), abs=1e-12)
+
+
+def test_of_many_rows_neighbours_are_looked_for_among_a_part(monkeypatch):
+    monkeypatch.setattr(neighbour_ranks, "MOST_CENTRES", 40)
+    monkeypatch.setattr(neighbour_ranks, "MOST_ROWS", 100)
+    rng = np.random.default_rng(6)
+    a = rng.normal(size=(300, 2))
+    b = a + 0.1 * rng.normal(size=a.shape)
+    centres, among = sampled(300, 40), sampled(300, 100)
+    assert 0 < len(set(centres) & set(among)) < 40  # some are among those looked through, some are not
+    apart, found = cdist(a, a), []
+    for i in centres:
+        near = sorted(set(among) - {i}, key=lambda j: apart[i, j])[:10]
+        found.append(spearmanr(apart[i, near], np.linalg.norm(b[near] - b[i], axis=1)).statistic)
+    assert knn_rank_correlation(a, b) == pytest.approx(np.mean(found), abs=1e-10)
+
+
+def test_rows_that_are_equal_are_neighbours_and_none_is_its_own():
+    rng = np.random.default_rng(7)
+    a, b = np.tile(rng.normal(size=(4, 2)), (2, 1)), rng.normal(size=(8, 3))  # few enough that all others are neighbours
+    found = [spearmanr(cdist(a, a)[i, others], cdist(b, b)[i, others]).statistic for i, others in others_of(8)]
+    assert knn_rank_correlation(a, b) == pytest.approx(np.mean(found), abs=1e-10)
+    many = surroundings(np.concatenate([np.ones((30, 2)), rng.normal(size=(30, 2))]))
+    assert not (many.near == many.centres[:, None]).any()
+    assert all(len(set(row)) == 10 for row in many.near.tolist())
+    assert (many.near[:30] < 30).all()
+
+
+def others_of(n):
+    return [(i, [j for j in range(n) if j != i]) for i in range(n)]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import t
 
 from stabaudit.statistics.half_samples import half_sample, over_rows
 
@@ -31,3 +32,22 @@ def test_the_interval_of_a_correlation_holds_the_truth_as_often_as_it_says():
         low, high = over_rows(float(np.corrcoef(a, b)[0, 1]), draws, "atanh").interval()
         inside += low <= 0.6 <= high
     assert 0.90 <= inside / 200 <= 0.99
+
+
+def test_the_interval_is_students_with_a_degree_of_freedom_less_than_draws():
+    draws = np.random.default_rng(0).normal(size=10)
+    low, high = over_rows(0.3, draws).interval()
+    half = t(df=9).ppf(0.975) * np.sqrt(((draws - draws.mean()) ** 2).sum() / 9)
+    assert (low, high) == pytest.approx((0.3 - half, 0.3 + half), rel=1e-9)
+
+
+def test_an_odd_row_is_left_out_and_every_row_is_as_likely():
+    fit = np.arange(15) < 5
+    rng = np.random.default_rng(0)
+    counts = np.zeros(15)
+    for _ in range(3000):
+        rows = half_sample(fit, rng=rng)
+        assert (int(fit[rows].sum()), int((~fit)[rows].sum())) == (2, 5)
+        counts[rows] += 1
+    assert counts[:5] / 3000 == pytest.approx(2 / 5, abs=0.05)
+    assert counts[5:] / 3000 == pytest.approx(1 / 2, abs=0.05)
