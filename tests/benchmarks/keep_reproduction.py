@@ -30,9 +30,11 @@ def main() -> None:
     parser.add_argument("document", type=Path, help="what the audit wrote as JSON")
     parser.add_argument("out", type=Path)
     parser.add_argument("--data", required=True, help="the dataset in words")
+    parser.add_argument("--only", help="of the audit, where not all of it was run")
     options = parser.parse_args()
     document = json.loads(options.document.read_text(encoding="utf-8"))
     manifests = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(options.audit.glob("*/run.json"))]
+    manifests = [one for one in manifests if one["name"] in {run["name"] for run in document["runs"]}]
     options.out.mkdir(parents=True)
     for name, file in KEPT.items():
         rows = document[name]
@@ -48,7 +50,7 @@ def main() -> None:
     runs = [manifest["name"] for manifest in manifests for _ in manifest["restarts"]]
     write(options.out / "restarts.csv", [{"run": run} | row for run, row in zip(runs, restarts, strict=True)])
     about = {
-        "command": manifests[0]["command"].partition(" --out ")[0],
+        "command": manifests[0]["command"].partition(" --out ")[0] + (f" --only {options.only}" if options.only else ""),
         "created": manifests[0]["created"],
         "environment": {key: manifests[0]["environment"][key] for key in ENVIRONMENT},
         "seconds_of_training": round(sum(row["seconds"] for row in restarts)),
