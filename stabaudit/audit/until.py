@@ -10,6 +10,7 @@ from stabaudit.comparison.reading.selectors import read_run
 from stabaudit.comparison.scoring.spread import require_of_pairs, settings_for_spread, spread_of_score
 from stabaudit.errors import UsageError
 from stabaudit.metrics.mcc_strong import SCORE as STRONG
+from stabaudit.metrics.scores import measure
 from stabaudit.statistics.gate import ScoreKey, parse_score
 from stabaudit.statistics.restarts_needed import FEWEST
 from stabaudit.statistics.stopping import FIRST, next_count
@@ -47,11 +48,16 @@ class Until:
         return f"{self.key}±{self.half_width:g}"
 
 
-def parse_until(text: str, most: int) -> Until:
+def parse_until(text: str, most: int, asked: frozenset[str] = frozenset()) -> Until:
     """Read "strong_mcc±0.03", "weak_mcc@20 +- 0.01".
 
+    Args:
+        text: what was typed.
+        most: restarts that there may be.
+        asked: options of `train` that were given, such as "train --geometry", which some scores come with.
+
     Raises:
-        UsageError: anything else, or fewer restarts than the first look takes.
+        UsageError: anything else, a score that no such run has, or fewer restarts than the first look takes.
 
     >>> parse_until("strong_mcc±0.03", 40).half_width
     0.03
@@ -63,6 +69,9 @@ def parse_until(text: str, most: int) -> Until:
         )
     key = parse_score(found["score"])
     require_of_pairs(key)
+    option = measure(key.metric).option
+    if option is not None and option not in asked:
+        raise UsageError(f"--until {key}: this score comes with {option}, without which the run has none")
     if most < FIRST:
         raise UsageError(f"--max-restarts {most}: expected at least {FIRST}, after which the spread is first looked at")
     return Until(key, float(found["half"]), most)

@@ -183,7 +183,8 @@ def train(
 
     require_one(context, family, command)
     require_until(context, until, vary)
-    enough = None if until is None else parse_until(until, max_restarts)
+    asked_for = frozenset({"train --geometry"} if geometry else ())
+    enough = None if until is None else parse_until(until, max_restarts, asked_for)
     count = restarts if enough is None else enough.first(restarts if was_typed(context, "restarts") else None)
     asked: AskedFamily | AskedProgram
     if command is not None:

@@ -132,11 +132,13 @@ def test_round_a_hill_the_curve_is_as_short_as_the_shortest_way_over_a_fine_grid
 
 @pytest.mark.slow
 def test_on_a_trained_decoder_more_steps_and_finer_curves_shorten_little(tmp_path, monkeypatch):
-    recipe = Recipe(family="vae", data="digits", latent_dim=5, restarts=1, steps=1000)
+    recipe = Recipe(
+        family="vae", data="digits", latent_dim=5, restarts=1, steps=1000, settings={"widths": [64, 64], "dropout": 0.0}
+    )
     (run,) = train([job_of(recipe, tmp_path / "digits")], LocalEngine(1))
     family = builder(run.manifest.config, (1, 8, 8), 0, 1198)()
     family.load_state_dict(load_file(run.folder / "weights" / "restart-000.safetensors"))
-    a, b = torch.from_numpy(run.latents(0).mean)[:30].unflatten(0, (15, 2)).unbind(1)
+    a, b = torch.from_numpy(run.latents(0).mean)[:20].unflatten(0, (10, 2)).unbind(1)
     straight, found = lengths(family.eval().decode, a, b)
     assert (1 - found / straight).mean() > 0.1
     monkeypatch.setattr(geometry, "STEPS", 3 * geometry.STEPS)
@@ -216,7 +218,7 @@ def model_of(name, likelihood=None):
     return builder(config, (1, 8, 8), 3, 96)().eval(), d
 
 
-@pytest.mark.parametrize("name", known("family"))
+@pytest.mark.parametrize("name", [name for name in known("family") if "categorical" not in resolve("family", name).likelihoods])
 def test_decoders_give_one_mean_of_every_row_by_itself_or_there_is_none(name):
     family, d = model_of(name)
     z = torch.randn(6, d)
