@@ -132,9 +132,7 @@ def test_round_a_hill_the_curve_is_as_short_as_the_shortest_way_over_a_fine_grid
 
 @pytest.mark.slow
 def test_on_a_trained_decoder_more_steps_and_finer_curves_shorten_little(tmp_path, monkeypatch):
-    recipe = Recipe(
-        family="vae", data="digits", latent_dim=5, restarts=1, steps=1000, settings={"widths": [64, 64], "dropout": 0.0}
-    )
+    recipe = Recipe(family="vae", data="digits", latent_dim=5, restarts=1, steps=1000)
     (run,) = train([job_of(recipe, tmp_path / "digits")], LocalEngine(1))
     family = builder(run.manifest.config, (1, 8, 8), 0, 1198)()
     family.load_state_dict(load_file(run.folder / "weights" / "restart-000.safetensors"))
