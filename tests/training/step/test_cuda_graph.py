@@ -23,7 +23,7 @@ class Graph:
 
 def test_two_kinds_of_steps_that_take_turns_are_recorded_once_each(monkeypatch):
     monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
-    monkeypatch.setattr(torch.cuda, "graph", lambda graph: nullcontext())
+    monkeypatch.setattr(torch.cuda, "graph", lambda _: nullcontext())
     monkeypatch.setattr(Graph, "made", ())
     kinds = iter("aab" * 5 + "cc" + "a")
     given = Inputs(torch.zeros(2), torch.zeros(0), [], torch.zeros(()))
