@@ -37,7 +37,7 @@ class SAVAE(VAE):
     """
 
     def __init__(
-        self, problem: Problem, *, refine: NonNegative = 2, step_size: PositiveFloat = 0.5, annealing: Share = 0.0
+        self, problem: Problem, *, refine: NonNegative = 1, step_size: PositiveFloat = 0.5, annealing: Share = 0.0
     ) -> None:
         super().__init__(problem)
         self.refine, self.step_size, self.annealing = refine, step_size, annealing
