@@ -63,6 +63,26 @@ def test_the_plan_holds_the_published_values(willetts):
     }
 
 
+def test_the_plan_of_text_holds_the_published_values():
+    """Wang et al. 2021, Table 1: every value of its three texts stands beside the run of its family."""
+    plan = load_plan("wang-text")
+    names = {"VAE": "svae", "SA-VAE": "savae", "Lagging VAE": "lagging", "beta-VAE": "beta-vae", "LIDVAE": "lidsvae"}
+    data = {"synthetic": "text-synthetic", "yahoo": "text:yahoo.txt", "yelp": "text:yelp.txt"}
+    scores = {"au": "active_units", "kl": "kl", "mi": "mutual_information", "ll": "log_likelihood"}
+    published = {
+        (data[row["dataset"]], names[row["model"]], scores[column]): float(row[column])
+        for row in table("wang2021-collapse.csv")
+        if row["dataset"] in data
+        for column in scores
+    }
+    assert len(published) == 60
+    assert published == {
+        (recipe.dataset, recipe.family, reference.score.removesuffix(".out")): reference.value
+        for reference in plan.references
+        for recipe in [plan.recipes[reference.run]]
+    }
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 5), st.integers(0, 10_000))
 def test_strong_one_implies_weak_one(d, seed):

@@ -37,7 +37,7 @@ class SAVAE(VAE):
     """
 
     def __init__(
-        self, problem: Problem, *, refine: NonNegative = 2, step_size: PositiveFloat = 0.5, annealing: Share = 0.0
+        self, problem: Problem, *, refine: NonNegative = 1, step_size: PositiveFloat = 0.5, annealing: Share = 0.0
     ) -> None:
         super().__init__(problem)
         self.refine, self.step_size, self.annealing = refine, step_size, annealing
@@ -56,7 +56,7 @@ class SAVAE(VAE):
             draws = [[noise.normal(start.mean.shape)] for _ in range(self.refine)]
         if not torch.is_inference_mode_enabled():
             return self._refined(x, start, draws)
-        with torch.inference_mode(mode=False):  # tensors of inference mode have no gradients, their copies do
+        with torch.inference_mode(mode=False), torch.no_grad():  # `grad` takes copies, but no tensor of inference mode
             copies = [[draw.clone() for draw in step] for step in draws]
             return self._refined(x.clone(), Posterior(start.mean.clone(), start.log_var.clone()), copies)
 

@@ -27,7 +27,7 @@ from torch import Tensor
 from stabaudit.families.base import Family
 from stabaudit.nets.base import Posterior
 from stabaudit.training.step.noise import Fresh
-from stabaudit.training.step.restarts import EVALUATION_ROWS, Rows
+from stabaudit.training.step.restarts import Rows, rows_at_once
 from stabaudit.training.step.streams import EVALUATION_STREAM
 
 Array = NDArray[Any]
@@ -107,8 +107,8 @@ def _log_likelihood(family: Family, rows: Rows, seed: int, *, text: bool) -> dic
     count = len(rows) if family.exact_likelihood else min(len(rows), ROWS)
     samples = 1 if family.exact_likelihood else SAMPLES
     x, u = rows.x[:count].to(device), rows.u[:count].to(device)
-    parts = []
-    for some, its_u in zip(x.split(EVALUATION_ROWS), u.split(EVALUATION_ROWS), strict=True):
+    parts, size = [], rows_at_once(family, rows)
+    for some, its_u in zip(x.split(size), u.split(size), strict=True):
         weights = family.log_weights(some, its_u, noise, samples)
         if weights is None:
             return {}
@@ -131,7 +131,8 @@ def _mean_over(family: Family, rows: Rows) -> Tensor | None:
     """Mean divergence of each dimension over all rows, shape (d,)."""
     device = next(family.parameters()).device
     total: Tensor | None = None
-    for x, u in zip(rows.x.split(EVALUATION_ROWS), rows.u.split(EVALUATION_ROWS), strict=True):
+    size = rows_at_once(family, rows)
+    for x, u in zip(rows.x.split(size), rows.u.split(size), strict=True):
         part = family.divergence(x.to(device), u.to(device))
         if part is None:
             return None
@@ -142,8 +143,8 @@ def _mean_over(family: Family, rows: Rows) -> Tensor | None:
 def _of_clusters(family: Family, rows: Rows, labels: Array | None) -> dict[str, float]:
     device = next(family.parameters()).device
     chosen = []
-    count = 0
-    for x, u in zip(rows.x.split(EVALUATION_ROWS), rows.u.split(EVALUATION_ROWS), strict=True):
+    count, size = 0, rows_at_once(family, rows)
+    for x, u in zip(rows.x.split(size), rows.u.split(size), strict=True):
         part = family.clusters(x.to(device), u.to(device))
         if part is None:
             return {}

@@ -193,6 +193,8 @@ def _likelihood(recipe: Recipe, family: type[Family], dataset: Dataset) -> tuple
     usable = family.likelihoods or tuple(LIKELIHOODS)
     if dataset.vocabulary and OF_WORDS not in usable:
         raise UsageError(f"family {recipe.family!r} has no likelihood of words, and {dataset.name} is text; try 'svae' or 'vae'")
+    if not dataset.vocabulary and usable == (OF_WORDS,):
+        raise UsageError(f"family {recipe.family!r} is for text, and {dataset.name} is none; try 'vae'")
     if recipe.likelihood is not None and dataset.vocabulary and recipe.likelihood != OF_WORDS:
         raise UsageError(
             f"{dataset.name} is text, whose likelihood is {OF_WORDS!r}, not {recipe.likelihood!r}: leave --likelihood out"

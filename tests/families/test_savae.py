@@ -158,7 +158,9 @@ def test_latents_and_scores_are_those_of_the_refined_posterior_whatever_the_mode
     x = documents().x
     refined = family.encode(x, None)
     assert not torch.allclose(refined.mean, family.encoder(x, None, None).mean, atol=1e-3)
-    torch.testing.assert_close(encode(family, documents()).mean, refined.mean.detach())  # under inference mode
+    found = encode(family, documents()).mean  # under inference mode
+    assert not found.requires_grad
+    torch.testing.assert_close(found, refined.mean.detach())
     assert torch.equal(family.encode(x[5:9], None).mean, refined.mean[5:9]) or torch.allclose(
         family.encode(x[5:9], None).mean, refined.mean[5:9], atol=1e-6
     )

@@ -19,7 +19,7 @@ from stabaudit.nets import lstm, mlp
 from stabaudit.nets.likelihoods import Categorical
 from stabaudit.training.model_scores import collapse
 from stabaudit.training.step.noise import Fresh
-from stabaudit.training.step.restarts import Restarts, Rows, encode
+from stabaudit.training.step.restarts import Restarts, Rows, encode, rows_at_once
 
 LENGTH = 5
 
@@ -113,6 +113,18 @@ def test_likelihoods_per_word_are_over_all_symbols_with_the_ends():
     assert scores["word_log_likelihood"] == pytest.approx(scores["log_likelihood"] * len(rows) / symbols, rel=1e-6)
     assert scores["perplexity"] == pytest.approx(math.exp(-scores["word_log_likelihood"]))
     assert not {"perplexity", "word_log_likelihood"} & set(collapse(family, rows, None, 0).scores)
+
+
+def test_documents_of_many_symbols_are_evaluated_a_few_at_once(monkeypatch):
+    family, rows = family_of(SVAE).eval(), documents()
+    assert rows_at_once(family, rows) == 1000
+    with_all, scores = encode(family, rows).mean, collapse(family, rows, None, 0, text=True).scores
+    monkeypatch.setattr("stabaudit.training.step.restarts.EVALUATION_LOGITS", 3 * LENGTH * 9 + 1)
+    assert rows_at_once(family, rows) == 3
+    torch.testing.assert_close(encode(family, rows).mean, with_all)
+    few = collapse(family, rows, None, 0, text=True).scores
+    assert few["log_likelihood"] == pytest.approx(scores["log_likelihood"], abs=0.05)
+    assert few["log_likelihood_rows"] == len(rows)
 
 
 @torch.no_grad()

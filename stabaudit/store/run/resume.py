@@ -182,7 +182,7 @@ def _differences(recorded: Manifest, wanted: Manifest) -> dict[str, tuple[object
 def _since_then(config: RunConfig) -> RunConfig:
     """A recorded configuration with the options that its family, dataset or networks have gained since; of files of one's own."""
     known = config.dataset.options
-    if "holdout" not in known:  # an option that only such files have
+    if "holdout" not in known or "vocabulary" in known:  # options of such files, and of texts
         return config
     return config.model_copy(update={"dataset": config.dataset.model_copy(update={"options": _BEFORE | known})})
 

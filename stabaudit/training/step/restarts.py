@@ -4,6 +4,7 @@ Parameters of all restarts live in one flat buffer, and every network weight is 
 step reads weights in place, one optimiser call updates everything, and a checkpoint is one tensor.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from stabaudit.config import Training
 from stabaudit.errors import UsageError
 from stabaudit.families.base import Batch, Family
 from stabaudit.nets.base import Posterior
+from stabaudit.nets.likelihoods import Categorical
 from stabaudit.training.step.aggressive import Phase, probed
 from stabaudit.training.step.cuda_graph import Replayed
 from stabaudit.training.step.eager import EagerStep, seeded_by, why_not
@@ -28,6 +30,7 @@ from stabaudit.training.step.streams import EVALUATION_STREAM, Streams
 from stabaudit.training.step.trace import Inputs, Tensors, compile_step, trace
 
 EVALUATION_ROWS = 1000  # rows encoded at once
+EVALUATION_LOGITS = 2**25  # at most: of text, rows encoded at once have a logit for every symbol at every place
 PLAIN = Products()  # float32 by torch's own choice
 
 
@@ -258,14 +261,20 @@ class Restarts:
         return ["loss", *(name for name in values if name != "loss")], recorder.requests
 
 
+def rows_at_once(family: Family, rows: Rows) -> int:
+    """How many rows are evaluated at once; fewer of documents with a large vocabulary."""
+    outcomes = next((module.outcomes for module in family.modules() if isinstance(module, Categorical)), None)
+    if outcomes is None:
+        return EVALUATION_ROWS
+    return max(1, min(EVALUATION_ROWS, EVALUATION_LOGITS // (outcomes * math.prod(rows.x.shape[1:]))))
+
+
 def encode(family: Family, rows: Rows) -> Posterior:
     """Posterior means and log-variances of all rows, shape (n, d) each, on the CPU."""
     device = next(family.parameters()).device
+    size = rows_at_once(family, rows)
     with torch.inference_mode():
-        parts = [
-            family.encode(x.to(device), u.to(device))
-            for x, u in zip(rows.x.split(EVALUATION_ROWS), rows.u.split(EVALUATION_ROWS), strict=True)
-        ]
+        parts = [family.encode(x.to(device), u.to(device)) for x, u in zip(rows.x.split(size), rows.u.split(size), strict=True)]
     return Posterior(torch.cat([p.mean for p in parts]).cpu(), torch.cat([p.log_var for p in parts]).cpu())
 
 
@@ -276,7 +285,8 @@ def evaluate(family: Family, rows: Rows, seed: int) -> dict[str, float]:
     totals: dict[str, float] = {}
     # A family that draws by itself takes from torch's global generator.
     with torch.inference_mode(), seeded_by(torch.Generator().manual_seed(EVALUATION_STREAM + seed)):
-        for x, u in zip(rows.x.split(EVALUATION_ROWS), rows.u.split(EVALUATION_ROWS), strict=True):
+        size = rows_at_once(family, rows)
+        for x, u in zip(rows.x.split(size), rows.u.split(size), strict=True):
             batch = Batch(x.to(device), u.to(device), noise, torch.ones((), device=device))
             for name, value in family.loss(batch).items():
                 totals[name] = totals.get(name, 0.0) + float(value) * len(x) / len(rows)
