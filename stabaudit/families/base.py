@@ -16,6 +16,7 @@ from stabaudit.nets.base import LOG_VAR_BOUND, Noise, Posterior
 from stabaudit.nets.likelihoods import Likelihood
 
 Part = Literal["architecture", "likelihood"]
+PriorKind = Literal["gaussian", "laplace", "mixture", "conditional"]
 
 
 class Networks(Protocol):
@@ -160,6 +161,15 @@ class Family(nn.Module, ABC):
     def mixture_prior(self) -> Mixture | None:
         """The learned mixture p(z); None for families with another prior."""
         return None
+
+    def prior_kind(self) -> PriorKind | None:
+        """What p(z) is: "gaussian" for N(0, I), "laplace", "mixture" or "conditional" on u; None where that is not said."""
+        return "mixture" if self.mixture_prior() is not None else None
+
+    def facet_priors(self) -> list[Mixture]:
+        """The independent mixtures that p(z) is the product of, in the order of dimensions; empty for other priors."""
+        mixture = self.mixture_prior()
+        return [] if mixture is None else [mixture]
 
     def conditional_priors(self) -> Posterior | None:
         """The Gaussians p(z|u) that the prior consists of, one for each value of u or cluster, shape (K, d) both; None if one."""

@@ -17,6 +17,7 @@ from stabaudit.errors import UsageError
 from stabaudit.families.base import (
     Batch,
     Family,
+    PriorKind,
     Problem,
     decoded_mean,
     divergence_by_dimension,
@@ -75,6 +76,10 @@ class IVAE(Family):
         hidden = prior_widths if prior_network == "mlp" else ()
         self.prior = MLP([problem.u_dim, *hidden, self.statistics * problem.latent_dim], "leaky-relu")
         nn.init.zeros_(self.prior.out.bias)
+
+    def prior_kind(self) -> PriorKind:
+        """It depends on u."""
+        return "conditional"
 
     def conditional_prior(self, u: Tensor) -> Posterior:
         """p(z|u) for u of shape (batch, k): mean and log-variance, both of shape (batch, d)."""

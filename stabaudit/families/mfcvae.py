@@ -16,7 +16,17 @@ from torch import Tensor, nn
 
 from stabaudit.config import Positive
 from stabaudit.errors import UsageError
-from stabaudit.families.base import Batch, Family, Problem, elbo_terms, gaussian_log_density, reparameterise, responsibilities
+from stabaudit.families.base import (
+    Batch,
+    Family,
+    Mixture,
+    PriorKind,
+    Problem,
+    elbo_terms,
+    gaussian_log_density,
+    reparameterise,
+    responsibilities,
+)
 from stabaudit.families.mixture import GaussianMixture, check_components
 from stabaudit.nets.base import Noise, Posterior
 from stabaudit.nets.ladder import Ladder
@@ -85,6 +95,14 @@ class MFCVAE(Family):
         """Responsibilities in the last facet, which comes from the whole encoder."""
         mixture = cast("GaussianMixture", self.mixtures[-1])
         return responsibilities(self.ladder.encode(x, None)[-1].mean, mixture.parameters_of())
+
+    def prior_kind(self) -> PriorKind:
+        """A product of mixtures."""
+        return "mixture"
+
+    def facet_priors(self) -> list[Mixture]:
+        """One for each facet, z_1 first."""
+        return [cast("GaussianMixture", mixture).parameters_of() for mixture in self.mixtures]
 
     def conditional_priors(self) -> Posterior:
         """The components of the last facet."""

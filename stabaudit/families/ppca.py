@@ -9,7 +9,7 @@ trainings agree no better than turned ones. As σ grows the posterior approaches
 import torch
 from torch import Tensor
 
-from stabaudit.families.base import Batch, Problem, divergence_by_dimension
+from stabaudit.families.base import Batch, PriorKind, Problem, divergence_by_dimension
 from stabaudit.families.linear import Draws, Inference, LinearModel
 from stabaudit.nets.base import Posterior
 
@@ -36,6 +36,10 @@ class PPCA(LinearModel):
     def divergence(self, x: Tensor, u: Tensor) -> Tensor:
         """Of each dimension's own posterior."""
         return divergence_by_dimension(self.encode(x, u))
+
+    def prior_kind(self) -> PriorKind:
+        """N(0, I)."""
+        return "gaussian"
 
     def components(self) -> tuple[Tensor, Posterior]:
         """One standard Gaussian."""

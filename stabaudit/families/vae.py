@@ -13,6 +13,7 @@ from torch import Tensor
 from stabaudit.families.base import (
     Batch,
     Family,
+    PriorKind,
     Problem,
     decoded_mean,
     divergence_by_dimension,
@@ -44,7 +45,11 @@ class VAE(Family):
         self.encoder, self.decoder = problem.networks(0)
         self.flow = flow_of(posterior, problem.latent_dim)
         self.likelihood = problem.likelihood
-        self.prior = prior
+        self.prior: Literal["gaussian", "laplace"] = prior
+
+    def prior_kind(self) -> PriorKind:
+        """As it was chosen."""
+        return self.prior
 
     def log_prior(self, z: Tensor) -> Tensor:
         """Log density of the prior at z, shape (batch, d); result shape (batch,)."""

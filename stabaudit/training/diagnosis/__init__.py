@@ -1,0 +1,1 @@
+"""What is measured of a stored model for `stabaudit.theory` to judge."""

@@ -1,0 +1,88 @@
+"""Searches latents z′ ≠ z with f(z′) = f(z): one is a proof that f is not injective, none is no proof that it is.
+
+From several starts y for every target t = g(y₀), Levenberg–Marquardt (Marquardt 1963, doi:10.1137/0111030) lowers ‖g(y) − t‖²:
+
+    (JᵀJ + μ diag JᵀJ) δ = −Jᵀ (g(y) − t),   μ a tenth after a step that helps, ten times as large after one that does not.
+
+On a piecewise affine g it ends exactly once it stands on the right piece. A preimage counts where the residual is below 10⁻⁷
+of the spread of g while y lies further than 0.05 standard deviations from y₀. Starts are other points of the aggregate
+posterior, the mirror image of y₀ first. How near the search comes otherwise, at y one standard deviation or more away, is kept
+too.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from stabaudit.training.diagnosis.decoder_at_points import Decoder
+
+TARGETS, STARTS, ITERATIONS = 64, 8, 40
+BUDGET = 400_000  # rows that may be decoded; of fewer dimensions there are more targets
+EXACT = 1e-7  # residual of a preimage, in units of the spread of g
+APART = 0.05  # of two latents that are not the same, in standard deviations
+FAR = 1.0  # of two latents whose images should not be near
+_SEED = 1310
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the search found.
+
+    Args:
+        targets: how many x = f(z) were searched for a second z.
+        doubled: whether one was found, shape (targets,).
+        pair: two latents y with the same image, shape (2, d), or None.
+        closest: the smallest ‖f(z) − f(z′)‖ of latents at least one standard deviation apart, None where none was seen.
+    """
+
+    targets: int
+    doubled: Tensor
+    pair: Tensor | None
+    closest: float | None
+
+
+def search(decoder: Decoder, y: Tensor) -> Found:
+    """Search from points of the aggregate posterior, shape (points, d), as targets and as starts."""
+    d = y.shape[1]
+    targets = max(8, min(TARGETS, len(y), BUDGET // (STARTS * ITERATIONS * (2 * d + 1))))
+    generator = torch.Generator().manual_seed(_SEED)
+    chosen = y[torch.randperm(len(y), generator=generator)[:targets]]
+    others = y[torch.randint(len(y), (targets, STARTS - 1), generator=generator)]
+    start = torch.cat([-chosen.unsqueeze(1), 1.5 * others], 1).flatten(0, 1)
+    origin = chosen.repeat_interleave(STARTS, 0)
+    target = decoder(origin)
+    scale = float((target - target.mean(0)).norm(dim=1).square().mean().sqrt())
+    ended, residual = _descend(decoder, start, target)
+    apart = (ended - origin).norm(dim=1)
+    hit = (residual <= EXACT * scale) & (apart >= APART)
+    doubled = hit.unflatten(0, (targets, STARTS)).any(1)
+    pair = None
+    if hit.any():
+        furthest = int(torch.where(hit, apart, -torch.ones_like(apart)).argmax())
+        pair = torch.stack([origin[furthest], ended[furthest]])
+    far = residual[(apart >= FAR) & residual.isfinite()]
+    return Found(targets, doubled, pair, float(far.min()) if len(far) else None)
+
+
+def _descend(decoder: Decoder, start: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Where Levenberg–Marquardt ends, shape (rows, d), and the distance of the images from their targets, shape (rows,)."""
+    y, damping = start.clone(), start.new_full((len(start), 1, 1), 1e-2)
+    miss = decoder(y) - target
+    cost = miss.square().sum(1)
+    for _ in range(ITERATIONS):
+        jacobian = decoder.jacobian(y)
+        gradient = (jacobian.mT @ miss.unsqueeze(2)).squeeze(2)
+        normal = jacobian.mT @ jacobian
+        diagonal = normal.diagonal(dim1=1, dim2=2)
+        floor = 1e-12 * diagonal.amax(1, keepdim=True).clamp(min=torch.finfo(y.dtype).tiny)
+        step = torch.linalg.solve_ex(normal + torch.diag_embed(damping.squeeze(2) * diagonal + floor), -gradient).result
+        tried = y + step
+        there = decoder(tried) - target
+        lower = there.square().sum(1)
+        better = (lower < cost) & lower.isfinite()
+        y = torch.where(better.unsqueeze(1), tried, y)
+        miss = torch.where(better.unsqueeze(1), there, miss)
+        cost = torch.where(better, lower, cost)
+        damping = torch.where(better[:, None, None], damping / 10, damping * 10).clamp(1e-12, 1e12)
+    return y, cost.sqrt()
