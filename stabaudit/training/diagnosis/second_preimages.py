@@ -32,13 +32,15 @@ class Found:
     Args:
         targets: how many x = f(z) were searched for a second z.
         doubled: whether one was found, shape (targets,).
-        pair: two latents y with the same image, shape (2, d), or None.
+        pairs: the z searched from and every z′ found for it, as y, shape (hits, 2, d).
+        number: of the target of each, shape (hits,).
         closest: the smallest ‖f(z) − f(z′)‖ of latents at least one standard deviation apart, None where none was seen.
     """
 
     targets: int
     doubled: Tensor
-    pair: Tensor | None
+    pairs: Tensor
+    number: Tensor
     closest: float | None
 
 
@@ -57,12 +59,10 @@ def search(decoder: Decoder, y: Tensor) -> Found:
     apart = (ended - origin).norm(dim=1)
     hit = (residual <= EXACT * scale) & (apart >= APART)
     doubled = hit.unflatten(0, (targets, STARTS)).any(1)
-    pair = None
-    if hit.any():
-        furthest = int(torch.where(hit, apart, -torch.ones_like(apart)).argmax())
-        pair = torch.stack([origin[furthest], ended[furthest]])
+    pairs = torch.stack([origin[hit], ended[hit]], 1)
+    number = torch.arange(targets).repeat_interleave(STARTS)[hit]
     far = residual[(apart >= FAR) & residual.isfinite()]
-    return Found(targets, doubled, pair, float(far.min()) if len(far) else None)
+    return Found(targets, doubled, pairs, number, float(far.min()) if len(far) else None)
 
 
 def _descend(decoder: Decoder, start: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
