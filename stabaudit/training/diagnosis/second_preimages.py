@@ -20,7 +20,8 @@ from stabaudit.training.diagnosis.decoder_at_points import Decoder
 TARGETS, STARTS, ITERATIONS = 64, 8, 40
 BUDGET = 400_000  # rows that may be decoded; of fewer dimensions there are more targets
 EXACT = 1e-7  # residual of a preimage, in units of the spread of g
-APART = 0.05  # of two latents that are not the same, in standard deviations
+APART = 1e-3  # of two latents that are not the same, in standard deviations
+BENT = 1e-3  # residual of a preimage, as a part of ‖J (y − y₀)‖
 FAR = 1.0  # of two latents whose images should not be near
 _SEED = 1310
 
@@ -57,7 +58,8 @@ def search(decoder: Decoder, y: Tensor) -> Found:
     scale = float((target - target.mean(0)).norm(dim=1).square().mean().sqrt())
     ended, residual = _descend(decoder, start, target)
     apart = (ended - origin).norm(dim=1)
-    hit = (residual <= EXACT * scale) & (apart >= APART)
+    along = (decoder.jacobian(chosen).repeat_interleave(STARTS, 0) @ (ended - origin).unsqueeze(2)).squeeze(2).norm(dim=1)
+    hit = (residual <= EXACT * scale) & (residual < BENT * along) & (apart >= APART)
     doubled = hit.unflatten(0, (targets, STARTS)).any(1)
     pairs = torch.stack([origin[hit], ended[hit]], 1)
     number = torch.arange(targets).repeat_interleave(STARTS)[hit]
