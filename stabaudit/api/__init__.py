@@ -12,6 +12,7 @@ did wrong is a `StabauditError` that says so in one line.
 """
 
 from stabaudit.api.comparing import align, compare, dimensions, drift, spread
+from stabaudit.api.diagnosing import diagnose
 from stabaudit.api.dictionaries import features
 from stabaudit.api.frames import frame
 from stabaudit.api.judging import Checked, DriftChecked, Reported, check, check_drift, compare_families, report
@@ -26,6 +27,7 @@ __all__ = [
     "check_drift",
     "compare",
     "compare_families",
+    "diagnose",
     "dimensions",
     "drift",
     "features",

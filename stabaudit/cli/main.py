@@ -38,6 +38,7 @@ _COMMANDS = {
     "compare": "stabaudit.cli.compare:compare",
     "report": "stabaudit.cli.report:report",
     "dimensions": "stabaudit.cli.dimensions:dimensions",
+    "diagnose": "stabaudit.cli.diagnose:diagnose",
     "align": "stabaudit.cli.align:align",
     "restarts": "stabaudit.cli.restarts:restarts",
     "determinism": "stabaudit.cli.determinism:determinism",

@@ -43,6 +43,7 @@ from stabaudit.reports.sections.clusters import ClusterAgreement, ClusterStabili
 from stabaudit.reports.sections.restarts_needed import RestartsRow
 from stabaudit.statistics.families import FamilyComparison, Friedman
 from stabaudit.statistics.gate import Verdict
+from stabaudit.theory.records import AgreementRecord, ConditionRecord, DecoderRecord, LayerRecord, PromiseRecord
 
 
 @dataclass(frozen=True)
@@ -274,6 +275,18 @@ DOCUMENTS = {
     ),
     "Dimensions": Document(
         "dimensions", {"anatomy": AnatomyRecord, "nonlinear": NonlinearRecord, "solutions": Solution, "warnings": Warned}, {}
+    ),
+    "Diagnosis": Document(
+        "diagnose",
+        {
+            "agreement": AgreementRecord,
+            "promises": PromiseRecord,
+            "conditions": ConditionRecord,
+            "decoders": DecoderRecord,
+            "layers": LayerRecord,
+            "warnings": Warned,
+        },
+        {},
     ),
     "Alignment": Document(
         "align",

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 State = Literal["holds", "not refuted", "undecided", "fails"]
-Class = Literal["none", "prior", "affine", "orthogonal", "permutation"]
+Class = Literal["none", "affine", "orthogonal", "permutation"]
 STATES: tuple[State, ...] = ("holds", "not refuted", "undecided", "fails")  # best first
-CLASSES: tuple[Class, ...] = ("none", "prior", "affine", "orthogonal", "permutation")  # weakest first
+CLASSES: tuple[Class, ...] = ("none", "affine", "orthogonal", "permutation")  # weakest first
 MEANING: dict[Class, str] = {
     "none": "nothing",
-    "prior": "the prior p(z) up to an affine map, single latents not",
-    "affine": "latents up to an affine map",
-    "orthogonal": "latents up to a rotation or reflection",
-    "permutation": "latents up to order, sign, scale and shift",
+    "affine": "up to an affine map",
+    "orthogonal": "up to a rotation or reflection",
+    "permutation": "up to order, sign, scale and shift",
 }
+Of = Literal["latents", "prior"]
 
 
 @dataclass(frozen=True)
@@ -45,17 +45,19 @@ class Condition:
 
 @dataclass(frozen=True)
 class Claim:
-    """That latents are identified up to a class of maps.
+    """That something is identified up to a class of maps.
 
     Args:
         identified: the class.
         theorem: which says so.
         needs: names of its conditions.
+        of: what is identified: the latent of every x, or p(z) alone.
     """
 
     identified: Class
     theorem: str
     needs: tuple[str, ...]
+    of: Of = "latents"
 
     def state(self, conditions: Mapping[str, Condition]) -> State:
         """The worst state of the conditions that it needs."""

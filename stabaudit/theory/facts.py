@@ -65,7 +65,8 @@ class DecoderFacts:
         condition: median of largest to smallest singular value of the Jacobian; infinite where the smallest is 0.
         targets: points x = f(z) for which another z was searched.
         doubled: how many have one.
-        example: two such latents, shape (2, d), or None.
+        weighty: how many have one that the posterior of x gives a hundredth or more; None where p(z) is not known.
+        example: two latents of one x, those between which the posterior is shared most evenly, shape (2, dimensions); or None.
         closest: the smallest distance ‖f(z) − f(z′)‖ that the search found between latents at least one standard deviation apart,
             in standard deviations of the noise; None where the noise is not known or nothing was found.
         proof: why f is injective, where its layers show that; else None.
@@ -84,6 +85,7 @@ class DecoderFacts:
     condition: float
     targets: int
     doubled: int
+    weighty: int | None = None
     example: Array | None = None
     closest: float | None = None
     proof: str | None = None

@@ -176,7 +176,8 @@ def claims(facts: ModelFacts) -> list[Claim]:
     if facts.prior == "gaussian":
         return [Claim("orthogonal", f"Kivva 2022, Theorem {number} (a), (c) with p(z) = N(0, I)", (*basis, "F4"))]
     return [
-        Claim("prior", f"Kivva 2022, Theorem {number} (a)", basis),
+        Claim("affine", f"Kivva 2022, Theorem {number} (a)", basis, of="prior"),
+        Claim("permutation", f"Kivva 2022, Theorem {number} (b)", (*basis, "P2"), of="prior"),
         Claim("affine", f"Kivva 2022, Theorem {number} (a), ({last})", (*basis, "F4")),
         Claim("permutation", f"Kivva 2022, Theorem {number} (b), ({last})", (*basis, "P2", "F4")),
     ]

@@ -1,9 +1,11 @@
 """What all theorems together promise of one restart's model.
 
-The promise is the strongest class that some theorem gives with no condition failing or undecided. A stronger class that only
-undecided conditions keep back is *possible*. Dimensions on which x does not depend are left out: nothing is promised of them.
+The promise is the strongest class that some theorem gives with no condition failing or undecided, of latents, and of p(z)
+alone, which takes less. A stronger class of latents that only undecided conditions keep back is *possible*. Dimensions on
+which x does not depend are left out: nothing is promised of them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stabaudit.theory import ivae, kivva, linear, wang
@@ -20,6 +22,7 @@ class Promise:
         identified: the class of maps up to which its latents are identified.
         theorem: which says so; empty where nothing is promised.
         state: "holds" where its conditions are proved, "not refuted" where a search found nothing against them.
+        prior, prior_theorem: the class up to which a mixture p(z) is identified, and by what; "none" of other priors.
         possible: a stronger class that undecided conditions keep back, or None.
         possible_theorem: which would say so; empty where there is none.
         missing: conditions that keep the next stronger class back, the worst first.
@@ -31,6 +34,8 @@ class Promise:
     identified: Class
     theorem: str
     state: State
+    prior: Class
+    prior_theorem: str
     possible: Class | None
     possible_theorem: str
     missing: tuple[Condition, ...]
@@ -52,7 +57,9 @@ def promise(facts: ModelFacts) -> Promise:
     ]
     known = {one.name: one for one in found}
     lost = () if facts.slopes is None else wang.collapsed(facts.slopes, facts.information)
-    claims = [] if len(lost) == facts.dimensions else [*linear.claims(facts), *ivae.claims(facts), *kivva.claims(facts)]
+    every = [] if len(lost) == facts.dimensions else [*linear.claims(facts), *ivae.claims(facts), *kivva.claims(facts)]
+    claims = [claim for claim in every if claim.of == "latents"]
+    of_prior = strongest([claim for claim in every if claim.of == "prior"], known, ("holds", "not refuted"))
     best = strongest(claims, known, ("holds", "not refuted"))
     reached: Class = "none" if best is None else best.identified
     stronger = [claim for claim in claims if CLASSES.index(claim.identified) > CLASSES.index(reached)]
@@ -62,6 +69,8 @@ def promise(facts: ModelFacts) -> Promise:
         identified=reached,
         theorem="" if best is None else best.theorem,
         state="holds" if best is None else best.state(known),
+        prior="none" if of_prior is None else of_prior.identified,
+        prior_theorem="" if of_prior is None else of_prior.theorem,
         possible=None if possible is None else possible.identified,
         possible_theorem="" if possible is None else possible.theorem,
         missing=_missing(stronger, known),
@@ -78,3 +87,8 @@ def _missing(stronger: list[Claim], known: dict[str, Condition]) -> tuple[Condit
     """What keeps back the stronger claim that lacks least: the fewest failing conditions, then the fewest in all."""
     lacking = [claim.missing(known) for claim in stronger]
     return min(lacking, key=lambda one: (sum(c.state == "fails" for c in one), len(one)), default=())
+
+
+def weakest(promises: Sequence[Promise]) -> Promise:
+    """The promise of the weakest class of latents, the first of several."""
+    return min(promises, key=lambda one: CLASSES.index(one.identified))

@@ -62,6 +62,8 @@ def _searched(decoder: DecoderFacts, condition: Make) -> list[Condition]:
     weakly: State = "fails" if every else "not refuted"
     observably: State = "fails" if decoder.doubled else "not refuted"
     fully: State = "fails" if decoder.doubled or decoder.singular else "not refuted"
+    if decoder.weighty is not None and decoder.doubled:
+        found += f", {decoder.weighty} of them one with a hundredth or more of the posterior"
     said = found if decoder.doubled else none
     return [
         condition("F2", weakly, said, share),

@@ -66,6 +66,7 @@ def test_one_standard_component_behind_a_piecewise_affine_decoder_can_only_be_tu
 
 def test_mixtures_by_what_their_components_are():
     assert said(model(prior="mixture", facets=(PROPORTIONAL,)))[0] == "affine"
+    assert promise(model(prior="mixture", facets=(PROPORTIONAL,))).prior == "affine"
     assert said(model(prior="mixture", facets=(DISTINCT,)))[:2] == ("permutation", "Kivva 2022, Theorem 3.9 (b), (c)")
     one = mixture([[0.3, 0.1, -0.2]])
     assert said(model(prior="mixture", facets=(one,)))[0] == "affine"
@@ -144,7 +145,7 @@ def test_facets_are_searched_together():
 def test_a_decoder_that_doubles_every_point_or_some():
     every, some = replace(RELU, doubled=64), replace(RELU, doubled=3)
     found = promise(model(every, "mixture", facets=(DISTINCT,)))
-    assert found.identified == "none"
+    assert (found.identified, found.prior) == ("none", "none")
     assert {c.name: c.state for c in found.conditions if c.name[0] == "F"} == {
         "F1": "holds",
         "F2": "fails",
@@ -152,7 +153,8 @@ def test_a_decoder_that_doubles_every_point_or_some():
         "F4": "fails",
     }
     found = promise(model(some, "mixture", facets=(DISTINCT,)))
-    assert (found.identified, found.missing[0].name) == ("prior", "F4")
+    assert (found.identified, found.missing[0].name) == ("none", "F4")
+    assert (found.prior, found.prior_theorem) == ("permutation", "Kivva 2022, Theorem 3.9 (b)")
     flat = promise(model(replace(RELU, singular=0.1), "mixture", facets=(DISTINCT,)))  # a dead region, as of ReLU (Example 3.4)
     assert {c.name: c.state for c in flat.conditions if c.name[0] == "F"} == {
         "F1": "holds",

@@ -1,6 +1,7 @@
 """All that `stabaudit.theory` asks of a stored restart: its prior, the noise of x, its decoder over the aggregate posterior."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stabaudit.errors import UsageError
-from stabaudit.families.base import Family, Mixture
+from stabaudit.families.base import Family, Mixture, PriorKind, gaussian_log_density
 from stabaudit.nets.base import Posterior
 from stabaudit.nets.likelihoods import Bernoulli, DiscretisedLogistic, Gaussian
 from stabaudit.store.run.run_folder import Run
@@ -22,6 +23,8 @@ from stabaudit.training.diagnosis.stored_model import stored_model
 
 Array = NDArray[Any]
 SEGMENT = 1e-4  # half the length of one along which the second difference is taken, in standard deviations
+WEIGHTY = 0.01  # part of the posterior that a second preimage must have to be seen
+Density = Callable[[Tensor], Tensor]
 SAME = 1e-6  # of two Jacobians, as a part of the largest entry
 FAR = 100.0  # standard deviations: where an f that is affine over the data alone shows it
 _SEED = 310
@@ -43,9 +46,10 @@ def model_facts(run: Run, index: int) -> ModelFacts:
     u = None if evaluation is None else evaluation.u
     facets = tuple(_components(mixture, rows) for mixture in family.facet_priors()) if prior == "mixture" else ()
     conditional = _conditional(family, u, rows) if prior == "conditional" else None
+    density = log_prior(prior, facets, conditional)
     try:
         found = decoder_of(family, run.latents(index))
-        measured = None if found is None else _measured(family, *found, precision)
+        measured = None if found is None else _measured(family, *found, precision, density)
     except RuntimeError as error:  # what a user's module says of double precision
         said = f"the decoder of family {type(family).__name__} cannot be measured in double precision"
         raise UsageError(f"{said}: {str(error).splitlines()[0]}") from error
@@ -101,7 +105,7 @@ class Precision:
 
 
 def _measured(
-    family: Family, decoder: Decoder, y: Tensor, precision: Precision | None
+    family: Family, decoder: Decoder, y: Tensor, precision: Precision | None, density: Density | None
 ) -> tuple[DecoderFacts | None, Array, Array | None]:
     """The decoder in the dimensions that are not collapsed; slopes and information of all of them."""
     jacobian = decoder.jacobian(y)
@@ -116,7 +120,7 @@ def _measured(
         decoder, y = decoder.keeping(kept), y[:, kept]
         jacobian = decoder.jacobian(y)
         fisher = None if precision is None else _fisher(jacobian, precision(decoder(y)))
-    return _decoder_facts(family, decoder, y, jacobian, fisher, precision), slopes.numpy(), information
+    return _decoder_facts(family, decoder, y, jacobian, fisher, precision, density), slopes.numpy(), information
 
 
 def _fisher(jacobian: Tensor, precision: Tensor) -> Tensor:
@@ -125,7 +129,13 @@ def _fisher(jacobian: Tensor, precision: Tensor) -> Tensor:
 
 
 def _decoder_facts(  # noqa: PLR0917
-    family: Family, decoder: Decoder, y: Tensor, jacobian: Tensor, fisher: Tensor | None, precision: Precision | None
+    family: Family,
+    decoder: Decoder,
+    y: Tensor,
+    jacobian: Tensor,
+    fisher: Tensor | None,
+    precision: Precision | None,
+    density: Density | None,
 ) -> DecoderFacts:
     d, outputs = y.shape[1], jacobian.shape[1]
     values = torch.linalg.svdvals(jacobian)
@@ -139,6 +149,10 @@ def _decoder_facts(  # noqa: PLR0917
     closest = None
     if found is not None and found.closest is not None and precision is not None and precision.constant is not None:
         closest = found.closest * math.sqrt(precision.constant)
+    weight = None if found is None or density is None else posterior_share(decoder, found.pairs, density)
+    shown = None
+    if found is not None and len(found.pairs):
+        shown = decoder.latents(found.pairs[0 if weight is None else int(weight.argmax())]).numpy()
     return DecoderFacts(
         dimensions=d,
         outputs=outputs,
@@ -150,12 +164,53 @@ def _decoder_facts(  # noqa: PLR0917
         condition=float(condition.nan_to_num(posinf=math.inf).median()),
         targets=0 if found is None else found.targets,
         doubled=0 if found is None else int(found.doubled.sum()),
-        example=None if found is None or found.pair is None else decoder.latents(found.pair).numpy(),
+        weighty=None if found is None or weight is None else len(found.number[weight >= WEIGHTY].unique()),
+        example=shown,
         closest=closest,
         proof=why,
         layers=layers_of(family),
         directions=None if fisher is None else (0.5 * torch.log1p(torch.linalg.eigvalsh(fisher).clamp(min=0))).numpy(),
     )
+
+
+def posterior_share(decoder: Decoder, pairs: Tensor, density: Density) -> Tensor:
+    """The part of the posterior at the lesser of two preimages of x, p(z)/√det JᵀJ of both compared, in [0, ½], shape (pairs,).
+
+    Args:
+        decoder: g.
+        pairs: y and y′ with the same image, shape (pairs, 2, d).
+        density: log p(z).
+    """
+    if not len(pairs):
+        return pairs.new_zeros(0)
+    y = pairs.flatten(0, 1)
+    volume = torch.linalg.svdvals(decoder.jacobian(y)).log().sum(1)
+    logits = (density(decoder.latents(y)) - volume).unflatten(0, (len(pairs), 2))
+    lesser: Tensor = logits.softmax(1).amin(1).nan_to_num(0.5)
+    return lesser
+
+
+def log_prior(prior: PriorKind | None, facets: tuple[Components, ...], conditional: Components | None) -> Density | None:
+    """Log p(z) of z, shape (batch, d), up to a constant; summed over the values of u; None where it is not known."""
+    if prior == "gaussian":
+        return lambda z: -0.5 * z.square().sum(1)
+    if prior == "laplace":
+        return lambda z: -z.abs().sum(1)
+    mixtures = facets or (() if conditional is None else (conditional,))
+    if not mixtures:
+        return None
+
+    def density(z: Tensor) -> Tensor:
+        parts = z.split([mixture.mean.shape[1] for mixture in mixtures], 1)
+        return torch.stack([_log_mixture(mixture, part) for mixture, part in zip(mixtures, parts, strict=True)]).sum(0)
+
+    return density
+
+
+def _log_mixture(mixture: Components, z: Tensor) -> Tensor:
+    mean, log_var = torch.from_numpy(mixture.mean), torch.from_numpy(mixture.log_var)
+    components = gaussian_log_density(z.unsqueeze(1), mean, log_var)
+    return torch.logsumexp(components + torch.from_numpy(mixture.weight).log(), 1)
 
 
 def _curvature(decoder: Decoder, y: Tensor, generator: torch.Generator) -> float:

@@ -20,7 +20,8 @@ from stabaudit.training.diagnosis.decoder_at_points import Decoder
 TARGETS, STARTS, ITERATIONS = 64, 8, 40
 BUDGET = 400_000  # rows that may be decoded; of fewer dimensions there are more targets
 EXACT = 1e-7  # residual of a preimage, in units of the spread of g
-APART = 0.05  # of two latents that are not the same, in standard deviations
+APART = 1e-3  # of two latents that are not the same, in standard deviations
+BENT = 1e-3  # residual of a preimage, as a part of ‖J (y − y₀)‖
 FAR = 1.0  # of two latents whose images should not be near
 _SEED = 1310
 
@@ -32,13 +33,15 @@ class Found:
     Args:
         targets: how many x = f(z) were searched for a second z.
         doubled: whether one was found, shape (targets,).
-        pair: two latents y with the same image, shape (2, d), or None.
+        pairs: the z searched from and every z′ found for it, as y, shape (hits, 2, d).
+        number: of the target of each, shape (hits,).
         closest: the smallest ‖f(z) − f(z′)‖ of latents at least one standard deviation apart, None where none was seen.
     """
 
     targets: int
     doubled: Tensor
-    pair: Tensor | None
+    pairs: Tensor
+    number: Tensor
     closest: float | None
 
 
@@ -55,14 +58,13 @@ def search(decoder: Decoder, y: Tensor) -> Found:
     scale = float((target - target.mean(0)).norm(dim=1).square().mean().sqrt())
     ended, residual = _descend(decoder, start, target)
     apart = (ended - origin).norm(dim=1)
-    hit = (residual <= EXACT * scale) & (apart >= APART)
+    along = (decoder.jacobian(chosen).repeat_interleave(STARTS, 0) @ (ended - origin).unsqueeze(2)).squeeze(2).norm(dim=1)
+    hit = (residual <= EXACT * scale) & (residual < BENT * along) & (apart >= APART)
     doubled = hit.unflatten(0, (targets, STARTS)).any(1)
-    pair = None
-    if hit.any():
-        furthest = int(torch.where(hit, apart, -torch.ones_like(apart)).argmax())
-        pair = torch.stack([origin[furthest], ended[furthest]])
+    pairs = torch.stack([origin[hit], ended[hit]], 1)
+    number = torch.arange(targets).repeat_interleave(STARTS)[hit]
     far = residual[(apart >= FAR) & residual.isfinite()]
-    return Found(targets, doubled, pair, float(far.min()) if len(far) else None)
+    return Found(targets, doubled, pairs, number, float(far.min()) if len(far) else None)
 
 
 def _descend(decoder: Decoder, start: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
