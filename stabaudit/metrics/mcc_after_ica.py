@@ -5,9 +5,9 @@ Every restart is whitened and turned by FastICA with the log-cosh contrast (Hyv√
 which another training mixes otherwise, components agree although dimensions do not. FastICA starts from the dimensions as they
 are, made uncorrelated with the least change (ZCA-cor, Kessy et al. 2018, doi:10.1080/00031305.2016.1277159), and takes at most
 200 steps: of Gaussian latents, which no rotation makes more independent, it follows what the rows at hand happen to show, which
-lowers the score where each restart has noise of its own, and changes with the last digit of what it is given. Of non-Gaussian ones
-the score is the same after any linear map of either side. A restart of fewer directions than dimensions has as many components as
-directions; the smaller number is matched.
+lowers the score where each restart has noise of its own, and changes with the last digit of what it is given. Of non-Gaussian
+ones the score is the same after any linear map of either side. A restart of fewer directions than dimensions has as many
+components as directions; the smaller number is matched.
 """
 
 from dataclasses import dataclass

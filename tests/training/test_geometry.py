@@ -21,7 +21,7 @@ from stabaudit.store.run.run_folder import Run
 from stabaudit.store.run.verify import verify
 from stabaudit.training import geometry
 from stabaudit.training.build import OWN, builder, choose, own
-from stabaudit.training.geometry import CUTS, PAIRS, POINTS, lengths, row_pairs, stored_distances
+from stabaudit.training.geometry import CUTS, PAIRS, POINTS, SINES, _curve, lengths, row_pairs, stored_distances
 from stabaudit.training.prepare import job_of
 from stabaudit.training.recipe import Recipe
 from stabaudit.training.train import train
@@ -303,3 +303,42 @@ def test_a_manifest_from_before_is_read_and_goes_on_as_one_without(make_run):
     assert Run.open(folder).geometry(0) is None
     with Run.prepare(folder, manifest) as run:
         assert run.done == [0, 1]
+
+
+def test_an_arc_is_as_long_as_it_is_and_not_as_its_chords_between_32_points(monkeypatch):
+    monkeypatch.setattr(geometry, "STEPS", 1)
+
+    def arc(z):
+        return torch.cat([(math.pi * z).cos(), (math.pi * z).sin()], 1)
+
+    straight, _ = lengths(arc, torch.zeros(1, 1), torch.ones(1, 1))
+    assert straight.item() == pytest.approx(math.pi, rel=1e-4)
+
+
+def test_all_curves_end_where_they_ought_to_whatever_bends_them():
+    a, b = ends(5)
+    bend = 1e6 * torch.randn(5, SINES, 2, generator=torch.Generator().manual_seed(1))
+    for points in (POINTS, CUTS * (POINTS - 1) + 1):
+        curve = _curve(a, b, bend, points)
+        torch.testing.assert_close(curve[:, 0], a, rtol=0, atol=1e-6)
+        torch.testing.assert_close(curve[:, -1], b, rtol=0, atol=1e-6)
+        assert curve.shape == (5, points, 2)
+        assert (curve[:, 1] - a).norm(dim=1).min() > 1e3
+
+
+@pytest.mark.parametrize("rate", [1e3, 1e30])
+def test_of_a_descent_that_goes_astray_the_straight_line_is_kept(rate, monkeypatch):
+    monkeypatch.setattr(geometry, "RATE", rate)
+    monkeypatch.setattr(geometry, "STEPS", 3)
+    a, b = ends(5)
+    straight, geodesic = lengths(bent, a, b)
+    torch.testing.assert_close(geodesic, straight, rtol=0, atol=0)
+
+
+@pytest.mark.slow
+def test_half_or_twice_the_rate_finds_the_same_lengths(monkeypatch):
+    a, b = ends(seed=3)
+    found = lengths(bent, a, b)[1]
+    for rate in (0.05, 0.2):
+        monkeypatch.setattr(geometry, "RATE", rate)
+        torch.testing.assert_close(lengths(bent, a, b)[1], found, rtol=5e-3, atol=0)

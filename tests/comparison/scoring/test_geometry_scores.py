@@ -14,7 +14,7 @@ from stabaudit.comparison.reading.selectors import read_groups
 from stabaudit.comparison.settings import Settings
 from stabaudit.errors import BadData
 from stabaudit.json_schema.schema import json_schema
-from stabaudit.metrics.stored_geometry import distance_agreement
+from stabaudit.metrics.stored_geometry import distance_agreement, varies
 from stabaudit.statistics import jackknife
 from stabaudit.store.run.run_folder import Run
 
@@ -162,3 +162,28 @@ def test_tables_json_and_gates_follow(with_geometry, make_run, capsys):
     code, _, err = invoke(capsys, "train", "vae", "--until", "geodesic_correlation±0.1")
     assert code == 2
     assert "comes with train --geometry, without which the run has none" in err  # before anything is trained
+
+
+def test_both_kinds_of_distances_have_the_floor_of_shuffled_pairs_of_rows(with_geometry):
+    found = compared(with_geometry("a", distances(4, 0.1), distances(4, 0.1, seed=1)), floor_draws=60)
+    for name in NAMES:
+        score = own(found, name)
+        assert score.independence_floor == pytest.approx(0, abs=4 / np.sqrt(60 * PAIRS))
+        assert score.mean > 0.8
+        assert score.adjusted == pytest.approx((score.mean - score.independence_floor) / (1 - score.independence_floor))
+
+
+def test_two_restarts_have_a_score_without_an_interval(with_geometry):
+    two = distances(2, 0.2)
+    score = own(compared(with_geometry("two", two)), NAMES[0])
+    assert score.mean == pytest.approx(pearsonr(*two).statistic, abs=1e-12)
+    assert (score.pairs, score.ci_low) == (1, None)
+
+
+@pytest.mark.parametrize(("spread", "expected"), [(0.0, False), (1.2e-7, False), (1e-5, True), (1.0, True)])
+@pytest.mark.parametrize("unit", [1e-200, 1.0, 1e30])
+def test_distances_that_only_the_last_bit_of_float32_varies_are_constant(spread, expected, unit):
+    values = unit * (1.0 + spread * np.random.default_rng(0).uniform(size=PAIRS))
+    assert varies(values) is expected
+    assert (distance_agreement(values, values) > 0) is expected
+    assert distance_agreement(values, distances(1, 0.0)[0]) == 0.0 or expected
