@@ -77,12 +77,12 @@ def noise_of(family: Family) -> tuple[Noise, "Precision | None"]:
     """What the noise of x is, and the Fisher information of an element of x about the decoder's output there; None if unknown."""
     likelihood = getattr(family, "likelihood", None)
     if isinstance(likelihood, Gaussian):
-        inverse = math.exp(-float(likelihood.log_var))
+        inverse = math.exp(-float(likelihood.log_var.detach()))
         return ("learned" if isinstance(likelihood.log_var, torch.nn.Parameter) else "known"), Precision(constant=inverse)
     if isinstance(likelihood, Bernoulli):
         return "other", Precision(constant=None)
     if isinstance(likelihood, DiscretisedLogistic):
-        return "other", Precision(constant=math.exp(-2 * float(likelihood.log_scale)) / 3)
+        return "other", Precision(constant=math.exp(-2 * float(likelihood.log_scale.detach())) / 3)
     return "other", None
 
 

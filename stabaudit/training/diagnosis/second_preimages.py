@@ -6,8 +6,8 @@ From several starts y for every target t = g(y₀), Levenberg–Marquardt (Marqu
 
 On a piecewise affine g it ends exactly once it stands on the right piece. A preimage counts where the residual is below 10⁻⁷
 of the spread of g while y lies further than 0.05 standard deviations from y₀. Starts are other points of the aggregate
-posterior, the mirror image of y₀ first. How near the search comes otherwise, at y one standard deviation or more away, is kept
-too.
+posterior, the mirror image of y₀ first; where half of the targets have a second preimage, the others get more starts, as all
+may have one. How near the search comes otherwise, at y one standard deviation or more away, is kept too.
 """
 
 from dataclasses import dataclass
@@ -20,9 +20,10 @@ from stabaudit.training.diagnosis.decoder_at_points import Decoder
 TARGETS, STARTS, ITERATIONS = 64, 8, 40
 BUDGET = 400_000  # rows that may be decoded; of fewer dimensions there are more targets
 EXACT = 1e-7  # residual of a preimage, in units of the spread of g
-APART = 1e-3  # of two latents that are not the same, in standard deviations
+APART = 1e-4  # of two latents that are not the same, in standard deviations
 BENT = 1e-3  # residual of a preimage, as a part of ‖J (y − y₀)‖
 FAR = 1.0  # of two latents whose images should not be near
+WIDER = (1.5, 1.5, 3.0, 3.0)  # of the starts of a round, in units of the points' spread
 _SEED = 1310
 
 
@@ -51,20 +52,28 @@ def search(decoder: Decoder, y: Tensor) -> Found:
     targets = max(8, min(TARGETS, len(y), BUDGET // (STARTS * ITERATIONS * (2 * d + 1))))
     generator = torch.Generator().manual_seed(_SEED)
     chosen = y[torch.randperm(len(y), generator=generator)[:targets]]
-    others = y[torch.randint(len(y), (targets, STARTS - 1), generator=generator)]
-    start = torch.cat([-chosen.unsqueeze(1), 1.5 * others], 1).flatten(0, 1)
-    origin = chosen.repeat_interleave(STARTS, 0)
-    target = decoder(origin)
-    scale = float((target - target.mean(0)).norm(dim=1).square().mean().sqrt())
-    ended, residual = _descend(decoder, start, target)
-    apart = (ended - origin).norm(dim=1)
-    along = (decoder.jacobian(chosen).repeat_interleave(STARTS, 0) @ (ended - origin).unsqueeze(2)).squeeze(2).norm(dim=1)
-    hit = (residual <= EXACT * scale) & (residual < BENT * along) & (apart >= APART)
-    doubled = hit.unflatten(0, (targets, STARTS)).any(1)
-    pairs = torch.stack([origin[hit], ended[hit]], 1)
-    number = torch.arange(targets).repeat_interleave(STARTS)[hit]
-    far = residual[(apart >= FAR) & residual.isfinite()]
-    return Found(targets, doubled, pairs, number, float(far.min()) if len(far) else None)
+    images = decoder(chosen)
+    scale = float((images - images.mean(0)).norm(dim=1).square().mean().sqrt())
+    slopes = decoder.jacobian(chosen)
+    doubled = torch.zeros(targets, dtype=torch.bool)
+    pairs, numbers, nearest = [], [], []
+    for wide in WIDER:
+        left = (~doubled).nonzero()[:, 0]
+        if not len(left) or (wide > WIDER[0] and 2 * len(left) > targets):
+            break  # a share is known well enough, unless it may be all
+        others = y[torch.randint(len(y), (len(left), STARTS - 1), generator=generator)]
+        start = torch.cat([-chosen[left].unsqueeze(1), wide * others], 1).flatten(0, 1)
+        number = left.repeat_interleave(STARTS)
+        ended, residual = _descend(decoder, start, images[number])
+        difference = ended - chosen[number]
+        apart, along = difference.norm(dim=1), (slopes[number] @ difference.unsqueeze(2)).squeeze(2).norm(dim=1)
+        hit = (residual <= EXACT * scale) & (residual < BENT * along) & (apart >= APART)
+        doubled[number[hit]] = True
+        pairs.append(torch.stack([chosen[number], ended], 1)[hit])
+        numbers.append(number[hit])
+        nearest.append(residual[(apart >= FAR) & residual.isfinite()])
+    far = torch.cat(nearest)
+    return Found(targets, doubled, torch.cat(pairs), torch.cat(numbers), float(far.min()) if len(far) else None)
 
 
 def _descend(decoder: Decoder, start: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
