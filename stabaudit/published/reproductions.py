@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from stabaudit.metrics.scores import headlines
 from stabaudit.published import published_file
 
 _FOLDER = "reproductions"
-_HEADLINE = "strong_mcc.out"  # shown of every run, whether its paper has a value or not
 _AXIS = "axis"
 
 
@@ -118,9 +118,8 @@ def _of_folder(name: str, folder: Path) -> Iterator[Reproduced]:
     }
     anatomy, references = table(folder, "anatomy"), table(folder, "references")
     asked = [(row["run"], row["score"], row) for row in references]
-    asked += [
-        (run, score, {}) for run, score in scores if score == _HEADLINE and (run, score) not in {pair[:2] for pair in asked}
-    ]
+    always = f"{headlines()[0].name}.out"  # shown of every run, whether its paper has a value or not
+    asked += [(run, score, {}) for run, score in scores if score == always and (run, score) not in {pair[:2] for pair in asked}]
     for run, score, row in sorted(asked, key=lambda pair: pair[0]):
         ours = measured[run, score]
         verdicts = [line["verdict"] for line in anatomy if line["run"] == run]
