@@ -69,7 +69,8 @@ def test_what_was_kept_agrees_with_itself(name):
     about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
     restarts = kept(folder, "restarts")
     assert {row["state"] for row in restarts} == {"done"}
-    assert about["seconds_of_training"] == pytest.approx(sum(float(row["seconds"]) for row in restarts), abs=1)
+    stacked = {(row.get("run"), row["seconds"]) for row in restarts}  # restarts of one step share its seconds
+    assert about["seconds_of_training"] == pytest.approx(sum(float(seconds) for _, seconds in stacked), abs=1)
     assert about["command"].startswith("stabaudit audit ")
     for row in reproduced():
         if row.reproduction == name:
@@ -115,3 +116,45 @@ def test_the_list_shows_papers_beside_ours(capfd):
     assert cells[2:4] == ["strong_mcc.out", "0.636"]
     assert line.split("  ")[-1].strip() == "10"
     assert "0 of 50" in line
+
+
+VARIED = {"all": "all four", "init": "initial weights", "order": "order of rows", "noise": "noise", "data": "rows"}
+
+
+def varied(family, source):
+    """A line of the README's table of sources of randomness, from the files."""
+    folder, run = folders()[f"mnist-variance/{family}"], f"family={family},vary={source}"
+    within = {row["metric"]: row for row in kept(folder, "scores") if (row["run_a"], row["sample"], row["k"]) == (run, "out", "")}
+    strong, active = within["strong_mcc"], within["active_strong_mcc"]
+    verdicts = [row["verdict"] for row in kept(folder, "anatomy") if row["run"] == run]
+    units = [50 * float(row["mean"]) for row in kept(folder, "collapse") if (row["run"], row["score"]) == (run, "active_units")]
+    cells = [
+        f"`{family}`",
+        VARIED[source],
+        interval_of(strong),
+        f"{float(strong['rotation_floor']):.2f}",
+        interval_of(active),
+        f"{float(active['rotation_floor']):.2f}",
+        f"{units[0]:.1f}",
+        str(verdicts.count("axis")),
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def interval_of(row):
+    return f"{float(row['mean']):.3f} [{float(row['ci_low']):.3f}, {float(row['ci_high']):.3f}]"
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_readme_says_what_each_source_of_randomness_costs(family):
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert [line for source in VARIED if (line := varied(family, source)) not in lines] == []
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_source_of_randomness_costs_less_than_all_four_beyond_its_interval(family):
+    """The README's sentence: in none of twelve cases do the intervals of one source and of all four lie apart."""
+    found = [row for row in kept(folders()[f"mnist-variance/{family}"], "sources_of_variance") if row["metric"] == "strong_mcc"]
+    (together,) = [row for row in found if row["vary"] == "all"]
+    for row in found:
+        assert float(row["ci_low"]) <= float(together["ci_high"]) and float(together["ci_low"]) <= float(row["ci_high"])

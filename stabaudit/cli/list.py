@@ -51,7 +51,7 @@ def list_names(
     if "scores" in chosen:
         records["scores"] = described(registered())
     if "reproductions" in chosen:
-        records["reproductions"] = [asdict(row) for row in reproduced()]
+        records["reproductions"] = [asdict(row) for row in reproduced(_always())]
     kinds: dict[What, Kind] = {
         "families": "family",
         "datasets": "dataset",
@@ -106,7 +106,7 @@ def _reproduced() -> "Section":
             "–" if row.axes is None else f"{row.axes} of {row.latent_dim}",
             str(row.restarts),
         ]
-        for row in reproduced()
+        for row in reproduced(_always())
     ]
     notes = [
         f"{one.name}: {one.command}; {one.data}; {one.hours:.1f} h of training; {one.machine}. Differs from the paper: "
@@ -114,6 +114,13 @@ def _reproduced() -> "Section":
         for one in reproductions()
     ]
     return Section("reproductions", _REPRODUCED_HEADS, rows, notes, left=3)
+
+
+def _always() -> tuple[str, ...]:
+    """What is shown of every run, whether its paper has a value or not: the first headline, out-of-sample."""
+    from stabaudit.metrics.scores import headlines
+
+    return (f"{headlines()[0].name}.out",)
 
 
 _REPRODUCED_HEADS = ["experiment", "run", "score", "paper", "here [95% over restarts]", "rotation", "axes", "restarts"]

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from stabaudit.metrics.scores import headlines
 from stabaudit.published import published_file
 
 _FOLDER = "reproductions"
@@ -92,9 +91,9 @@ def reproductions() -> tuple[Reproduction, ...]:
 
 
 @cache
-def reproduced() -> tuple[Reproduced, ...]:
-    """Every value that a paper has beside ours, and the strong MCC of every run."""
-    return tuple(row for name, folder in folders().items() for row in _of_folder(name, folder))
+def reproduced(always: tuple[str, ...] = ()) -> tuple[Reproduced, ...]:
+    """Every value that a paper has beside ours, and the scores of every run that are `always` shown (`NAME.out` of pairs)."""
+    return tuple(row for name, folder in folders().items() for row in _of_folder(name, folder, always))
 
 
 def table(folder: Path, name: str) -> list[dict[str, str]]:
@@ -106,7 +105,7 @@ def table(folder: Path, name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def _of_folder(name: str, folder: Path) -> Iterator[Reproduced]:
+def _of_folder(name: str, folder: Path, always: tuple[str, ...]) -> Iterator[Reproduced]:
     """Values of one experiment, run by run."""
     scores = {
         (row["run_a"], f"{row['metric']}.{row['sample']}"): row
@@ -118,8 +117,7 @@ def _of_folder(name: str, folder: Path) -> Iterator[Reproduced]:
     }
     anatomy, references = table(folder, "anatomy"), table(folder, "references")
     asked = [(row["run"], row["score"], row) for row in references]
-    always = f"{headlines()[0].name}.out"  # shown of every run, whether its paper has a value or not
-    asked += [(run, score, {}) for run, score in scores if score == always and (run, score) not in {pair[:2] for pair in asked}]
+    asked += [(run, score, {}) for run, score in scores if score in always and (run, score) not in {pair[:2] for pair in asked}]
     for run, score, row in sorted(asked, key=lambda pair: pair[0]):
         ours = measured[run, score]
         verdicts = [line["verdict"] for line in anatomy if line["run"] == run]

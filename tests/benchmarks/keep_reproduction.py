@@ -9,7 +9,7 @@ import csv
 import json
 from pathlib import Path
 
-KEPT = {"scores": "scores", "collapse": "collapse", "anatomy": "anatomy", "references": "references"}
+KEPT = ("scores", "collapse", "anatomy", "references", "sources_of_variance")
 ENVIRONMENT = ("stabaudit", "python", "torch", "numpy", "processor", "cores", "threads_per_worker", "products")
 
 
@@ -24,6 +24,12 @@ def write(path: Path, rows: list[dict]) -> None:
             writer.writerow({key: " ".join(map(str, cell)) if isinstance(cell, list) else cell for key, cell in row.items()})
 
 
+def _command(ran: str, only: str | None) -> str:
+    """The command that gave a run, without where it wrote; `only` is added where the run's own command names more."""
+    kept = ran.partition(" --out ")[0].replace(" --quiet", "")
+    return kept if only is None or f"--only {only}" in kept else f"{kept} --only {only}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("audit", type=Path, help="folder of the runs")
@@ -36,11 +42,11 @@ def main() -> None:
     manifests = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(options.audit.glob("*/run.json"))]
     manifests = [one for one in manifests if one["name"] in {run["name"] for run in document["runs"]}]
     options.out.mkdir(parents=True)
-    for name, file in KEPT.items():
+    for name in KEPT:
         rows = document[name]
         if name == "scores":  # pairs of runs tell nothing of how stable one is
             rows = [row for row in rows if row["relation"] == "within"]
-        write(options.out / f"{file}.csv", rows)
+        write(options.out / f"{name}.csv", rows)
     restarts = [
         {key: one[key] for key in ("index", "seed", "state", "steps", "seconds")}
         | {key: one["scores"].get(key) for key in ("evaluation_loss", "log_likelihood")}
@@ -48,12 +54,14 @@ def main() -> None:
         for one in manifest["restarts"]
     ]
     runs = [manifest["name"] for manifest in manifests for _ in manifest["restarts"]]
+    # Restarts that were stacked into one step have the same seconds, the whole step's.
+    together = {(run, row["seconds"]) for run, row in zip(runs, restarts, strict=True)}
     write(options.out / "restarts.csv", [{"run": run} | row for run, row in zip(runs, restarts, strict=True)])
     about = {
-        "command": manifests[0]["command"].partition(" --out ")[0] + (f" --only {options.only}" if options.only else ""),
+        "command": _command(manifests[0]["command"], options.only),
         "created": manifests[0]["created"],
         "environment": {key: manifests[0]["environment"][key] for key in ENVIRONMENT},
-        "seconds_of_training": round(sum(row["seconds"] for row in restarts)),
+        "seconds_of_training": round(sum(seconds for _, seconds in together)),
         "data": options.data,
         "deviations": [row["deviation"] for row in document["deviations"]],
     }
