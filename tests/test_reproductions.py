@@ -157,4 +157,5 @@ def test_no_source_of_randomness_costs_less_than_all_four_beyond_its_interval(fa
     found = [row for row in kept(folders()[f"mnist-variance/{family}"], "sources_of_variance") if row["metric"] == "strong_mcc"]
     (together,) = [row for row in found if row["vary"] == "all"]
     for row in found:
-        assert float(row["ci_low"]) <= float(together["ci_high"]) and float(together["ci_low"]) <= float(row["ci_high"])
+        assert float(row["ci_low"]) <= float(together["ci_high"])
+        assert float(together["ci_low"]) <= float(row["ci_high"])
