@@ -23,10 +23,10 @@ QUICK = {
 }
 # What is measured, the figure's name in its benchmark, at least (or at most), the aim, and how it is written.
 ASKED = [
-    ("W1 (mlp VAE on MNIST) float32, over the DataLoader loop", "W1 stabaudit float32", 2.0, 3.0, "{:.2f}×"),
+    ("W1 (mlp VAE on MNIST) float32, over the DataLoader loop", "W1 stabaudit float32", 2.0, 3.5, "{:.2f}×"),
     ("W1 bf16", "W1 stabaudit bf16", 3.0, 5.0, "{:.2f}×"),
-    ("W2 (iVAE on tcl), over the DataLoader loop", "W2 stabaudit float32", 8.0, 15.0, "{:.1f}×"),
-    ("W3 (conv VAE on MNIST) float32, over the DataLoader loop", "W3 stabaudit float32", 1.5, 2.5, "{:.2f}×"),
+    ("W2 (iVAE on tcl), over the DataLoader loop", "W2 stabaudit float32", 8.0, 30.0, "{:.1f}×"),
+    ("W3 (conv VAE on MNIST) float32, over the DataLoader loop", "W3 stabaudit float32", 1.5, 3.5, "{:.2f}×"),
     ("W3 bf16", "W3 stabaudit bf16", 2.2, 4.0, "{:.2f}×"),
     ("every score of 45 pairs, over scikit-learn CCA per pair", "every score over scikit-learn CCA", 300, 1000, "{:.0f}×"),
     (
