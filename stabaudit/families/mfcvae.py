@@ -6,10 +6,11 @@ The latents are split into facets z_1 … z_J, each with a Gaussian mixture of i
 
 z_1 comes from the shallowest rung, z_J from the whole encoder. J = 1 is VaDE. With progressive training the facets come in one
 after another, from z_J down: facet J − s fades in, in the decoder and in the divergence alike, between (s − ½)/J and s/J of the
-training.
+training. The authors' code (FabianFalck/mfcvae) trains as many epochs a facet, fades each in over its first 15,000 batches, takes
+batches of 512, and starts every mixture from one that is fitted to the untrained encoder's output (`start` "gmm").
 """
 
-from typing import cast
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +28,7 @@ from stabaudit.families.base import (
     reparameterise,
     responsibilities,
 )
-from stabaudit.families.mixture import GaussianMixture, check_components
+from stabaudit.families.mixture import FITTED_ROWS, GaussianMixture, check_components
 from stabaudit.nets.base import Noise, Posterior
 from stabaudit.nets.ladder import Ladder
 
@@ -40,12 +41,21 @@ class MFCVAE(Family):
         facets: J; the latent dimensions are shared out evenly, z_1 first.
         components: number of mixture components of each facet.
         progressive: fade the facets in one after another.
+        start: of the mixtures: "xavier", or fitted to the untrained encoder's output by "kmeans" or "gmm", facet by facet.
 
     Raises:
         UsageError: more facets than latent dimensions or than the encoder has depths.
     """
 
-    def __init__(self, problem: Problem, *, facets: Positive = 2, components: Positive = 25, progressive: bool = False) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        *,
+        facets: Positive = 2,
+        components: Positive = 25,
+        progressive: bool = False,
+        start: Literal["xavier", "kmeans", "gmm"] = "xavier",
+    ) -> None:
         super().__init__()
         check_components(components, problem.rows)
         if facets > problem.latent_dim:
@@ -55,6 +65,18 @@ class MFCVAE(Family):
         self.likelihood = problem.likelihood
         self.mixtures = nn.ModuleList(GaussianMixture(components, size) for size in self.sizes)
         self.progressive = progressive
+        self.start = start
+
+    def initialise(self, x: Tensor, u: Tensor) -> None:  # noqa: ARG002 -- this encoder has no use for u
+        """Fit every facet's mixture to what the encoder makes of the training rows."""
+        if self.start == "xavier":
+            return
+        chosen = torch.randperm(len(x))[:FITTED_ROWS]
+        with torch.no_grad():
+            posteriors = self.eval().ladder.encode(x[chosen], None)
+        self.train()
+        for mixture, posterior in zip(self.mixtures, posteriors, strict=True):
+            cast("GaussianMixture", mixture).fit(posterior, self.start)
 
     def presence(self, progress: Tensor) -> Tensor:
         """How much each facet takes part at this point of the training, in [0, 1], shape (J,)."""

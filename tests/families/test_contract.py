@@ -25,7 +25,7 @@ OPTIONS = {  # sizes that suit the small data, and what deserves a contract of i
         {"posterior": "full"},
     ],
     "vade": [{"components": "5"}],
-    "mfcvae": [{"components": "5"}, {"components": "5", "progressive": "true"}],
+    "mfcvae": [{"components": "5"}, {"components": "5", "progressive": "true", "start": "gmm"}],
     "gmvae": [{"components": "3"}, {"components": "3", "posterior": "realnvp"}],
     "lidvae": [{"convex_widths": "8,6"}],
     "lagging": [{"updates": "3"}],

@@ -83,6 +83,26 @@ def test_one_facet_is_vade(small):
     assert torch.equal(one.encode(rows.x, rows.u).mean, vade.encode(rows.x, rows.u).mean)
 
 
+@pytest.mark.parametrize("start", ["kmeans", "gmm"])
+def test_one_facet_starts_as_vade_and_every_facet_from_its_own_latents(small, start):
+    rows, of = small.rows(), small.problem(widths=(16, 12))
+    vade = small.family(VaDE, of=of, components=4, start=start)
+    one = small.family(MFCVAE, of=of, components=4, facets=1, start=start)
+    for family in (vade, one):
+        torch.manual_seed(3)
+        family.initialise(rows.x, rows.u)
+    for mine, theirs in zip(one.mixtures[0].parameters(), vade.mixture.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+    two = small.family(MFCVAE, of=of, components=4, facets=2, start=start)
+    untrained = [mixture.mean.clone() for mixture in two.mixtures]
+    two.initialise(rows.x, rows.u)
+    means = two.ladder.encode(rows.x, None)
+    for before, mixture, (mean, _) in zip(untrained, two.mixtures, means, strict=True):
+        assert not torch.equal(before, mixture.mean)
+        inside = (mixture.mean >= mean.amin(0)) & (mixture.mean <= mean.amax(0))
+        assert inside.all()  # centres are means of this facet's latents
+
+
 def test_facets_share_the_dimensions_and_read_growing_depths(small):
     family = small.family(MFCVAE, of=small.problem(d=7, widths=(9, 8, 7)), facets=3)
     assert family.sizes == [3, 2, 2]
