@@ -19,7 +19,20 @@ if TYPE_CHECKING:
     from stabaudit.store.imports.foreign_files import Naming
 
 OfComparison = Literal["curves", "dimensions", "strip", "heatmap", "box", "elbo", "match"]
-What = Literal["curves", "dimensions", "strip", "heatmap", "box", "elbo", "match", "fit", "latents", "consensus", "sources"]
+What = Literal[
+    "curves",
+    "dimensions",
+    "strip",
+    "heatmap",
+    "box",
+    "elbo",
+    "match",
+    "fit",
+    "latents",
+    "consensus",
+    "sources",
+    "prior-condition",
+]
 
 
 def _figure_file(path: Path) -> Path:
@@ -35,7 +48,8 @@ def plot(
             help="curves: cumulative MCC; dimensions: shared information against purity; strip: agreement of every dimension and "
             "restart; heatmap, box: scores of pairs; elbo: objective against MCC; match: matched dimensions; "
             "fit: held-out fit against stability of runs that differ in one number; latents: two dimensions of every restart; "
-            "consensus: their mean once aligned, and the samples that move most; sources: recovered beside true ones.",
+            "consensus: their mean once aligned, and the samples that move most; sources: recovered beside true ones; "
+            "prior-condition: whether the matrix L of the prior could be inverted, epoch by epoch.",
         ),
     ],
     selectors: Annotated[list[str], typer.Argument(metavar="RUN…", help="Run folders, one restart (run#3) or latents files.")],
@@ -97,6 +111,11 @@ def plot(
         from stabaudit.reports.figures.sources import sources_figure
 
         figure = sources_figure(signals(read_groups(selectors, memory, naming)))
+    elif what == "prior-condition":
+        from stabaudit.comparison.views.prior_history import read_prior_histories
+        from stabaudit.reports.figures.prior_condition import prior_condition_figure
+
+        figure = prior_condition_figure([read_prior_histories(selector) for selector in selectors])
     else:
         from stabaudit.comparison.compare import compare
         from stabaudit.metrics.scores import headlines

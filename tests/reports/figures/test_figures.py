@@ -15,6 +15,7 @@ from stabaudit.comparison.records import Comparison, Curve, RunSummary
 from stabaudit.comparison.settings import Settings
 from stabaudit.comparison.views.aligned_latents import read_planes
 from stabaudit.comparison.views.pair_values import PairTable
+from stabaudit.comparison.views.prior_history import PriorHistories, PriorHistory
 from stabaudit.comparison.views.recovered_sources import signals
 from stabaudit.comparison.views.run_origins import read_origins
 from stabaudit.reports.figures import colors
@@ -29,6 +30,7 @@ from stabaudit.reports.figures.matched_dimensions import match_figure
 from stabaudit.reports.figures.matplotlib_file import figure_bytes
 from stabaudit.reports.figures.objective import objective_figure
 from stabaudit.reports.figures.panels import arranged
+from stabaudit.reports.figures.prior_condition import prior_condition_figure
 from stabaudit.reports.figures.sources import sources_figure
 
 pytestmark = pytest.mark.slow
@@ -60,7 +62,14 @@ def figures(make_lasting_run):
         "match": match_figure(comparison),
         "latents": latents_figure([read_planes(str(one))]),
         "sources": sources_figure(signals(read_groups([str(one), str(other)]))),
+        "prior": prior_condition_figure([conditions("ivae", [[3.0, 20.0, 1e7], [np.inf, 40.0, np.inf]]), conditions("lost")]),
     }
+
+
+def conditions(name, values=((np.inf, np.inf, np.inf),)):
+    """How a run's prior went, of given condition numbers."""
+    step = np.array([10, 20, 30])
+    return PriorHistories(name, tuple(PriorHistory(f"{name}#{i}", step, np.array(own)) for i, own in enumerate(values)))
 
 
 @pytest.fixture(scope="module")
