@@ -126,6 +126,7 @@ def check(
     margin: float | None = None,
     update_baseline: bool = False,
     settings: Settings = DEFAULT_SETTINGS,
+    sources: AnyPath | None = None,
     **changed: Any,  # noqa: ANN401 -- fields of Settings
 ) -> Checked:
     """Hold runs against bounds, and one run against a baseline.
@@ -137,6 +138,7 @@ def check(
         margin: loss of the headline scores that the baseline allows; None: the one it was written with, or 0.02.
         update_baseline: write the baseline instead of testing against it, unless the run fails its bounds.
         settings: how pairs are scored.
+        sources: a file of true sources, for runs that have none of their own.
         changed: fields of `Settings` that are to differ.
 
     Raises:
@@ -161,7 +163,7 @@ def check(
         margin = MARGIN if old is None or old.margin is None else old.margin
     if file is not None and update_baseline:
         require_replaceable(file)
-    found = survey_for_gates(Path(path), settings)
+    found = survey_for_gates(Path(path), settings, None if sources is None else Path(sources))
     gates = [gate for requirement in requirements for gate in judge_requirement(found, requirement)]
     differing: tuple[str, ...] = ()
     written = None

@@ -15,6 +15,7 @@ from stabaudit.cli.compare import (
     RotationsOption,
     ScoresOption,
     SeedOption,
+    SourcesOption,
     clusters_of,
     named_scores,
 )
@@ -62,6 +63,7 @@ def check(
     cluster_by: ClusterByOption = "k-means",
     memory: MemoryOption = MEMORY,
     half_samples: HalfSamplesOption = None,
+    sources: SourcesOption = None,
     *,
     naming: "Naming",
     form: GateFormatOption = "table",
@@ -84,8 +86,8 @@ def check(
     from stabaudit.reports.sections.gates import gates_report
     from stabaudit.store.imports.foreign_files import AS_IS
 
-    if drift_from is not None and (baseline is not None or update_baseline):
-        raise UsageError("--drift-from is a version to hold PATH against, --baseline scores of restarts; give one of them")
+    if drift_from is not None:
+        _require_alone(sources, baselines=baseline is not None or update_baseline)
     settings = Settings(
         k=k,
         correlation=correlation,
@@ -104,7 +106,13 @@ def check(
     if naming != AS_IS:
         raise UsageError("what rows and latents are called counts for files, with --drift-from; runs know it")
     found = check_runs(
-        path, require=require or (), baseline=baseline, margin=margin, update_baseline=update_baseline, settings=settings
+        path,
+        require=require or (),
+        baseline=baseline,
+        margin=margin,
+        update_baseline=update_baseline,
+        settings=settings,
+        sources=sources,
     )
     for warning in found.comparison.warnings:
         message(warning)
@@ -117,6 +125,14 @@ def check(
     elif update_baseline:
         message(f"{baseline}: no baseline was written, the run fails its requirements")
     raise typer.Exit(EXIT_CODES[inconclusive or "inconclusive" if found.verdict == "inconclusive" else found.verdict])
+
+
+def _require_alone(sources: Path | None, *, baselines: bool) -> None:
+    """Refuse with --drift-from what is of several restarts."""
+    if baselines:
+        raise UsageError("--drift-from is a version to hold PATH against, --baseline scores of restarts; give one of them")
+    if sources is not None:
+        raise UsageError("--sources: of several restarts, and not of two versions of one embedding (--drift-from)")
 
 
 def _drift(

@@ -57,6 +57,9 @@ ClusterByOption = Annotated[
     typer.Option(help="How K clusters are found: k-means, or a Gaussian mixture with full covariances."),
 ]
 SeedOption = Annotated[int, typer.Option(min=0, help="Decides these draws.")]
+SourcesOption = Annotated[
+    Path | None, typer.Option(help="File of true sources, rows named like those of the latents, for what has none.")
+]
 
 
 def clusters_of(text: str) -> int | Literal["prior"]:
@@ -113,9 +116,7 @@ def compare(
     *,
     naming: "Naming",
     allow_unequal: Annotated[bool, typer.Option("--allow-unequal", help="Match the smaller number of dimensions.")] = False,
-    sources: Annotated[
-        Path | None, typer.Option(help="File of true sources, rows named like those of the latents, for what has none.")
-    ] = None,
+    sources: SourcesOption = None,
     drift: Annotated[
         bool, typer.Option("--drift", help="A and B are two versions of one embedding: what changed, with intervals over rows.")
     ] = False,

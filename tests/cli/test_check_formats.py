@@ -3,6 +3,7 @@
 import json
 import xml.etree.ElementTree as ET
 
+import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 from junitparser import Error, Failure, JUnitXml, Skipped
@@ -130,3 +131,28 @@ def test_an_audit_in_every_form(run, tmp_path):
     assert page.read_text().lower().startswith("<!doctype html>")
     assert "deviation: fewer steps" in page.read_text()
     assert "::deviation: fewer steps\n" in run(*audit, "--format", "github")[1]
+
+
+def test_a_gate_on_the_users_own_factors(make_run, run, tmp_path):
+    """Latents that are the factors, up to order, keep the bound; the same rows in another order do not."""
+    folder = make_run("known", "aligned", 4)
+    factors = np.random.default_rng(9).laplace(size=(600, 4))  # what the run's latents are made of
+    np.savez(tmp_path / "truth.npz", mean=np.float32(factors), sample_id=np.arange(600))
+    np.savez(tmp_path / "other.npz", mean=np.float32(factors[::-1].copy()), sample_id=np.arange(600))
+    np.savez(tmp_path / "short.npz", mean=np.float32(factors[:-1]), sample_id=np.arange(1, 600))
+    bound = ["--require", "source_strong_mcc>=0.8", "--floor-draws", "2", "--rotations", "2"]
+    assert run("check", folder, *bound, "--sources", tmp_path / "truth.npz")[0] == 0
+    assert run("check", folder, *bound, "--sources", tmp_path / "other.npz")[0] == 1
+    code, out, err = run("check", folder, *bound)
+    assert (code, out) == (2, "")
+    assert "source_strong_mcc" in err
+    code, out, err = run("check", folder, *bound, "--sources", tmp_path / "short.npz")
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    kept = tmp_path / "baseline.json"
+    words = ["check", folder, "--baseline", kept, "--sources", tmp_path / "truth.npz", "--floor-draws", "2", "--rotations", "2"]
+    assert run(*words, "--update-baseline")[0] == 0
+    assert "source_strong_mcc" in kept.read_text()
+    assert (
+        run("check", folder, "--drift-from", folder, "--require", "knn_overlap>=0.1", "--sources", tmp_path / "truth.npz")[0] == 2
+    )

@@ -69,7 +69,7 @@ class Gate:
     rows: int | None = None
 
 
-def survey_for_gates(path: Path, settings: Settings) -> Survey:
+def survey_for_gates(path: Path, settings: Settings, sources: Path | None = None) -> Survey:
     """Score the run at a path, or every run below it; none may be left out, for a gate on it would pass unseen.
 
     Raises:
@@ -83,7 +83,7 @@ def survey_for_gates(path: Path, settings: Settings) -> Survey:
                 f"{shown(run.folder)}: {len(run.done)} of {len(run.manifest.restarts)} restarts are done, and a gate needs two; "
                 f"{'train more by --restarts' if len(run.done) == len(run.manifest.restarts) else 'run its train command again'}"
             )
-    return survey([path], settings)
+    return survey([path], settings, sources)
 
 
 def only_run(comparison: Comparison, path: Path) -> RunSummary:

@@ -79,11 +79,8 @@ def read_groups(
     if sum(len(read.latents) for read in groups) < 2:
         raise BadData(f"{selectors[0]}: one restart, nothing to compare it with; give a second run or latents file")
     if sources is not None:
-        if streamed:
-            raise UsageError(f"--sources {shown(sources)}: the latents exceed --memory, and sources of a file are not streamed")
         with strictly(strict):
-            truth = Opened.in_memory(read_latents(sources, naming))
-        groups = [read if read.sources is not None else _with_sources(read, truth) for read in groups]
+            groups = _with_sources(groups, sources, naming, streamed=streamed)
     names = [read.summary.name for read in groups]
     if len(set(names)) < len(names):  # two folders of one name: call them by their paths
         names = list(selectors)
@@ -91,9 +88,17 @@ def read_groups(
     return join(named, by_position=naming.ids_by_position)
 
 
-def _with_sources(read: Unjoined, truth: Opened) -> Unjoined:
+def _with_sources(groups: Sequence[Unjoined], file: Path, naming: Naming, *, streamed: bool) -> list[Unjoined]:
+    """Give true sources to what has none of its own."""
+    if streamed:
+        raise UsageError(f"--sources {shown(file)}: the latents exceed --memory, and sources of a file are not streamed")
+    truth = Opened.in_memory(read_latents(file, naming))
     named = () if truth.read is None else truth.read.names
-    return replace(read, sources=truth, summary=replace(read.summary, sources=truth.dimensions, source_names=named))
+
+    def given(read: Unjoined) -> Unjoined:
+        return replace(read, sources=truth, summary=replace(read.summary, sources=truth.dimensions, source_names=named))
+
+    return [read if read.sources is not None else given(read) for read in groups]
 
 
 def _read(selector: str, naming: Naming, *, streamed: bool) -> Unjoined:
@@ -268,15 +273,25 @@ def _sources(run: Run, *, streamed: bool) -> Opened | None:
     return Opened.in_memory(Latents(sample_id=evaluation.sample_id, mean=evaluation.sources))
 
 
-def read_run(run: Run, *, name: str, memory: int = MEMORY) -> Group:
+def read_run(run: Run, *, name: str, memory: int = MEMORY, sources: Path | None = None) -> Group:
     """All restarts of one run that are done, under the name given; streamed where they would take more than `memory` bytes.
+
+    Args:
+        run: its folder.
+        name: what it is called.
+        memory: bytes that latents may take.
+        sources: a file of true sources, rows named like those of the latents, for a run that has none of its own.
 
     Raises:
         BadRun: where none is done.
         BadData: a file that cannot be read, or different sample ids.
+        UsageError: sources for latents that are streamed.
     """
     streamed = sum(numbers_of_restart(run, index) for index in run.done) * _BYTES_PER_NUMBER > memory
-    (group,) = join([_read_run(run, None, streamed=streamed).named(name)])
+    read = [_read_run(run, None, streamed=streamed)]
+    if sources is not None:
+        read = _with_sources(read, sources, AS_IS, streamed=streamed)
+    (group,) = join([read[0].named(name)])
     return group
 
 

@@ -28,12 +28,13 @@ class Survey:
     configs: Mapping[str, RunConfig]
 
 
-def survey(paths: Sequence[Path], settings: Settings) -> Survey:
+def survey(paths: Sequence[Path], settings: Settings, sources: Path | None = None) -> Survey:
     """Score every run, and say of each that cannot be scored why.
 
     Args:
         paths: run folders, or folders above them.
         settings: how pairs are scored.
+        sources: a file of true sources, for runs that have none of their own.
 
     Raises:
         UsageError: a path that is not there.
@@ -51,7 +52,7 @@ def survey(paths: Sequence[Path], settings: Settings) -> Survey:
             lost = "; ".join(lost_restarts(run)) or "the only one"
             warnings.append(f"{shown(run.folder)} is left out: {len(run.done)} of {len(run.manifest.restarts)} restarts ({lost})")
             continue
-        comparisons.append(compare([read_run(run, name=name, memory=settings.memory)], settings))
+        comparisons.append(compare([read_run(run, name=name, memory=settings.memory, sources=sources)], settings))
         if run.manifest.config is not None:
             configs[name] = run.manifest.config
         elif len(runs) > 1 and comparisons[-1].runs[0].family is None:

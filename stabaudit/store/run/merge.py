@@ -27,11 +27,13 @@ def merge(folders: Sequence[Path], out: Path) -> Run:
         out: where the joined run goes; a new folder, or one of a run that the parts belong to.
 
     Raises:
-        UsageError: fewer than two parts.
+        UsageError: fewer than two parts, or one of them twice.
         BadRun: parts of different runs, or files that are not what their manifests say; it says which, and how.
     """
     if len(folders) < 2:
         raise UsageError("merge needs at least two folders: the parts that 'stabaudit train … --shard I/N' trained")
+    if len({folder.resolve() for folder in folders}) < len(folders):
+        raise UsageError("merge: one folder is named twice; name every part once")
     parts = [Run.open(folder) for folder in folders]
     for part in parts[1:]:
         _require_same_run(parts[0], part)

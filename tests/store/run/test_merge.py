@@ -1,5 +1,7 @@
 """Parts of a run become one: byte by byte what was in them, or a line that says why not."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -95,6 +97,16 @@ def test_one_folder_or_none_is_no_merge(part, tmp_path):
         merge([part("a", 0)], tmp_path / "all")
     with pytest.raises((BadRun, BadData), match="no such file or folder"):
         merge([part("a", 0), tmp_path / "absent"], tmp_path / "all")
+
+
+def test_one_folder_twice_is_no_merge_whatever_it_is_called(part, tmp_path, monkeypatch):
+    folder = part("a", 0)
+    (tmp_path / "link").symlink_to(folder)
+    monkeypatch.chdir(tmp_path)
+    for again in (folder, tmp_path / "link", Path("a")):
+        with pytest.raises(UsageError, match="one folder is named twice"):
+            merge([folder, again], tmp_path / "all")
+    assert not (tmp_path / "all").exists()
 
 
 def machine(**changed):
