@@ -11,7 +11,7 @@ import pytest
 BENCHMARKS = Path(__file__).parent / "benchmarks"
 SHORT = {
     "train_speed.py": ["--only", "W2", "--rounds", "1", "--seconds", "0.2"],
-    "compare_pairs.py": ["--rounds", "1"],
+    "compare_pairs.py": ["--rounds", "1", "--restarts", "4", "--rows", "2000", "--dims", "22"],
 }
 
 

@@ -28,8 +28,8 @@ from stabaudit.engines.ray_cluster import RayEngine  # noqa: E402
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Ray's own warnings
 
 HERE = Path(__file__).parent
-ASKED = {"family": "eager_keeper:Keeper", "data": "digits", "latent_dim": 2, "restarts": 4, "shard_size": 1, "steps": 3000}
-WORDS = "--data digits -d 2 -n 4 --shard-size 1 --steps 3000 --set widths=8 --quiet".split()  # noqa: SIM905
+ASKED = {"family": "eager_keeper:Keeper", "data": "digits", "latent_dim": 2, "restarts": 4, "shard_size": 1, "steps": 1500}
+WORDS = "--data digits -d 2 -n 4 --shard-size 1 --steps 1500 --set widths=8 --quiet".split()  # noqa: SIM905
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_a_worker_and_a_node_are_lost_and_every_bit_is_the_same(cluster, job, sa
 
     def on_event(event):
         events.append(event)
-        if isinstance(event, Progress) and 500 < event.step < 2500 and "worker" not in lost:
+        if isinstance(event, Progress) and 200 < event.step < 1300 and "worker" not in lost:
             lost.append("worker")
             workers()[0].kill()
         elif isinstance(event, Finished) and "node" not in lost:

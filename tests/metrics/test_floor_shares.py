@@ -86,12 +86,12 @@ def test_the_stated_error_covers(monkeypatch, floor, shared, most):
     monkeypatch.setattr(drawn_floors, "of_permutations", lambda _, **_of_scores: 5)
     monkeypatch.setattr(drawn_floors, "of_rotations", lambda _: 5)
     means, errors = [], []
-    for seed in range(250):
+    for seed in range(100):
         draws = getattr(floors(evidence, 100 + seed, name, groups=[PAIRS], draws=18), floor)
         means.append(draws.mean())
         errors.append(monte_carlo_error(draws))
     within = np.abs(np.array(means) - truth) / errors < student.ppf(0.975, len(draws) - 1)
-    assert 0.91 <= within.mean() <= most
+    assert 0.88 <= within.mean() <= most
     assert 0.8 < np.mean(errors) / np.std(means) < 3
 
 

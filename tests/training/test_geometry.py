@@ -136,7 +136,7 @@ def test_on_a_trained_decoder_more_steps_and_finer_curves_shorten_little(tmp_pat
     (run,) = train([job_of(recipe, tmp_path / "digits")], LocalEngine(1))
     family = builder(run.manifest.config, (1, 8, 8), 0, 1198)()
     family.load_state_dict(load_file(run.folder / "weights" / "restart-000.safetensors"))
-    a, b = torch.from_numpy(run.latents(0).mean)[:20].unflatten(0, (10, 2)).unbind(1)
+    a, b = torch.from_numpy(run.latents(0).mean)[:12].unflatten(0, (6, 2)).unbind(1)
     straight, found = lengths(family.eval().decode, a, b)
     assert (1 - found / straight).mean() > 0.1
     monkeypatch.setattr(geometry, "STEPS", 3 * geometry.STEPS)

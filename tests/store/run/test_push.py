@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import re
+import shutil
 import socket
 import socketserver
 import threading
@@ -156,11 +157,12 @@ def test_another_run_is_not_written_over(folder, bucket, tmp_path, manifest, fin
 
 
 def test_what_cannot_be_is_refused_in_one_line(folder, bucket, capfd, tmp_path):
+    part = str(shutil.copytree(folder, tmp_path / "part"))
     for words, said in (
         (["push", str(folder), "here"], "expected an address such as s3://bucket/runs/small"),
         (["compare", f"s3://{bucket}/absent"], "nothing is there; check the address"),
         (["train", "vae", "--steps", "1", "--out", f"s3://{bucket}/a"], "nothing is trained into an object store"),
-        (["merge", str(folder), str(folder), "--out", f"s3://{bucket}/a"], "nothing is trained into an object store"),
+        (["merge", str(folder), part, "--out", f"s3://{bucket}/a"], "nothing is trained into an object store"),
     ):
         assert _run(words) == 2
         err = capfd.readouterr().err
