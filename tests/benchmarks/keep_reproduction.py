@@ -7,6 +7,7 @@ python tests/benchmarks/keep_reproduction.py FOLDER AUDIT.json fixtures/reproduc
 import argparse
 import csv
 import json
+import re
 from pathlib import Path
 
 KEPT = ("scores", "collapse", "anatomy", "references", "sources_of_variance")
@@ -25,8 +26,8 @@ def write(path: Path, rows: list[dict]) -> None:
 
 
 def _command(ran: str, only: str | None) -> str:
-    """The command that gave a run, without where it wrote; `only` is added where the run's own command names more."""
-    kept = ran.partition(" --out ")[0].replace(" --quiet", "")
+    """The command that gave a run, without where it read and wrote; `only` is added where the run's own command names more."""
+    kept = re.sub(r" --(quiet|workers \d+|data-dir \S+)(?= |$)", "", ran.partition(" --out ")[0])
     return kept if only is None or f"--only {only}" in kept else f"{kept} --only {only}"
 
 
@@ -43,13 +44,13 @@ def main() -> None:
     manifests = [one for one in manifests if one["name"] in {run["name"] for run in document["runs"]}]
     options.out.mkdir(parents=True)
     for name in KEPT:
-        rows = document[name]
+        rows = document.get(name, [])  # only audits that vary one source at a time have the last
         if name == "scores":  # pairs of runs tell nothing of how stable one is
             rows = [row for row in rows if row["relation"] == "within"]
         write(options.out / f"{name}.csv", rows)
     restarts = [
         {key: one[key] for key in ("index", "seed", "state", "steps", "seconds")}
-        | {key: one["scores"].get(key) for key in ("evaluation_loss", "log_likelihood")}
+        | {key: one["scores"].get(key) for key in ("evaluation_loss", "log_likelihood", "rows_first_log_likelihood")}
         for manifest in manifests
         for one in manifest["restarts"]
     ]
