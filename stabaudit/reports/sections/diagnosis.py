@@ -151,7 +151,7 @@ def agreement_sentence(found: Diagnosis, least: Promise) -> str:
     """Whether the run keeps what is promised."""
     reached = {"permutation": "order, sign, scale and shift", "affine": "a linear map", "part": "", "none": "", None: ""}
     agreed = f"its restarts agree up to {reached[found.measured]}"
-    partly = "in part" if found.measured == "part" else "not"
+    partly = "its restarts agree in part" if found.measured == "part" else "its restarts do not agree"
     match found.agreement:
         case "kept":
             return f"The run keeps it: {agreed}."
@@ -160,10 +160,10 @@ def agreement_sentence(found: Diagnosis, least: Promise) -> str:
         case "more":
             return f"The run keeps it and does more: {agreed}."
         case "not kept":
-            how = agreed.replace("agree", "agree only") if reached[found.measured] else f"its restarts agree {partly}"
+            how = agreed.replace("agree", "agree only") if reached[found.measured] else partly
             why = "the maximum of the likelihood is not reached, or the data are not what the model can make"
             return f"The run does not keep it: {how}; {why}."
         case "nothing promised":
-            return f"Nothing is promised and nothing is broken: its restarts agree {partly}."
+            return f"Nothing is promised and nothing is broken: {partly}."
         case _:
             return "Whether the run keeps it is not decided."
