@@ -152,6 +152,14 @@ def test_the_readme_says_what_each_source_of_randomness_costs(family):
     assert [line for source in VARIED if (line := varied(family, source)) not in lines] == []
 
 
+def test_the_readme_says_what_noise_alone_gives_on_a_processor():
+    folder = folders()["mnist-variance/vae-on-a-processor"]
+    (strong,) = [row for row in kept(folder, "scores") if (row["metric"], row["sample"]) == ("strong_mcc", "out")]
+    said = f"noise alone gives {interval_of(strong)} over four restarts"
+    assert int(strong["restarts"]) == 4
+    assert said in " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_no_source_of_randomness_costs_less_than_all_four_beyond_its_interval(family):
     """The README's sentence: in none of twelve cases do the intervals of one source and of all four lie apart."""

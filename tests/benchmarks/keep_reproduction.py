@@ -25,6 +25,11 @@ def write(path: Path, rows: list[dict]) -> None:
             writer.writerow({key: " ".join(map(str, cell)) if isinstance(cell, list) else cell for key, cell in row.items()})
 
 
+def _trained(manifest: dict) -> list[dict]:
+    """The restarts that were trained, of a run that was stopped before its last."""
+    return [one for one in manifest["restarts"] if one["state"] != "pending"]
+
+
 def _command(ran: str, only: str | None) -> str:
     """The command that gave a run, without where it read and wrote; `only` is added where the run's own command names more."""
     kept = re.sub(r" --(quiet|workers \d+|data-dir \S+)(?= |$)", "", ran.partition(" --out ")[0])
@@ -52,9 +57,9 @@ def main() -> None:
         {key: one[key] for key in ("index", "seed", "state", "steps", "seconds")}
         | {key: one["scores"].get(key) for key in ("evaluation_loss", "log_likelihood", "rows_first_log_likelihood")}
         for manifest in manifests
-        for one in manifest["restarts"]
+        for one in _trained(manifest)
     ]
-    runs = [manifest["name"] for manifest in manifests for _ in manifest["restarts"]]
+    runs = [manifest["name"] for manifest in manifests for _ in _trained(manifest)]
     # Restarts that were stacked into one step have the same seconds, the whole step's.
     together = {(run, row["seconds"]) for run, row in zip(runs, restarts, strict=True)}
     write(options.out / "restarts.csv", [{"run": run} | row for run, row in zip(runs, restarts, strict=True)])
