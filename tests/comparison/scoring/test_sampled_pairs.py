@@ -1,10 +1,12 @@
 """Some pairs of many restarts: evenly, with an interval that holds, at a price that is said."""
 
+import re
 from collections import Counter
 
 import numpy as np
 import pytest
 
+import stabaudit
 from stabaudit.comparison.scoring.members import Member
 from stabaudit.comparison.scoring.sampled_pairs import chosen_pairs
 from stabaudit.errors import UsageError
@@ -74,6 +76,24 @@ def test_the_interval_of_some_pairs_covers(count, noise):
         assert found.count == count
     assert 0.94 <= covered / 2000 <= 0.99
     assert np.median(widths) >= 1.0
+
+
+def test_what_the_pairs_left_out_cost_is_said():
+    rng = np.random.default_rng(3)
+    shared = rng.normal(size=(60, 3))
+    latents = [shared + rng.uniform(0.3, 1.5) * rng.normal(size=shared.shape) for _ in range(20)]
+    asked = {"scores": ("strong_mcc",), "floor_draws": 1, "rotations": 1}
+    found = stabaudit.compare({"it": latents}, pairs=40, **asked)
+    (said,) = (warning for warning in found.warnings if "--pairs" in warning)
+    assert "it: 40 of 190 pairs are scored, evenly over restarts" in said
+    price = int(re.search(r"the interval of strong MCC is about (\d+)% wider than that of all", said)[1]) / 100
+    own = found.out_of_sample("it")["strong_mcc"]
+    (of_pairs,) = (one.values for one in found.pairs if one.metric == "strong_mcc")
+    assert len(of_pairs) == own.pairs == 40
+    assert own.mean == pytest.approx(np.mean(of_pairs))
+    of_all = own.se / (1 + price)
+    assert own.se**2 - of_all**2 == pytest.approx(own.sd**2 / 40 - own.sd**2 / 190, rel=0.1)
+    assert not [warning for warning in stabaudit.compare({"it": latents[:4]}, pairs=6, **asked).warnings if "--pairs" in warning]
 
 
 def test_of_all_pairs_nothing_changes():
