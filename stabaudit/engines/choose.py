@@ -22,6 +22,8 @@ def engine_of(name: str = "local", slots: int | None = None, settings: Mapping[s
     """
     settings = dict(settings or {})
     made = LocalEngine if name == "local" else resolve("engine", name)
+    if not callable(getattr(made, "run", None)):
+        raise UsageError(f"engine {name!r} has no method 'run': expected a class as stabaudit.engines.base.Engine says")
     known = [parameter for parameter in signature(made).parameters if parameter != "slots"]
     for key in settings:
         if key not in known:

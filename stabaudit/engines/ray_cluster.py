@@ -6,6 +6,8 @@ checkpoint on what is left (Ray: Moritz et al. 2018, arXiv:1712.05889).
 
 import logging
 import math
+import os
+import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +16,8 @@ from typing import Any
 
 from stabaudit.engines.base import ATTEMPTS, TICK, Arrays, Event, Failed, Finished, Kept, Task, Told, perform
 from stabaudit.errors import BadRun, UsageError
+
+CONNECT = 10.0  # seconds until a cluster that does not answer is given up
 
 
 class RayEngine:
@@ -38,6 +42,7 @@ class RayEngine:
         self._ray: Any = ray
         self._needs = {"num_cpus": 1.0, "num_gpus": _amount("gpus", gpus)}
         if not ray.is_initialized():
+            _require_answer(address or os.environ.get("RAY_ADDRESS", ""))
             try:
                 ray.init(address=address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
             except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
@@ -144,6 +149,21 @@ class _Messenger:
 def _perform(task: Task, attempt: int, arrays: Arrays, board: Any) -> Finished | Failed:  # noqa: ANN401 -- Ray's own types
     """Do a task in a worker of the cluster."""
     return perform(task, arrays, _Messenger(board, task.key, attempt))
+
+
+def _require_answer(address: str) -> None:
+    """Refuse "HOST:PORT" where nobody listens, to which Ray would go on trying to connect for minutes.
+
+    Raises:
+        BadRun: naming it.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT).close()
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise BadRun(f"no Ray cluster at {address}: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _amount(name: str, text: str) -> float:

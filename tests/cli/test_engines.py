@@ -7,6 +7,10 @@ from stabaudit.cli.main import _run
 TRAIN = ("train", "vae", "--data", "digits", "--out", "r")
 REFUSED = {
     "unknown engine": (("--engine", "dask"), "unknown engine 'dask'; known: local, ray, slurm"),
+    "no engine": (
+        ("--engine", "os:getcwd"),
+        "engine 'os:getcwd' has no method 'run': expected a class as stabaudit.engines.base.Engine says",
+    ),
     "setting of none": (("--engine-set", "x=1"), "--engine-set x: engine 'local' has no such setting; it has none"),
     "no setting": (("--engine-set", "x"), "--engine-set 'x': expected key=value"),
     "unknown setting": (

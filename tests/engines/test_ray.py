@@ -12,6 +12,7 @@ import pytest
 
 from stabaudit.config import checked
 from stabaudit.engines.local import LocalEngine
+from stabaudit.errors import BadRun
 from stabaudit.store.run.run_folder import Run
 from stabaudit.store.run.verify import verify
 from stabaudit.training.prepare import job_of
@@ -30,6 +31,17 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Ray's o
 HERE = Path(__file__).parent
 ASKED = {"family": "eager_keeper:Keeper", "data": "digits", "latent_dim": 2, "restarts": 4, "shard_size": 1, "steps": 1500}
 WORDS = "--data digits -d 2 -n 4 --shard-size 1 --steps 1500 --set widths=8 --quiet".split()  # noqa: SIM905
+
+
+def test_where_nobody_listens_is_said_at_once(monkeypatch):
+    began = time.monotonic()
+    for address in ("127.0.0.1:9", "ray://127.0.0.1:9", "127.0.0.1:99999"):
+        with pytest.raises(BadRun, match=f"no Ray cluster at {address}: "):
+            RayEngine(address=address)
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
+    with pytest.raises(BadRun, match=r"no Ray cluster at 127\.0\.0\.1:9: Connection refused"):
+        RayEngine()
+    assert time.monotonic() - began < 10
 
 
 @pytest.fixture(scope="module")

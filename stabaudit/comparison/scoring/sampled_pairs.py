@@ -1,13 +1,15 @@
 """Some of all pairs, evenly over restarts: what scores cost is then linear in the number of restarts.
 
-Within a run of N restarts M pairs are those of restarts that lie 1, 2, … places apart on a circle, in an order drawn at random:
-every restart is in 2M/N of them, or one more. The mean over them varies as that over all pairs does with the restarts, and with
-the pairs beside: Var = 4ζ₁(r − 1)/(Nr) + ζ₂/M for r = 2M/N pairs of a restart, variance ζ₁ of a restart's mean and ζ₂ of a pair
-(incomplete U-statistics: Blom 1976, doi:10.1093/biomet/63.3.573).
+Within a run of N restarts M pairs are those of restarts that lie 1, 2, … places apart on a circle, in an order drawn at random.
+Every restart is in 2M/N of them, rounded down or up. The mean over them varies as that over all pairs does with the restarts, and
+with the pairs beside: Var = 4ζ₁(r − 1)/(Nr) + ζ₂/M for r = 2M/N pairs of a restart, variance ζ₁ of a restart's mean and ζ₂ of a
+pair (incomplete U-statistics: Blom 1976, doi:10.1093/biomet/63.3.573). Between two runs, too, restarts of one run are in as many
+pairs each, but for one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations, product
+from math import lcm, prod
 
 import numpy as np
 
@@ -51,29 +53,28 @@ def _within(member: Member, count: int, rng: np.random.Generator) -> set[Pair]:
             f"expected at least {size:,}"
         )
     circle = rng.permutation(member.positions).tolist()
-    found: set[Pair] = set()
-    for step in range(1, size):
-        for place in range(size):
-            if len(found) == count:
-                return found
-            a, b = circle[place], circle[(place + step) % size]
-            found.add((min(a, b), max(a, b)))
-    return found
+    ends = ((circle[place], circle[(place + step) % size]) for place, step in _places_and_steps(size, count))
+    return {(min(pair), max(pair)) for pair in ends}
+
+
+def _places_and_steps(size: int, count: int) -> Iterator[Pair]:
+    """So many pairs on a circle, each as a place and how much further the other lies; every place is in 2·count/size."""
+    rounds, rest = divmod(count, size)
+    opposite = 2 * (rounds + 1) == size  # all that is left
+    first = 1 if opposite or not rest else 2
+    yield from product(range(size), range(first, first + rounds))
+    # Every other pair of neighbours comes first: no place is in two of them before each is in one.
+    places, step = (range(rest), size // 2) if opposite else ([*range(0, size, 2), *range(1, size, 2)][:rest], 1)
+    yield from ((place, step) for place in places)
 
 
 def _between(a: Member, b: Member, count: int, rng: np.random.Generator) -> set[Pair]:
-    every = list(product(a.positions, b.positions))
-    if count >= len(every):
-        return set(every)
+    sizes = len(a.positions), len(b.positions)
+    if count >= prod(sizes):
+        return set(product(a.positions, b.positions))
     first, second = (rng.permutation(member.positions).tolist() for member in (a, b))
-    longest = max(len(first), len(second))
-    found: set[Pair] = set()
-    for step in range(longest):
-        for place in range(longest):
-            if len(found) == count:
-                return found
-            found.add((first[place % len(first)], second[(place + step) % len(second)]))
-    return found
+    # Both circles turn together; when they meet as they began, the second is one place further on.
+    return {(first[turn % sizes[0]], second[(turn + turn // lcm(*sizes)) % sizes[1]]) for turn in range(count)}
 
 
 def sampled_warnings(members: Sequence[Member], pairs: Pairs) -> list[str]:

@@ -142,6 +142,7 @@ def _drawn(size: int, most: int, rng: np.random.Generator) -> Array:
 
 
 def _few_rows(sides: Sides) -> Sides:
-    """The same on fewer rows where columns are dense and long."""
+    """The same on fewer rows where all columns are dense and long; beside sparse ones, on all: rows must stay the same."""
     every = (sides.a_fit, sides.b_fit, sides.a_score, sides.b_score)
-    return Sides(*(one.thinned(MOST_ROWS) if isinstance(one, DenseColumns) else one for one in every))
+    dense = [one.thinned(MOST_ROWS) for one in every if isinstance(one, DenseColumns)]
+    return Sides(*dense) if len(dense) == len(every) else sides

@@ -40,11 +40,11 @@ def merge(folders: Sequence[Path], out: Path) -> Run:
     taken = _ended(parts)
     for index, part in taken.items():
         _require_whole(part, part.restart(index).files)
-    first = parts[0].manifest
+    evaluation, first = _evaluation_of(parts[0]), parts[0].manifest
     fresh = [Restart(index=restart.index, seed=restart.seed) for restart in first.restarts]
     manifest = first.model_copy(update={"name": out.resolve().name, "restarts": fresh, "files": {}})
     with Run.prepare(out, manifest) as run:
-        run.save_evaluation(_evaluation_of(parts[0]))
+        run.save_evaluation(evaluation)
         for index, part in sorted(taken.items()):
             if run.restart(index).state not in _ENDED:
                 record = part.restart(index)

@@ -6,11 +6,14 @@ from scipy import sparse
 from scipy.optimize import linear_sum_assignment
 
 import stabaudit
+from stabaudit.comparison.surveys.features import features
 from stabaudit.errors import BadData, UsageError
+from stabaudit.metrics.features import assignment
 from stabaudit.metrics.split import split_halves
 from stabaudit.reports.formats.markdown import write as text
 from stabaudit.reports.sections.features import features_report
 from stabaudit.statistics.jackknife import within
+from stabaudit.store.imports.dictionary_files import Dictionary
 
 ROWS, D = 1000, 250
 
@@ -112,6 +115,28 @@ def test_features_that_never_fire_are_counted_and_left_out():
     assert found.warnings[1] == "sae1: 8 of 69 features never vary, 1 vary on one half of the rows alone: left out"
 
 
+def test_a_column_that_is_one_constant_on_one_half_and_another_on_the_other_varies():
+    held = {name: one.toarray() for name, one in activations(2, 1.0, d=20).items()}
+    halves = np.where(split_halves(np.arange(ROWS)), 1.0, 3.0)[:, None]
+    found = stabaudit.features({name: np.hstack([one, halves]) for name, one in held.items()}, sampled=4, floor_draws=3)
+    assert [(one.never, one.one_half) for one in found.dictionaries] == [(0, 1), (0, 1)]
+
+
+def test_adjusted_scores_lie_between_the_floor_and_one():
+    found = stabaudit.features(weights(2, 0.5, d=60), of="weights", sampled=8, floor_draws=3)
+    for one in found.pair_scores:
+        assert one.adjusted == pytest.approx((one.value - one.floor) / (1 - one.floor)), one.measure
+    assert by_name(found)["matched"].floor > 0.1
+    assert by_name(found)["shared"].floor == 0.0
+
+
+def test_a_matching_that_may_be_far_from_the_best_is_said(monkeypatch):
+    monkeypatch.setattr(assignment, "MOST_ROUNDS", 1)
+    with_few = stabaudit.features(weights(2, 0.0, d=120, dims=8), of="weights", candidates=1, sampled=4, floor_draws=1)
+    assert with_few.matchings[0].gap > 1e-4
+    assert any("below the best; raise --candidates" in warning for warning in with_few.warnings)
+
+
 def test_larger_dictionaries_hold_the_smaller():
     large = weights(1, 1.0, d=120)["sae0"]
     for held in ({"a": large[:50], "b": large}, {"a": large, "b": large[:50]}):
@@ -189,5 +214,8 @@ def test_settings_that_find_nothing_are_refused():
         stabaudit.features(weights(2, 0.5, d=20), of="weights", matches="exact")
     with pytest.raises(UsageError, match="--scores are of activations"):
         stabaudit.features(weights(2, 0.5, d=20), of="weights", scores=("cka",))
+    both = [Dictionary("a", "weights", np.eye(5)), Dictionary("b", "activations", np.eye(5))]
+    with pytest.raises(UsageError, match="of decoder weights and of activations are not held against each other"):
+        features(both)
     with pytest.raises(UsageError, match="give paths, or one mapping"):
         stabaudit.features(np.eye(3), np.eye(3))

@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 from scipy.optimize import linear_sum_assignment
 
-from stabaudit.metrics.features import made_of
+from stabaudit.metrics.features import made_of, match
 from stabaudit.metrics.features.candidates import candidates
 from stabaudit.metrics.features.columns import DenseColumns, columns_of
 from stabaudit.metrics.features.made_of import Sides, explained
@@ -142,3 +142,30 @@ def test_shared_features_do_not_depend_on_how_alike_the_others_are():
             same = np.arange(5000) < fraction * 5000
             found = shared_features(np.where(same, likeness, rng.uniform(0.0, 0.2, 5000)), by_chance)
             assert found == pytest.approx(fraction, abs=0.005)
+
+
+def match_all(held):
+    return match_features(held, memory=10**8, rng=np.random.default_rng(0))
+
+
+def test_long_dense_columns_are_explained_on_some_of_their_rows(monkeypatch):
+    a, b = codes(0, 12), codes(0, 12)[:, ::-1] + 0.3 * codes(1, 12)
+    whole = match_all(sides(a, b))
+    monkeypatch.setattr(match, "MOST_ROWS", 100)
+    fewer = match_all(sides(a, b))
+    np.testing.assert_array_equal(fewer.strength, whole.strength)
+    assert fewer.from_b.mean() == pytest.approx(whole.from_b.mean(), abs=0.1)
+    assert abs(fewer.from_b.mean() - whole.from_b.mean()) > 1e-6
+    some = Sides(*(one.of(np.arange(6, 12)) for one in vars(sides(a, a)).values()))
+    np.testing.assert_allclose(match_all(some).from_b, 1.0, atol=1e-6)
+
+
+@pytest.mark.parametrize("hows", [(np.asarray, sparse.csr_array), (sparse.csr_array, np.asarray)])
+def test_long_dense_columns_beside_sparse_ones_keep_their_rows(hows, monkeypatch):
+    a, b = codes(0, 12), codes(0, 12)[:, ::-1] + 0.3 * codes(1, 12)
+    whole = match_all(sides(a, b))
+    monkeypatch.setattr(match, "MOST_ROWS", 100)
+    one, other = sides(a, a, hows[0]), sides(b, b, hows[1])
+    mixed = match_all(Sides(one.a_fit, other.b_fit, one.a_score, other.b_score))
+    np.testing.assert_allclose(mixed.from_b, whole.from_b, atol=1e-6)
+    np.testing.assert_allclose(mixed.from_a, whole.from_a, atol=1e-6)

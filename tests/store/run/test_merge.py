@@ -9,7 +9,7 @@ from stabaudit.errors import BadData, BadRun, UsageError
 from stabaudit.store.run.evaluation import Evaluation
 from stabaudit.store.run.machines import mixed_machines
 from stabaudit.store.run.manifest import Machine
-from stabaudit.store.run.merge import merge
+from stabaudit.store.run.merge import _require_same_run, merge
 from stabaudit.store.run.run_folder import Run
 from stabaudit.store.run.verify import verify
 
@@ -90,6 +90,44 @@ def test_damaged_parts_are_refused_before_anything_is_written(part, tmp_path):
     with pytest.raises(BadRun, match=r"restart-002\.parquet is not the file that was recorded"):
         merge([a, b], tmp_path / "all")
     assert not (tmp_path / "all").exists()
+
+
+def test_a_part_without_evaluation_rows_is_refused_before_anything_is_written(part, manifest, tmp_path):
+    a, b = part("a", 0), part("b", 2)
+    Run.open(a).evaluation_path.unlink()
+    with pytest.raises((BadRun, BadData), match=r"cannot read .*evaluation\.parquet"):
+        merge([a, b], tmp_path / "all")
+    asked = manifest(shards=[[0, 1], [2]]).model_copy(update={"posterior": "q(z|x)"})
+    with Run.prepare(tmp_path / "none", asked):
+        pass
+    with pytest.raises(BadRun, match=r"none has no evaluation\.parquet; train the part anew"):
+        merge([tmp_path / "none", b], tmp_path / "all")
+    assert not (tmp_path / "all").exists()
+
+
+def test_what_diverged_is_taken_too_and_seconds_may_differ(part, tmp_path):
+    a, b = part("a", 0, 1), part("b", 1)
+    for folder, index, seconds in ((a, 2, 1.0), (b, 1, 2.0)):
+        with Run.prepare(folder, Run.open(folder).manifest) as run:
+            run.save_history(index, {"loss": np.array([np.nan]), "seconds": np.array([seconds])})
+            state = "diverged" if index == 2 else "done"
+            run.record(run.restart(index).model_copy(update={"state": state}))
+    run = merge([a, b], tmp_path / "all")
+    assert [restart.state for restart in run.manifest.restarts] == ["done", "done", "diverged"]
+    assert run.unfinished == []
+
+
+def test_runs_of_others_and_of_a_changed_model_are_no_parts(part, tmp_path):
+    a, b = part("a", 0), part("b", 2)
+
+    def changed(folder, **update):
+        return Run(folder, Run.open(folder).manifest.model_copy(update=update))
+
+    with pytest.raises(BadRun, match=r"a was not trained by stabaudit, so it is no part of a run"):
+        _require_same_run(changed(a, config=None), Run.open(b))
+    one, other = changed(a, source={"mine.py": "1"}), changed(b, source={"mine.py": "2"})
+    with pytest.raises(BadRun, match=r"b was trained after mine\.py was changed, and .*a before"):
+        _require_same_run(one, other)
 
 
 def test_one_folder_or_none_is_no_merge(part, tmp_path):

@@ -9,13 +9,16 @@ import socketserver
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from stabaudit.cli.main import _run
 from stabaudit.errors import BadRun, UsageError
 from stabaudit.store.files import mirror
 from stabaudit.store.files.atomic import sha256
+from stabaudit.store.run.evaluation import Evaluation
 from stabaudit.store.run.find import find_runs
+from stabaudit.store.run.manifest import Restart
 from stabaudit.store.run.push import push
 from stabaudit.store.run.run_folder import Run
 from stabaudit.store.run.verify import verify
@@ -156,7 +159,51 @@ def test_another_run_is_not_written_over(folder, bucket, tmp_path, manifest, fin
         push(folder, f"s3://{bucket}/b")
 
 
+def test_a_run_that_goes_on_is_pushed_again_and_more_of_it_is_not_written_over(folder, bucket, tmp_path, finish_restart):
+    address = f"s3://{bucket}/a"
+    few, manifest = tmp_path / "few" / "small", Run.open(folder).manifest
+    fresh = [Restart(index=restart.index, seed=restart.seed) for restart in manifest.restarts]
+    with Run.prepare(few, manifest.model_copy(update={"restarts": fresh})) as run:
+        finish_restart(run, 0)
+        assert run.done == [0]
+    assert push(few, address) == 4
+    assert push(folder, address) == 7  # six files of two restarts, and the manifest, which has changed
+    with pytest.raises(BadRun, match="holds more of this run than is here; nothing is uploaded"):
+        push(few, address)
+    store = mirror.Address.of(address) / "latents/restart-000.parquet"
+    damaged = tmp_path / "damaged"
+    damaged.write_bytes(b"1" * store.sizes()[""])
+    store.put(damaged)
+    assert push(folder, address) == 1
+    assert verify(Run.open(Path(address))) == []
+
+
+def test_what_an_address_mirrors_is_said_and_a_file_that_could_not_be_fetched_is_asked_for_again(folder, bucket, tmp_path):
+    address = f"s3://{bucket}/team/small"
+    push(folder, address)
+    here = mirror.local(address)
+    assert mirror.address_of(here) == address
+    assert mirror.address_of(here / "run.json") == f"{address}/run.json"
+    latents = here / "latents" / "restart-000.parquet"
+    store = mirror.Address.of(f"{address}/latents/restart-000.parquet")
+    store.delete()
+    for _ in range(2):
+        with pytest.raises(BadRun, match=r"cannot read s3://.*restart-000\.parquet"):
+            mirror.present(latents)
+    store.put(folder / "latents" / "restart-000.parquet")
+    assert mirror.present(latents).read_bytes() == (folder / "latents" / "restart-000.parquet").read_bytes()
+    other = mirror.local(f"s3://{bucket}/team")
+    mirror.all_present(other)
+    assert (other / "small" / "weights" / "restart-002.safetensors").exists()
+    assert not (here / "weights" / "restart-002.safetensors").exists()
+    file = mirror.local(f"{address}/latents/restart-001.parquet")
+    assert file.read_bytes() == (folder / "latents" / "restart-001.parquet").read_bytes()
+    assert mirror.address_of(file) == f"{address}/latents/restart-001.parquet"
+
+
 def test_what_cannot_be_is_refused_in_one_line(folder, bucket, capfd, tmp_path):
+    with Run.prepare(folder, Run.open(folder).manifest) as run:
+        run.save_evaluation(Evaluation(np.arange(100, 130)))  # which parts need
     part = str(shutil.copytree(folder, tmp_path / "part"))
     for words, said in (
         (["push", str(folder), "here"], "expected an address such as s3://bucket/runs/small"),
