@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import norm
 
 from stabaudit.audit.plan_file import load_plan
 from stabaudit.comparison.surveys.score_table import read_score_table
@@ -115,3 +116,29 @@ def test_the_divergences_of_the_image_datasets_cannot_be_means_over_rows():
     rows = [row for row in table("wang2021-collapse.csv") if row["dataset"] in {"fashion-mnist", "omniglot"}]
     assert len(rows) == 10
     assert all(float(row["kl"]) < float(row["mi"]) for row in rows)
+
+
+def test_a_mixtures_kl_with_the_samples_of_every_cluster_can_lie_below_the_mutual_information():
+    """As the code of Wang et al. 2021 has it: log q(z|x, i) − log p(z|i) at samples of all clusters, not of cluster i alone.
+
+    Rows of two clusters at ∓2, prior N(∓2, 1) and posterior N(its own place, 0.3²) within each.
+    """
+    rng = np.random.default_rng(0)
+    n, s, centers = 4000, 0.3, np.array([-2.0, 2.0])
+    of = rng.integers(0, 2, n)
+    places = rng.normal(
+        scale=np.sqrt(1 - s**2), size=n
+    )  # with the posterior's own spread the aggregate of a cluster is its prior
+    means = centers + places[:, None]  # of q(z|x, i), shape (n, 2)
+    z = means + s * rng.standard_normal((n, 2))  # a sample of every cluster for each row
+
+    def ratio(values):  # log q(z|x, i) − log p(z|i) of the row's own cluster i
+        own = means[np.arange(n), of]
+        return norm.logpdf(values, own, s) - norm.logpdf(values, centers[of], 1.0)
+
+    own = z[np.arange(n), of]
+    assert ratio(own).mean() == pytest.approx(-np.log(s), abs=0.05)  # in closed form, as all posteriors together are the prior
+    aggregate = np.logaddexp(*(norm.logpdf(own, center, 1.0) for center in centers)) - np.log(2)
+    information = (norm.logpdf(own, means[np.arange(n), of], s) - aggregate).mean()
+    theirs = np.mean([ratio(z[:, j]).mean() for j in range(2)])
+    assert theirs < 0 < information

@@ -27,17 +27,22 @@ def score(family, metric, sample="out"):
     return found
 
 
+def interval_of(row):
+    """A mean and its 95% interval, as tables write them."""
+    return f"{float(row['mean']):.3f} [{float(row['ci_low']):.3f}, {float(row['ci_high']):.3f}]"
+
+
 def row_of(family):
     """A line of the README's table, from the files."""
     strong, active = score(family, "strong_mcc"), score(family, "active_strong_mcc")
-    mean, low, high, floor = (float(strong[name]) for name in ("mean", "ci_low", "ci_high", "rotation_floor"))
+    floor = float(strong["rotation_floor"])
     with_themselves = (10 + 45 * float(score(family, "strong_mcc", "in")["mean"])) / 55
     (units,) = [float(row["mean"]) for row in table(family, "collapse") if row["score"] == "active_units"]
     axes = sum(row["verdict"] == "axis" for row in table(family, "anatomy"))
     cells = [
         f"`{family}`",
         f"{float(table(family, 'references')[0]['reference']):.3f}",
-        f"{mean:.3f} [{low:.3f}, {high:.3f}]",
+        interval_of(strong),
         f"{floor:.2f}",
         f"{with_themselves:.3f}",
         f"{float(active['mean']):.3f} / {float(active['rotation_floor']):.2f}",
@@ -142,10 +147,6 @@ def varied(family, source):
     return "| " + " | ".join(cells) + " |"
 
 
-def interval_of(row):
-    return f"{float(row['mean']):.3f} [{float(row['ci_low']):.3f}, {float(row['ci_high']):.3f}]"
-
-
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_readme_says_what_each_source_of_randomness_costs(family):
     lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
@@ -187,6 +188,25 @@ def as_published(run):
     asked = run.removeprefix("family=").replace(",", ", ").replace("estimate=weighted, ", "")
     floors = [f"{float(row['independence_floor']):.2f}" for row in (means, batched)]
     return f"| {asked} | {interval_of(means)} | {floors[0]} | {interval_of(batched)} | {floors[1]} |"
+
+
+def test_the_published_weights_help_by_what_the_readme_says():
+    """With one matrix the intervals part; with three, and between one matrix and three, they overlap."""
+    rows = [
+        row
+        for row in kept(folders()["ivae-repository"], "scores")
+        if (row["metric"], row["sample"]) == ("source_strong_mcc", "out")
+    ]
+    found = {row["run_a"]: (float(row["ci_low"]), float(row["ci_high"])) for row in rows if not row["k"]}
+
+    def ends(weights, one_matrix):
+        return found[f"family=ivae,weights={weights},one_matrix={one_matrix}"]
+
+    assert ends("published", True)[0] > ends("elbo", True)[1]
+    assert ends("published", False)[0] <= ends("elbo", False)[1]
+    for weights in ("published", "elbo"):
+        assert ends(weights, True)[0] <= ends(weights, False)[1]
+        assert ends(weights, False)[0] <= ends(weights, True)[1]
 
 
 def test_the_readme_says_what_the_published_settings_give():

@@ -188,7 +188,7 @@ def spread(
 
 def drift(
     old: AnyPath | Any,  # noqa: ANN401 -- an array, a tensor or a frame
-    new: AnyPath | Any,  # noqa: ANN401
+    new: AnyPath | Any,  # noqa: ANN401 -- likewise
     *,
     half_samples: int = HALF_SAMPLES,
     moved: int = MOST_MOVED,

@@ -79,7 +79,7 @@ def features(
     return features_of(held, settings, measures=measures, k=k)
 
 
-def _in_memory(name: str, values: Any, of: Of) -> Dictionary:  # noqa: ANN401
+def _in_memory(name: str, values: Any, of: Of) -> Dictionary:  # noqa: ANN401 -- an array, a tensor or a sparse matrix
     if sparse.issparse(values):
         if of == "weights":
             raise BadData(f"{name}: a sparse matrix; decoder weights are dense")

@@ -97,11 +97,12 @@ def plot(
     from stabaudit.comparison.settings import Settings
 
     if what == "latents":
-        from stabaudit.comparison.views.aligned_latents import read_planes
+        from stabaudit.comparison.views.aligned_latents import Draws, read_planes
         from stabaudit.reports.figures.latents import latents_figure
 
         chosen = _two(dims or "0,1")
-        figure = latents_figure([read_planes(selector, align or "affine", chosen, naming) for selector in selectors])
+        draws = Draws(floor_draws, seed)
+        figure = latents_figure([read_planes(selector, align or "affine", chosen, naming, draws) for selector in selectors])
     elif what == "consensus":
         figure = _consensus(selectors, align or "permutation", None if dims is None else _two(dims), memory, naming)
     elif what == "fit":

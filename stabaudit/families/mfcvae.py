@@ -10,7 +10,7 @@ training. The authors' code (FabianFalck/mfcvae) trains as many epochs a facet, 
 batches of 512, and starts every mixture from one that is fitted to the untrained encoder's output (`start` "gmm").
 """
 
-from typing import Literal, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -28,7 +28,7 @@ from stabaudit.families.base import (
     reparameterise,
     responsibilities,
 )
-from stabaudit.families.mixture import FITTED_ROWS, GaussianMixture, check_components
+from stabaudit.families.mixture import GaussianMixture, Start, check_components, start_mixtures
 from stabaudit.nets.base import Noise, Posterior
 from stabaudit.nets.ladder import Ladder
 
@@ -54,7 +54,7 @@ class MFCVAE(Family):
         facets: Positive = 2,
         components: Positive = 25,
         progressive: bool = False,
-        start: Literal["xavier", "kmeans", "gmm"] = "xavier",
+        start: Start = "xavier",
     ) -> None:
         super().__init__()
         check_components(components, problem.rows)
@@ -69,14 +69,8 @@ class MFCVAE(Family):
 
     def initialise(self, x: Tensor, u: Tensor) -> None:  # noqa: ARG002 -- this encoder has no use for u
         """Fit every facet's mixture to what the encoder makes of the training rows."""
-        if self.start == "xavier":
-            return
-        chosen = torch.randperm(len(x))[:FITTED_ROWS]
-        with torch.no_grad():
-            posteriors = self.eval().ladder.encode(x[chosen], None)
-        self.train()
-        for mixture, posterior in zip(self.mixtures, posteriors, strict=True):
-            cast("GaussianMixture", mixture).fit(posterior, self.start)
+        mixtures = [cast("GaussianMixture", mixture) for mixture in self.mixtures]
+        start_mixtures(self, mixtures, self.start, len(x), lambda rows: self.ladder.encode(x[rows], None))
 
     def presence(self, progress: Tensor) -> Tensor:
         """How much each facet takes part at this point of the training, in [0, 1], shape (J,)."""

@@ -6,6 +6,7 @@ components, and each component takes the weight and the first two moments of its
 """
 
 import warnings
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import torch
@@ -16,6 +17,7 @@ from stabaudit.families.base import Mixture, gaussian_log_density, xavier_unifor
 from stabaudit.nets.base import LOG_VAR_BOUND, Posterior, bounded
 
 Fit = Literal["kmeans", "gmm"]
+Start = Literal["xavier", Fit]
 FITTED_ROWS = 10_000  # at most
 
 
@@ -54,6 +56,33 @@ class GaussianMixture(nn.Module):
         self.mean.copy_(center)
         self.log_var.copy_(LOG_VAR_BOUND * torch.atanh(log_var / LOG_VAR_BOUND))  # what `bounded` makes `log_var` of
         self.logits.copy_((size.squeeze(1) + 1).log())  # one row more for everyone, so that nobody starts with nothing
+
+
+def start_mixtures(
+    family: nn.Module,
+    mixtures: Sequence[GaussianMixture],
+    start: Start,
+    rows: int,
+    encode: Callable[[Tensor], Sequence[Posterior]],
+) -> None:
+    """Start mixtures from what an untrained encoder makes of training rows, or leave them as they are.
+
+    Args:
+        family: that they belong to; encodes as it does in evaluation, and is in training afterwards.
+        mixtures: to be fitted, one for each posterior.
+        start: "xavier" leaves them.
+        rows: how many there are to train on.
+        encode: the posteriors of rows with given numbers.
+    """
+    if start == "xavier":
+        return
+    chosen = torch.randperm(rows)[:FITTED_ROWS]
+    family.eval()
+    with torch.no_grad():
+        posteriors = encode(chosen)
+    family.train()
+    for mixture, posterior in zip(mixtures, posteriors, strict=True):
+        mixture.fit(posterior, start)
 
 
 def check_components(components: int, rows: int) -> None:

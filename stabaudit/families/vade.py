@@ -6,9 +6,6 @@ zero (Falck et al. 2021). Jiang et al. train an autoencoder before they fit the 
 encoder, so that everything is learned under one objective.
 """
 
-from typing import Literal
-
-import torch
 from torch import Tensor
 
 from stabaudit.config import Positive
@@ -24,7 +21,7 @@ from stabaudit.families.base import (
     reparameterise,
     responsibilities,
 )
-from stabaudit.families.mixture import FITTED_ROWS, GaussianMixture, check_components
+from stabaudit.families.mixture import GaussianMixture, Start, check_components, start_mixtures
 from stabaudit.nets.base import Noise, Posterior
 
 
@@ -37,9 +34,7 @@ class VaDE(Family):
         start: of the mixture: "xavier", or fitted to the untrained encoder's output by "kmeans" or "gmm".
     """
 
-    def __init__(
-        self, problem: Problem, *, components: Positive = 40, start: Literal["xavier", "kmeans", "gmm"] = "xavier"
-    ) -> None:
+    def __init__(self, problem: Problem, *, components: Positive = 40, start: Start = "xavier") -> None:
         super().__init__()
         check_components(components, problem.rows)
         self.encoder, self.decoder = problem.networks(0)
@@ -49,13 +44,7 @@ class VaDE(Family):
 
     def initialise(self, x: Tensor, u: Tensor) -> None:
         """Fit the mixture to what the encoder makes of the training rows."""
-        if self.start == "xavier":
-            return
-        chosen = torch.randperm(len(x))[:FITTED_ROWS]
-        with torch.no_grad():
-            posterior = self.eval().encode(x[chosen], u[chosen])
-        self.train()
-        self.mixture.fit(posterior, self.start)
+        start_mixtures(self, [self.mixture], self.start, len(x), lambda rows: [self.encode(x[rows], u[rows])])
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Negative ELBO with its two parts."""

@@ -26,7 +26,7 @@ class Reproduction:
         name: the folder.
         command: what ran it.
         data: the dataset, in words.
-        hours: of training, all restarts together, on one thread.
+        hours: of training, all restarts together; those that were stacked into one step share its time.
         machine: the processor, and versions.
         deviations: from the paper, a sentence each.
     """

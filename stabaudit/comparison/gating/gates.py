@@ -72,6 +72,11 @@ class Gate:
 def survey_for_gates(path: Path, settings: Settings, sources: Path | None = None) -> Survey:
     """Score the run at a path, or every run below it; none may be left out, for a gate on it would pass unseen.
 
+    Args:
+        path: of the run, or of a folder above runs.
+        settings: how pairs are scored.
+        sources: a file of true sources, for runs that have none of their own.
+
     Raises:
         UsageError: a path that is not there.
         BadRun: no runs, a damaged one, or one with fewer than two restarts that are done.

@@ -21,10 +21,11 @@ from stabaudit.comparison.reading.own_clusters import Classes, classes_in, colum
 from stabaudit.comparison.reading.sizes import is_folder_of_latents, is_one_file, numbers_in, numbers_of_restart
 from stabaudit.comparison.reading.stored_geometry import read_geometry
 from stabaudit.comparison.reading.streaming import Opened
+from stabaudit.comparison.reading.true_sources import read_sources, require_in_memory, run_sources, with_sources
 from stabaudit.comparison.records import RunSummary
 from stabaudit.comparison.scoring.collapse import Facts, facts_of
 from stabaudit.defaults import MEMORY
-from stabaudit.errors import BadData, BadRun, Guessed, Noticed, UsageError, strictly
+from stabaudit.errors import BadData, Guessed, Noticed, UsageError, strictly
 from stabaudit.metrics.density_distance import MOST_DIMENSIONS
 from stabaudit.steps import steps
 from stabaudit.store.files.atomic import shown
@@ -79,26 +80,14 @@ def read_groups(
     if sum(len(read.latents) for read in groups) < 2:
         raise BadData(f"{selectors[0]}: one restart, nothing to compare it with; give a second run or latents file")
     if sources is not None:
+        require_in_memory(", ".join(selectors), streamed=streamed)
         with strictly(strict):
-            groups = _with_sources(groups, sources, naming, streamed=streamed)
+            groups = with_sources(groups, read_sources(sources, naming))
     names = [read.summary.name for read in groups]
     if len(set(names)) < len(names):  # two folders of one name: call them by their paths
         names = list(selectors)
     named = [read.named(name) for read, name in zip(groups, names, strict=True)]
     return join(named, by_position=naming.ids_by_position)
-
-
-def _with_sources(groups: Sequence[Unjoined], file: Path, naming: Naming, *, streamed: bool) -> list[Unjoined]:
-    """Give true sources to what has none of its own."""
-    if streamed:
-        raise UsageError(f"--sources {shown(file)}: the latents exceed --memory, and sources of a file are not streamed")
-    truth = Opened.in_memory(read_latents(file, naming))
-    named = () if truth.read is None else truth.read.names
-
-    def given(read: Unjoined) -> Unjoined:
-        return replace(read, sources=truth, summary=replace(read.summary, sources=truth.dimensions, source_names=named))
-
-    return [read if read.sources is not None else given(read) for read in groups]
 
 
 def _read(selector: str, naming: Naming, *, streamed: bool) -> Unjoined:
@@ -206,11 +195,9 @@ def _latents(path: Path, naming: Naming) -> Latents:
 
 
 def _read_run(run: Run, restart: int | None, *, streamed: bool) -> Unjoined:
-    manifest, where = run.manifest, shown(run.folder)
-    chosen = tuple(run.done) if restart is None else (restart,)
-    if not chosen:
-        raise BadRun(f"{where}: none of its {len(manifest.restarts)} restarts is trained; run its train command again")
-    sources = _sources(run, streamed=streamed) if manifest.grid is None else None  # positions are not scored against sources
+    manifest = run.manifest
+    chosen = tuple(run.trained(restart))
+    sources = run_sources(run, streamed=streamed) if manifest.grid is None else None  # positions are not scored against sources
     latents, facts, classes = zip(
         *(_restart(run, index, streamed=streamed, whole=sources is not None) for index in steps(chosen, "restarts read")),
         strict=True,
@@ -264,23 +251,14 @@ def _with_facts(
     return Opened.in_memory(replace(opened.read, log_var=None, label=None)), facts
 
 
-def _sources(run: Run, *, streamed: bool) -> Opened | None:
-    if streamed:
-        return None if run.evaluation_path is None else Opened.sources_file(run.evaluation_path)
-    evaluation = run.evaluation()
-    if evaluation is None or evaluation.sources is None:
-        return None
-    return Opened.in_memory(Latents(sample_id=evaluation.sample_id, mean=evaluation.sources))
-
-
-def read_run(run: Run, *, name: str, memory: int = MEMORY, sources: Path | None = None) -> Group:
+def read_run(run: Run, *, name: str, memory: int = MEMORY, sources: Opened | None = None) -> Group:
     """All restarts of one run that are done, under the name given; streamed where they would take more than `memory` bytes.
 
     Args:
         run: its folder.
         name: what it is called.
         memory: bytes that latents may take.
-        sources: a file of true sources, rows named like those of the latents, for a run that has none of its own.
+        sources: true sources, for a run that has none of its own.
 
     Raises:
         BadRun: where none is done.
@@ -290,7 +268,8 @@ def read_run(run: Run, *, name: str, memory: int = MEMORY, sources: Path | None 
     streamed = sum(numbers_of_restart(run, index) for index in run.done) * _BYTES_PER_NUMBER > memory
     read = [_read_run(run, None, streamed=streamed)]
     if sources is not None:
-        read = _with_sources(read, sources, AS_IS, streamed=streamed)
+        require_in_memory(name, streamed=streamed)
+        read = with_sources(read, sources)
     (group,) = join([read[0].named(name)])
     return group
 

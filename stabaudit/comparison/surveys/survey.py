@@ -6,6 +6,7 @@ from pathlib import Path
 
 from stabaudit.comparison.compare import compare
 from stabaudit.comparison.reading.selectors import lost_restarts, read_run
+from stabaudit.comparison.reading.true_sources import read_sources
 from stabaudit.comparison.records import Comparison
 from stabaudit.comparison.settings import Settings
 from stabaudit.config import RunConfig
@@ -42,6 +43,7 @@ def survey(paths: Sequence[Path], settings: Settings, sources: Path | None = Non
         BadData: latents that cannot be scored.
     """
     runs = find_runs(paths)
+    truth = None if sources is None else read_sources(sources)
     names = [run.name for run in runs]
     comparisons: list[Comparison] = []
     configs: dict[str, RunConfig] = {}
@@ -52,7 +54,7 @@ def survey(paths: Sequence[Path], settings: Settings, sources: Path | None = Non
             lost = "; ".join(lost_restarts(run)) or "the only one"
             warnings.append(f"{shown(run.folder)} is left out: {len(run.done)} of {len(run.manifest.restarts)} restarts ({lost})")
             continue
-        comparisons.append(compare([read_run(run, name=name, memory=settings.memory, sources=sources)], settings))
+        comparisons.append(compare([read_run(run, name=name, memory=settings.memory, sources=truth)], settings))
         if run.manifest.config is not None:
             configs[name] = run.manifest.config
         elif len(runs) > 1 and comparisons[-1].runs[0].family is None:

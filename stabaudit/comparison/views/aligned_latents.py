@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stabaudit.comparison.reading.join_rows import rows_of
-from stabaudit.errors import BadRun, UsageError, strictly
+from stabaudit.errors import UsageError, strictly
 from stabaudit.metrics.alignment import By
 from stabaudit.metrics.alignment import align as align_to
+from stabaudit.metrics.floors import permuted_within_halves
 from stabaudit.metrics.split import split_halves
-from stabaudit.store.files.atomic import shown
 from stabaudit.store.imports.foreign_files import AS_IS, Naming
 from stabaudit.store.imports.import_run import holds_a_table
 from stabaudit.store.run.find import parse_selector
@@ -25,6 +25,22 @@ from stabaudit.store.run.run_folder import Run
 
 Array = NDArray[Any]
 Align = Literal["none"] | By
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Of the independence floor of each restart.
+
+    Args:
+        number: at least 1.
+        seed: from which, with the place of the restart, they are drawn.
+    """
+
+    number: int = 20
+    seed: int = 0
+
+
+DRAWS = Draws()
 
 SHOWN_ROWS = 1500  # of *score*, evenly over the sorted ids
 
@@ -37,11 +53,13 @@ class Plane:
         name: "vade#3", or "true sources".
         points: shape (rows, 2), aligned.
         r2: of the alignment on *score*, dimensions of equal weight, in (−∞, 1]; None for the reference and without an alignment.
+        floor: the independence floor of r2, None where it is.
     """
 
     name: str
     points: Array
     r2: float | None
+    floor: float | None
 
 
 @dataclass(frozen=True)
@@ -65,8 +83,21 @@ class Planes:
     label: Array | None
 
 
-def read_planes(selector: str, align: Align = "affine", dimensions: tuple[int, int] = (0, 1), naming: Naming = AS_IS) -> Planes:
+def read_planes(
+    selector: str,
+    align: Align = "affine",
+    dimensions: tuple[int, int] = (0, 1),
+    naming: Naming = AS_IS,
+    draws: Draws = DRAWS,
+) -> Planes:
     """Read a run, one restart of it or a file of latents, and align its restarts.
+
+    Args:
+        selector: of the run, the restart or the file.
+        align: how restarts are aligned.
+        dimensions: the two that are shown.
+        naming: what rows and latents are called in a file.
+        draws: of the floors.
 
     Raises:
         UsageError: two dimensions that the latents have not, or twice the same.
@@ -77,23 +108,22 @@ def read_planes(selector: str, align: Align = "affine", dimensions: tuple[int, i
     if path.is_file() or (not (path / MANIFEST).is_file() and holds_a_table(path, naming.folder)):
         with strictly(naming.strict):
             latents = read_latents(path, naming)
-        return _planes(path.stem, {path.stem: latents}, None, align, dimensions)
+        return _planes(path.stem, {path.stem: latents}, None, align, dimensions, draws=draws)
     run = Run.open(path)
-    chosen = run.done if restart is None else [restart]
     name = run.name
-    found = {f"{name}#{index}": run.latents(index) for index in chosen}
-    if not found:
-        raise BadRun(f"{shown(path)}: none of its restarts is trained; run its train command again")
+    found = {f"{name}#{index}": run.latents(index) for index in run.trained(restart)}
     evaluation = run.evaluation()
     sources = None
     if evaluation is not None and evaluation.sources is not None:
         first = next(iter(found.values()))
         ids, there = np.sort(first.sample_id), f"{name}: its evaluation rows"
         sources = evaluation.sources[rows_of(ids, name, evaluation.sample_id, there)]
-    return _planes(name, found, sources, align, dimensions)
+    return _planes(name, found, sources, align, dimensions, draws=draws)
 
 
-def _planes(name: str, found: dict[str, Latents], sources: Array | None, align: Align, dimensions: tuple[int, int]) -> Planes:
+def _planes(
+    name: str, found: dict[str, Latents], sources: Array | None, align: Align, dimensions: tuple[int, int], *, draws: Draws
+) -> Planes:
     """Align what was read; the true sources in ascending order of ids."""
     first_name, first = next(iter(found.items()))
     ids = np.sort(first.sample_id)
@@ -108,10 +138,16 @@ def _planes(name: str, found: dict[str, Latents], sources: Array | None, align: 
     fit = split_halves(ids)
     on_score = np.flatnonzero(~fit)
     seen = on_score[np.unique(np.linspace(0, len(on_score) - 1, SHOWN_ROWS).astype(int))]
-    planes = [Plane(target_name, target[np.ix_(seen, dimensions)], None)]
-    for called, z in rows.items():
-        if called != target_name:
-            found_map = None if align == "none" else align_to(z, target, fit, align)
-            moved = z if found_map is None else found_map(z)
-            planes.append(Plane(called, moved[np.ix_(seen, dimensions)], None if found_map is None else found_map.r2))
+    planes = [Plane(target_name, target[np.ix_(seen, dimensions)], None, None)]
+    for place, (called, z) in enumerate(rows.items()):
+        if called == target_name:
+            continue
+        if align == "none":
+            planes.append(Plane(called, z[np.ix_(seen, dimensions)], None, None))
+            continue
+        own = align_to(z, target, fit, align)
+        rng = np.random.default_rng([draws.seed, place])
+        orders = [permuted_within_halves(fit, rng=rng) for _ in range(draws.number)]
+        floor = float(np.mean([align_to(z[order], target, fit, align).r2 for order in orders]))
+        planes.append(Plane(called, own(z)[np.ix_(seen, dimensions)], own.r2, floor))
     return Planes(name, align, target_name, dimensions, tuple(planes), None if label is None else label[seen])

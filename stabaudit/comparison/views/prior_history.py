@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stabaudit.errors import BadRun, UsageError
+from stabaudit.errors import UsageError
 from stabaudit.store.files.atomic import shown
 from stabaudit.store.run.find import parse_selector
 from stabaudit.store.run.run_folder import Run
@@ -42,7 +42,12 @@ class PriorHistory:
 
 @dataclass(frozen=True)
 class PriorHistories:
-    """The restarts of one run."""
+    """The restarts of one run.
+
+    Args:
+        run: its name.
+        restarts: those that are done, or one of them.
+    """
 
     run: str
     restarts: tuple[PriorHistory, ...]
@@ -60,11 +65,7 @@ def read_prior_histories(selector: str) -> PriorHistories:
     if path.is_file():
         raise UsageError(f"{shown(path)} is a file of latents, which tells nothing of training; name a run folder")
     run = Run.open(path)
-    chosen = run.done if restart is None else [restart]
-    if not chosen:
-        raise BadRun(f"{shown(path)}: none of its restarts is trained; run its train command again")
-    found = tuple(_of_restart(run, path, index) for index in chosen)
-    return PriorHistories(run.name, found)
+    return PriorHistories(run.name, tuple(_of_restart(run, path, index) for index in run.trained(restart)))
 
 
 def _of_restart(run: Run, path: Path, index: int) -> PriorHistory:

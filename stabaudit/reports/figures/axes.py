@@ -45,6 +45,11 @@ def fitted_axis(label: str, values: Array, count: int = 5) -> Axis:
     return Axis(label, low, high, ticks)
 
 
+def margin_beside(axis: Axis) -> int:
+    """Pixels left of a plot that the marks of its y-axis and its name need."""
+    return 24 + 6 * max(len(text) for _, text in axis.ticks)
+
+
 def counting_axis(label: str, last: int) -> Axis:
     """An axis for 1, 2, …, last."""
     if last <= 6:

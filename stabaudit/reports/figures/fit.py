@@ -9,7 +9,7 @@ from itertools import groupby
 import numpy as np
 
 from stabaudit.comparison.surveys.along_key import AlongKey
-from stabaudit.reports.figures.axes import fitted_axis, unit_axis
+from stabaudit.reports.figures.axes import fitted_axis, margin_beside, unit_axis
 from stabaudit.reports.figures.elements import INK, Array, Figure, Key, Line, Mark, Panel, Points, Segments
 from stabaudit.reports.figures.point_labels import Place, labels_beside
 from stabaudit.reports.sections.along_key import fit_name, recommendation
@@ -49,7 +49,7 @@ def _panel(rows: Sequence[AlongKey], score: str) -> Panel:
     stability = np.array([row.stability for row in rows])
     x = unit_axis(f"{score} above chance", float(ends.min()))
     y = fitted_axis(f"{fit_name(first)}, nats", fit)
-    margin = 24 + 6 * max(len(text) for _, text in y.ticks)
+    margin = margin_beside(y)
     low, high = ends.clip(x.low, x.high).T
     most = float(stability.max())
     best = np.array([row.recommended for row in rows])

@@ -25,7 +25,8 @@ def latents_figure(runs: Sequence[Planes]) -> Figure:
     return Figure(
         name="latents",
         title=f"Latents of every restart, {how}",
-        caption="Encoder means of evaluation rows that the alignment was not estimated on. R² over dimensions of equal weight.",
+        caption="Encoder means of evaluation rows that the alignment was not estimated on. R² over dimensions of "
+        "equal weight; chance: R² of rows in another order.",
         panels=tuple(_panel(planes, plane, classes) for planes in runs for plane in planes.planes),
         legend=class_legend(classes),
         ramp=class_ramp(classes),
@@ -39,7 +40,7 @@ def _panel(planes: Planes, plane: Plane, classes: dict[str, int]) -> Panel:
         marks.append(Points(x, y, INK, 1.3))
     else:
         marks += class_points(x, y, planes.label, classes)
-    r2 = "" if plane.r2 is None else f", R² {number(plane.r2, 2)}"
+    r2 = "" if plane.r2 is None else f", R² {number(plane.r2, 2)}, chance {number(plane.floor, 2)}"
     own = planes.align == "none" and plane.name != planes.reference
     names = [f"z{k}" if own or planes.reference != "true sources" else f"source {k}" for k in planes.dimensions]
     shared = plane.points if planes.align == "none" else np.concatenate([other.points for other in planes.planes])

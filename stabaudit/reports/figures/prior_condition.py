@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from stabaudit.comparison.views.prior_history import PriorHistories, PriorHistory
-from stabaudit.reports.figures.axes import fitted_axis
+from stabaudit.reports.figures.axes import fitted_axis, margin_beside
 from stabaudit.reports.figures.elements import Array, Axis, Figure, Key, Line, Mark, Panel, Points
 from stabaudit.reports.wording import counted
 
@@ -21,8 +21,8 @@ def prior_condition_figure(runs: Sequence[PriorHistories]) -> Figure:
     return Figure(
         name="prior-condition",
         title="Condition number of the prior's matrix L",
-        caption="A line for each restart, a value for each epoch. iVAE's theorem needs an L that can be inverted: the smaller "
-        "its condition number the safer, and none where its rank is not full (a cross on the upper edge).",
+        caption="A line for each restart, a value for each epoch. iVAE's theorem needs an L that can be inverted: "
+        "the larger its condition number, the nearer it is to one that cannot, and a cross on the upper edge is one that cannot.",
         panels=tuple(_panel(run) for run in runs),
         legend=(Key("restart", 0), Key("L has not full rank", 1, "point", "cross")),
     )
@@ -42,8 +42,9 @@ def _panel(run: PriorHistories) -> Panel:
         if len(lost):
             marks.append(Points(lost, np.full(len(lost), y.high), 1, _CROSS, "cross"))
     steps = np.concatenate([one.step for one in run.restarts])
-    margin = 24 + 6 * max(len(text) for _, text in y.ticks)
-    return Panel(run.run, " ".join(_words(one) for one in run.restarts), fitted_axis("step", steps), y, marks, margin=margin)
+    return Panel(
+        run.run, " ".join(_words(one) for one in run.restarts), fitted_axis("step", steps), y, marks, margin=margin_beside(y)
+    )
 
 
 def _powers_of_ten(values: Array) -> Axis:

@@ -58,6 +58,17 @@ class Contents:
         """Indices of the restarts that are done, ascending."""
         return [restart.index for restart in self.manifest.restarts if restart.state == "done"]
 
+    def trained(self, restart: int | None = None) -> list[int]:
+        """Indices of the restarts that are done or, where one is named, that one.
+
+        Raises:
+            BadRun: none is done.
+        """
+        chosen = self.done if restart is None else [restart]
+        if not chosen:
+            raise BadRun(f"{shown(self.folder)}: none of its restarts is trained; run its train command again")
+        return chosen
+
     @property
     def digests(self) -> dict[str, str]:
         """The SHA-256 of every recorded file, by path within the folder."""

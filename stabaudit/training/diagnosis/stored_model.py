@@ -21,8 +21,7 @@ def require_weights(run: Run) -> None:
     """
     if run.manifest.config is None:
         raise UsageError(f"{shown(run.folder)} has latents and no weights; expected a run that 'stabaudit train FAMILY' made")
-    if not run.done:
-        raise BadRun(f"{shown(run.folder)}: none of its restarts is trained; run its train command again")
+    run.trained()
 
 
 def stored_model(run: Run, index: int) -> Family:

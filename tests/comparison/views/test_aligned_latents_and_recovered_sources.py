@@ -6,7 +6,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import r2_score
 
 from stabaudit.comparison.reading.selectors import read_groups
-from stabaudit.comparison.views.aligned_latents import read_planes
+from stabaudit.comparison.views.aligned_latents import Draws, read_planes
 from stabaudit.comparison.views.recovered_sources import SHOWN_ROWS, signals
 from stabaudit.errors import BadRun, UsageError
 from stabaudit.metrics.split import split_halves
@@ -38,6 +38,26 @@ def test_a_permutation_mends_order_sign_and_scale_and_no_rotation(make_run, base
     as_they_are = read_planes(folder, "none").planes
     np.testing.assert_allclose(as_they_are[1].points[:, 0].mean(), 7.0, atol=0.5)
     assert as_they_are[1].r2 is None
+
+
+def test_chance_is_what_rows_in_another_order_give(make_run, base):
+    """Ordinary least squares on rows shuffled within their halves; latents that have nothing in common lie where chance does."""
+    unrelated = np.random.default_rng(5).normal(size=base.shape)
+    folder = str(make_run("a", latents=[base, base @ np.array([[1.0, 2.0], [0.5, -1.0]]), unrelated], d=2))
+    _, copy, other = read_planes(folder, draws=Draws(200, 1)).planes
+    fit = split_halves(np.arange(ROWS))
+    rng, brute = np.random.default_rng(7), []
+    for _ in range(200):
+        halves = {half: rng.permutation(np.flatnonzero(fit == half)) for half in (True, False)}
+        model = LinearRegression().fit(unrelated[halves[True]], base[fit])
+        brute.append(r2_score(base[~fit], model.predict(unrelated[halves[False]])))
+    error = np.std(brute) * np.sqrt(2 / 200)
+    assert abs(other.floor - np.mean(brute)) < 3 * error
+    assert abs(other.r2 - other.floor) < 4 * np.std(brute)
+    assert copy.r2 - copy.floor > 0.95
+    again = read_planes(folder, draws=Draws(200, 1)).planes
+    assert (again[1].floor, again[2].floor) == (copy.floor, other.floor)
+    assert read_planes(folder, "none").planes[1].floor is None
 
 
 def test_true_sources_are_the_reference_where_there_are_as_many(make_run, base):

@@ -1,6 +1,7 @@
 """Figures say what the numbers say, in SVG, PNG and PDF, whatever the names are."""
 
 import math
+import re
 import struct
 import xml.etree.ElementTree as ET
 from dataclasses import replace
@@ -130,6 +131,12 @@ def test_what_is_drawn_lies_within_its_panel(figures, name):
                 for axis, values in ((each.x, mark.x), (each.y, mark.y)):
                     low, high = sorted((axis.low, axis.high))
                     assert low - 1e-9 <= np.min(values) <= np.max(values) <= high + 1e-9
+
+
+def test_no_panel_of_latents_has_a_score_without_chance(figures):
+    scored = [panel.title for panel in figures["latents"].panels if "R²" in panel.title]
+    assert scored
+    assert all(re.search(r"R² -?\d\.\d\d, chance -?\d\.\d\d$", title) for title in scored)
 
 
 @pytest.mark.parametrize("width", [None, 3.25])
