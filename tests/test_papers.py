@@ -128,7 +128,7 @@ def test_a_mixtures_kl_with_the_samples_of_every_cluster_can_lie_below_the_mutua
     of = rng.integers(0, 2, n)
     places = rng.normal(
         scale=np.sqrt(1 - s**2), size=n
-    )  # with the posterior's own spread the aggregate of a cluster is its prior
+    )  # all posteriors of a cluster together are its prior
     means = centers + places[:, None]  # of q(z|x, i), shape (n, 2)
     z = means + s * rng.standard_normal((n, 2))  # a sample of every cluster for each row
 
