@@ -24,7 +24,7 @@ from stabaudit.comparison.reading.streaming import Opened
 from stabaudit.comparison.records import RunSummary
 from stabaudit.comparison.scoring.collapse import Facts, facts_of
 from stabaudit.defaults import MEMORY
-from stabaudit.errors import BadData, BadRun, Guessed, Noticed, UsageError, strictly
+from stabaudit.errors import BadData, BadRun, Guessed, Noticed, UsageError, counted, strictly
 from stabaudit.metrics.density_distance import MOST_DIMENSIONS
 from stabaudit.steps import steps
 from stabaudit.store.files.atomic import shown
@@ -131,7 +131,7 @@ def _read_folder(path: Path, naming: Naming, *, streamed: bool) -> Unjoined:
         hint = turned((one.summary.rows, one.summary.latent_dim), (first.rows, first.latent_dim))
         if (one.summary.latent_dim, one.summary.grid) != (first.latent_dim, first.grid):
             raise BadData(
-                f"{shown(file)} has {one.summary.latent_dim} dimensions, {shown(files[0])} {first.latent_dim}"
+                f"{shown(file)} has {counted(one.summary.latent_dim, 'dimension')}, {shown(files[0])} {first.latent_dim}"
                 f"{hint or '; restarts of one model have the same'}"
             )
     return _as_one(read, path.resolve().name, path)
@@ -209,7 +209,7 @@ def _read_run(run: Run, restart: int | None, *, streamed: bool) -> Unjoined:
     manifest, where = run.manifest, shown(run.folder)
     chosen = tuple(run.done) if restart is None else (restart,)
     if not chosen:
-        raise BadRun(f"{where}: none of its {len(manifest.restarts)} restarts is trained; run its train command again")
+        raise BadRun(f"{where}: none of its {counted(len(manifest.restarts), 'restart')} is trained; run its train command again")
     sources = _sources(run, streamed=streamed) if manifest.grid is None else None  # positions are not scored against sources
     latents, facts, classes = zip(
         *(_restart(run, index, streamed=streamed, whole=sources is not None) for index in steps(chosen, "restarts read")),
