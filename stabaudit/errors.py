@@ -1,11 +1,30 @@
 """What goes wrong and the user can fix: one clear line and exit status 2, no traceback.
 
 A message says what, where, what was expected and what to do. Anything that is not a `StabauditError` is a defect of stabaudit.
+What is counted agrees with its count: "1 row is", "2 rows are".
 """
 
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+
+def counted(count: int, noun: str, plural: str | None = None) -> str:
+    """A count with its noun; the plural is given where it is not the noun with an s.
+
+    >>> counted(1, "pair"), counted(1200, "row"), counted(2, "category", "categories")
+    ('1 pair', '1,200 rows', '2 categories')
+    """
+    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
+
+
+def are(count: int) -> str:
+    """The verb that follows a count.
+
+    >>> [f"{n} of 2 restarts {are(n)} done" for n in range(3)]
+    ['0 of 2 restarts are done', '1 of 2 restarts is done', '2 of 2 restarts are done']
+    """
+    return "is" if count == 1 else "are"
 
 
 class StabauditError(Exception):

@@ -126,9 +126,7 @@ def test_a_mixtures_kl_with_the_samples_of_every_cluster_can_lie_below_the_mutua
     rng = np.random.default_rng(0)
     n, s, centers = 4000, 0.3, np.array([-2.0, 2.0])
     of = rng.integers(0, 2, n)
-    places = rng.normal(
-        scale=np.sqrt(1 - s**2), size=n
-    )  # all posteriors of a cluster together are its prior
+    places = rng.normal(scale=np.sqrt(1 - s**2), size=n)  # all posteriors of a cluster together are its prior
     means = centers + places[:, None]  # of q(z|x, i), shape (n, 2)
     z = means + s * rng.standard_normal((n, 2))  # a sample of every cluster for each row
 

@@ -11,6 +11,7 @@ from stabaudit.cli.latents_options import StrictOption
 from stabaudit.cli.output import OutputOption, PageFormatOption, command_line, deliver, deliver_page, message
 from stabaudit.cli.train import DataDirOption, DownloadOption, QuietOption, UncheckedOption, parse_settings
 from stabaudit.data.published_files import DataFolder
+from stabaudit.errors import counted
 
 
 def audit(
@@ -73,7 +74,6 @@ def audit(
     from stabaudit.metrics.scores import headlines
     from stabaudit.reports.report import joined
     from stabaudit.reports.sections.survey import survey_report
-    from stabaudit.reports.wording import counted
     from stabaudit.statistics.gate import parse_score
 
     tested = score or headlines()[0].name

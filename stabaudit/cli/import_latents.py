@@ -7,6 +7,7 @@ import typer
 
 from stabaudit.cli.latents_options import ClusterColumnOption, parse_bytes, with_naming
 from stabaudit.cli.output import command_line, message
+from stabaudit.errors import are, counted
 
 if TYPE_CHECKING:
     from stabaudit.store.imports.foreign_files import Naming
@@ -58,9 +59,8 @@ def import_latents(
     with at_most(memory):
         files = latents_files(paths, naming.folder)
         run = import_run(files, out, external, command=command_line(), sources=sources, strict=naming.strict)
-    from stabaudit.reports.wording import counted
 
     n, count = run.manifest.dataset.evaluation_rows, len(run.done)
-    message(f"{counted(count, 'restart')} of {n:,} rows {'is' if count == 1 else 'are'} imported to {shown(run.folder)}")
+    message(f"{counted(count, 'restart')} of {counted(n, 'row')} {are(count)} imported to {shown(run.folder)}")
     if count > 1:
         message(f"next: stabaudit compare {shown(run.folder)}")

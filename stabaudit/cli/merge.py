@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from stabaudit.cli.output import message
+from stabaudit.errors import are, counted
 
 
 def merge(
@@ -17,13 +18,12 @@ def merge(
     Configuration, data and the digest of every file must agree; what does not is named. A restart that no part has stays to be
     trained: the train command without --shard goes on in the joined folder.
     """
-    from stabaudit.reports.wording import counted
     from stabaudit.store.files.atomic import shown
     from stabaudit.store.run.merge import merge as merge_runs
 
     run = merge_runs(parts, out)
     total, missing = len(run.manifest.restarts), run.unfinished
-    message(f"{len(run.done)} of {total} restarts are done in {shown(run.folder)}")
+    message(f"{len(run.done)} of {counted(total, 'restart')} {are(len(run.done))} done in {shown(run.folder)}")
     if missing:
         listed = ", ".join(map(str, missing))
         message(f"{counted(len(missing), 'restart')} in no part ({listed}): the train command without --shard adds them")

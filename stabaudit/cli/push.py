@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from stabaudit.cli.output import message
+from stabaudit.errors import counted
 
 
 def push(
@@ -17,7 +18,6 @@ def push(
     compare, report, check, show, verify and others then take the address for the folder. Credentials, region and endpoint are
     those of the environment (AWS_ACCESS_KEY_ID, AWS_REGION, AWS_ENDPOINT_URL, …).
     """
-    from stabaudit.reports.wording import counted
     from stabaudit.store.files.atomic import shown
     from stabaudit.store.run.push import push as push_run
 

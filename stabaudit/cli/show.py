@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stabaudit.cli.output import FormatOption, OutputOption, deliver
+from stabaudit.errors import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,7 +71,7 @@ def _facts(manifest: "Manifest", name: str) -> dict[str, str]:
     facts["fingerprint"] = data.fingerprint
     if manifest.grid:
         height, width, d = manifest.grid
-        facts["grid"] = f"{height}×{width} positions of {d} dimensions"
+        facts["grid"] = f"{height}×{width} positions of {counted(d, 'dimension')}"
     facts["shards"] = ", ".join("+".join(map(str, shard)) for shard in manifest.shards)
     return facts | {key: str(value) for key, value in manifest.environment.model_dump().items() if value is not None}
 

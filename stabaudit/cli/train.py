@@ -27,6 +27,7 @@ from stabaudit.defaults import (
     SCHEDULE,
     STEPS,
 )
+from stabaudit.errors import are, counted
 
 if TYPE_CHECKING:
     from stabaudit.store.run.run_folder import Run
@@ -254,7 +255,7 @@ def _report(run: "Run") -> None:
     from stabaudit.store.run.machines import mixed_machines
 
     done, restarts = len(run.done), len(run.manifest.restarts)
-    message(f"{done} of {restarts} restarts are done in {run.folder}")
+    message(f"{done} of {counted(restarts, 'restart')} {are(done)} done in {run.folder}")
     for restart in run.manifest.restarts:
         if restart.state not in {"done", "pending"}:
             message(f"restart {restart.index} {restart.state}: {restart.detail}")

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from stabaudit.cli.output import FormatOption, OutputOption, deliver, message
+from stabaudit.errors import counted
 
 
 def verify(
@@ -15,7 +16,6 @@ def verify(
 ) -> None:
     """Check the integrity of runs: exit 0 if all are whole, 2 if not."""
     from stabaudit.reports.report import Report, Section
-    from stabaudit.reports.wording import counted
     from stabaudit.store.files.atomic import shown
     from stabaudit.store.run.find import find_runs
     from stabaudit.store.run.verify import leftovers

@@ -35,7 +35,7 @@ from stabaudit.comparison.scoring.sampled_pairs import chosen_pairs, sampled_war
 from stabaudit.comparison.settings import DEFAULT_SETTINGS, Settings
 from stabaudit.comparison.views.matched_dimensions import typical_match
 from stabaudit.engines.base import Engine
-from stabaudit.errors import UsageError
+from stabaudit.errors import UsageError, are, counted
 from stabaudit.metrics.evidence import Evidence
 from stabaudit.metrics.pair_scores import Array, Pair, Scored
 from stabaudit.metrics.score_pairs import score
@@ -285,7 +285,8 @@ def _seed_warnings(a: Member, b: Member) -> list[str]:
     used = len(independent(a, b))
     if used == len(a.positions) * len(b.positions):
         return [f"{a.run} and {b.run} were trained from the same seed, so they agree more than other pairs"]
-    return [f"between {a.run} and {b.run}: {shared} pairs of one seed are left out, which start from the same random numbers"]
+    left_out = f"{counted(shared, 'pair')} of one seed {are(shared)} left out"
+    return [f"between {a.run} and {b.run}: {left_out}, whose restarts start from the same random numbers"]
 
 
 def _floor_warnings(pairs: Pairs, *, streamed: bool) -> list[str]:

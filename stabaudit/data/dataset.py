@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from stabaudit.errors import BadData
+from stabaudit.errors import BadData, are, counted
 from stabaudit.store.files.columns import kind_of
 
 FloatArray = NDArray[np.float32]
@@ -61,7 +61,8 @@ class Split:
         for field in fields(self):
             array = getattr(self, field.name)
             if array is not None and array.shape[:1] != self.x.shape[:1]:
-                raise BadData(f"{where}: {field.name} has {len(array) if array.ndim else 'no'} rows, x has {len(self.x)}")
+                rows = counted(len(array), "row") if array.ndim else "no rows"
+                raise BadData(f"{where}: {field.name} has {rows}, x has {len(self.x)}")
         return Split(
             x=to_float32(self.x, f"{where}: x"),
             sample_id=_ids(self.sample_id, f"{where}: sample_id"),
@@ -100,10 +101,9 @@ def _ids(sample_id: Array, where: str) -> Array:
         raise BadData(f"{where}: {found}, expected one integer or text a row, shape ({len(sample_id)},)")
     ids, counts = np.unique(sample_id, return_counts=True)
     if (counts > 1).any():
-        raise BadData(
-            f"{where.removesuffix(': sample_id')}: {int((counts > 1).sum())} sample ids are repeated, the first is "
-            f"{ids[counts > 1][0]}"
-        )
+        repeated = ids[counts > 1]
+        said = f"{counted(len(repeated), 'sample id')} {are(len(repeated))} repeated"
+        raise BadData(f"{where.removesuffix(': sample_id')}: {said}, the first is {repeated[0]}")
     return sample_id
 
 
@@ -151,7 +151,8 @@ class Dataset:
             self._require_agreement(train, evaluation)
         width = 0 if evaluation.sources is None else evaluation.sources.shape[1]
         if self.source_names and len(self.source_names) != width:
-            raise BadData(f"{self.name}: {len(self.source_names)} names of sources, of which there are {width}")
+            names = counted(len(self.source_names), "name")
+            raise BadData(f"{self.name}: {names} of sources, of which there {are(width)} {width}")
         if self.vocabulary or self.likelihood == "categorical":
             self._require_codes(train, evaluation)
         object.__setattr__(self, "train", train)
@@ -162,17 +163,15 @@ class Dataset:
             raise BadData(f"{self.name}: training rows have shape {train.x.shape[1:]}, evaluation rows {evaluation.x.shape[1:]}")
         widths = [None if split.u is None else split.u.shape[1] for split in (train, evaluation)]
         if widths[0] != widths[1]:
-            said = ["no u" if width is None else f"u of {width} columns" for width in widths]
+            said = ["no u" if width is None else f"u of {counted(width, 'column')}" for width in widths]
             raise BadData(f"{self.name}: training rows have {said[0]}, evaluation rows {said[1]}")
         kinds = ["text" if split.sample_id.dtype.kind == "U" else "integers" for split in (train, evaluation)]
         if kinds[0] != kinds[1]:
             raise BadData(f"{self.name}: sample_id holds {kinds[0]} in training rows and {kinds[1]} in evaluation rows")
         both = np.intersect1d(train.sample_id, evaluation.sample_id)
         if len(both) and not train.equals(evaluation):
-            raise BadData(
-                f"{self.name}: {len(both)} sample ids are in both training and evaluation rows, the first is {both[0]}; "
-                "give every row a name of its own"
-            )
+            shared = f"{counted(len(both), 'sample id')} {are(len(both))} in both training and evaluation rows"
+            raise BadData(f"{self.name}: {shared}, the first is {both[0]}; give every row a name of its own")
 
     def _require_codes(self, *splits: Split) -> None:
         """Refuse x that are no codes of the vocabulary, and documents of nothing."""
@@ -229,7 +228,7 @@ def to_float32(array: Array, where: str) -> FloatArray:
         values = array.astype(np.float32, copy=False)
     beyond = ~np.isfinite(values)
     if beyond.any():
-        raise BadData(f"{where} holds {int(beyond.sum())} values beyond the range of float32 (±3.4e38); rescale them")
+        raise BadData(f"{where} holds {counted(int(beyond.sum()), 'value')} beyond the range of float32 (±3.4e38); rescale them")
     return np.require(values, requirements=["C", "W"])  # torch takes no negative strides, and warns of what is read-only
 
 
@@ -243,4 +242,4 @@ def require_finite(array: Array, where: str) -> None:
     if bad.any():
         columns = np.any(bad.reshape(len(array), -1), axis=0)
         first = f", the first in column {int(np.argmax(columns))}" if columns.size > 1 else ""
-        raise BadData(f"{where} holds {int(bad.sum())} NaN or infinite values{first}")
+        raise BadData(f"{where} holds {counted(int(bad.sum()), 'NaN or infinite value')}{first}")

@@ -17,7 +17,7 @@ from stabaudit.config import NonNegative
 from stabaudit.data.dataset import Dataset, Likelihood, Split, one_hot
 from stabaudit.data.formats.archives import uncompressed
 from stabaudit.data.splitting import hold_out, take
-from stabaudit.errors import BadData
+from stabaudit.errors import BadData, counted
 from stabaudit.store.files.binary import read_at_most
 
 CELLS, GENES, CELL_TYPES = 700, 765, 10
@@ -47,9 +47,8 @@ def load_pbmc68k(*, split_seed: NonNegative = 0) -> Dataset:
     except (OSError, KeyError, ValueError, TypeError, IndexError) as error:
         raise BadData(f"{path}: not the file of scanpy 1.9 to 1.12 ({' '.join(str(error).split())[:100]})") from error
     if x.shape != (CELLS, GENES) or not np.array_equal(np.unique(labels), np.arange(CELL_TYPES)):
-        raise BadData(
-            f"{path}: {x.shape} values of {len(np.unique(labels))} cell types, expected {(CELLS, GENES)} of {CELL_TYPES}"
-        )
+        types = counted(len(np.unique(labels)), "cell type")
+        raise BadData(f"{path}: {x.shape} values of {types}, expected {(CELLS, GENES)} of {CELL_TYPES}")
     everything = Split(x.astype(np.float32), barcodes, one_hot(labels, CELL_TYPES), labels)
     return _held_out("pbmc68k", everything, "gaussian", split_seed)
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from stabaudit.data.dataset import Dataset, Split, one_hot
 from stabaudit.data.formats.archives import uncompressed
 from stabaudit.data.published_files import DataFolder, Published
-from stabaudit.errors import BadData
+from stabaudit.errors import BadData, counted
 from stabaudit.store.files.binary import read_at_most
 
 UNSIGNED_BYTE = 0x08
@@ -87,7 +87,8 @@ def _read_split(images: Path, labels: Path, first_id: int) -> Split:
     pixels = read_idx(images, IMAGE_SHAPE)
     classes = read_idx(labels, ()).astype(np.int64)
     if len(pixels) != len(classes):
-        raise BadData(f"{labels} holds {len(classes):,} labels, {images} holds {len(pixels):,} images; both must be of one set")
+        found = f"{labels} holds {counted(len(classes), 'label')}, {images} holds {counted(len(pixels), 'image')}"
+        raise BadData(f"{found}; both must be of one set")
     if classes.max() >= CLASSES:
         raise BadData(f"{labels}: label {classes.max()} found, expected 0 to {CLASSES - 1}")
     return Split(
@@ -122,7 +123,7 @@ def _parse(stream: BinaryIO, path: Path, item_shape: tuple[int, ...]) -> NDArray
     if header[:4] != expected_magic:
         raise BadData(
             f"{path} is not the IDX file wanted: it starts with {header[:4].hex() or 'nothing'}, expected {expected_magic.hex()} "
-            f"(unsigned bytes, {dimensions} dimensions)"
+            f"(unsigned bytes, {counted(dimensions, 'dimension')})"
         )
     if len(header) < 4 + 4 * dimensions:
         raise BadData(f"{path} ends within its header, after {len(header)} of {4 + 4 * dimensions} bytes; get the file again")
@@ -135,5 +136,7 @@ def _parse(stream: BinaryIO, path: Path, item_shape: tuple[int, ...]) -> NDArray
     values = read_at_most(stream, expected + 1)  # one more than expected: shows excess, and makes gzip verify its checksum
     if len(values) != expected:
         found = "more" if len(values) > expected else f"only {len(values):,}"
-        raise BadData(f"{path}: the header promises {count:,} items, {expected:,} bytes; {found} follow; get the file again")
+        promised = f"{counted(count, 'item')}, {counted(expected, 'byte')}"
+        follow = "follows" if len(values) == 1 else "follow"
+        raise BadData(f"{path}: the header promises {promised}; {found} {follow}; get the file again")
     return np.frombuffer(values, np.uint8).reshape(count, *item_shape)

@@ -24,7 +24,7 @@ from stabaudit.data.formats.arrays import check_ids, encode_auxiliary, encode_la
 from stabaudit.data.formats.scaling import Scale, Scaling, chosen_scale, laid_out
 from stabaudit.data.formats.tables import Columns, read_table
 from stabaudit.data.splitting import Rows, hold_out, take
-from stabaudit.errors import BadData, Guessed, Noticed, UsageError
+from stabaudit.errors import BadData, Guessed, Noticed, UsageError, are, counted
 from stabaudit.registry import unknown
 from stabaudit.store.files import csv_table
 from stabaudit.store.files.columns import kind_of, outliers
@@ -100,14 +100,15 @@ def _parts(count: int, training: int, holdout: float, seed: int, where: str) -> 
         return every, every
     remaining, held_out = hold_out(np.zeros(count), holdout, seed=seed)
     if not (len(remaining) and len(held_out)):
-        raise BadData(f"{where}: {count} rows are too few to hold out {holdout:.0%} of them; set holdout=0 to hold out none")
+        few = f"{counted(count, 'row')} {are(count)} too few"
+        raise BadData(f"{where}: {few} to hold out {holdout:.0%} of; set holdout=0 to hold out none")
     return remaining, held_out
 
 
 def _say_what_u_is(arrays: Mapping[str, Array], rows: Split, where: str) -> None:
     """That a u of integers is taken for categories."""
     if rows.u is not None and arrays["u"].ndim == 1 and arrays["u"].dtype.kind in "iu":
-        said = f"its u of integers is taken for {rows.u.shape[1]} categories"
+        said = f"its u of integers is taken for {counted(rows.u.shape[1], 'category', 'categories')}"
         warnings.warn(Guessed(where, said, "write it as text, or as floats where it is a number"), stacklevel=3)
 
 
@@ -118,7 +119,8 @@ def _say_what_outweighs(rows: Split, where: str, names: Array | None) -> None:
     found = outliers(rows.x)
     if found:
         column, row, share = found[0]
-        more = f"; {len(found) - 1} more columns are like that" if len(found) > 1 else ""
+        others = len(found) - 1
+        more = f"; {counted(others, 'more column')} {are(others)} like that" if others else ""
         called = f"{column} of x" if names is None else f"'{names[column]}'"
         value = f"{rows.x[row, column]:g} in row {rows.sample_id[row]}, column {called}"
         said = (
@@ -201,7 +203,7 @@ def _join(parts: list[tuple[str, Array, Array]], field: str, where: str) -> Arra
         if array.dtype.kind not in NUMBERS + "U" or (array.dtype.kind == "U") != (first.dtype.kind == "U"):
             raise BadData(f"{where}: {part}{field} holds {kind_of(array)}, expected numbers or text, and the same in both splits")
         if len(array) != len(x):
-            raise BadData(f"{where}: {part}{field} has {len(array)} rows, {part}x has {len(x)}")
+            raise BadData(f"{where}: {part}{field} has {counted(len(array), 'row')}, {part}x has {len(x)}")
         if array.shape[1:] != first.shape[1:]:
             raise BadData(f"{where}: rows of {part}{field} have shape {array.shape[1:]}, those of {field} {first.shape[1:]}")
         if len(array) == 0:

@@ -7,7 +7,7 @@ import numpy as np
 
 from stabaudit.config import NonNegative, Positive, PositiveFloat
 from stabaudit.data.dataset import Dataset, Split
-from stabaudit.errors import UsageError
+from stabaudit.errors import UsageError, counted
 
 
 def load(
@@ -31,7 +31,8 @@ def load(
         UsageError: more sources than observed dimensions.
     """
     if sources > observed:
-        raise UsageError(f"dataset ppca: {sources} sources do not fit in {observed} observed dimensions; set observed={sources}")
+        room = counted(observed, "observed dimension")
+        raise UsageError(f"dataset ppca: {sources} sources do not fit in {room}; set observed={sources}")
     rng = np.random.default_rng(data_seed)
     loadings = rng.standard_normal((sources, observed))
 

@@ -22,7 +22,7 @@ from pydantic import Field
 from stabaudit.config import NonNegative, Positive, PositiveFloat
 from stabaudit.data.dataset import Dataset, Split, one_hot
 from stabaudit.data.mixing import Activation, draw_mixing
-from stabaudit.errors import UsageError
+from stabaudit.errors import UsageError, counted
 
 Array = NDArray[np.float64]
 Bound = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -73,9 +73,8 @@ def load(
         UsageError: more sources than observed dimensions, fewer where there is one matrix, or scale_low above scale_high.
     """
     if sources > observed:
-        raise UsageError(
-            f"dataset tcl: {sources} sources do not fit in {observed} observed dimensions; set observed={sources} or more"
-        )
+        room = counted(observed, "observed dimension")
+        raise UsageError(f"dataset tcl: {sources} sources do not fit in {room}; set observed={sources} or more")
     if one_matrix and sources != observed:
         raise UsageError(f"dataset tcl: one matrix in all layers is square; set sources={observed} or observed={sources}")
     if scale_low > scale_high:

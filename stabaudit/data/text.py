@@ -19,7 +19,7 @@ from pydantic import Field
 from stabaudit.config import NonNegative, Positive
 from stabaudit.data.dataset import Array, Dataset, FloatArray, Split
 from stabaudit.data.splitting import hold_out, take
-from stabaudit.errors import BadData
+from stabaudit.errors import BadData, are, counted
 
 PREFIX = "text:"  # before the path of such a file
 UNKNOWN, END, FIRST_WORD = 1, 2, 3
@@ -75,9 +75,8 @@ def load(
     if holdout > 0:
         first, second = hold_out(np.zeros(count), holdout, seed=split_seed)
         if not (len(first) and len(second)):
-            raise BadData(
-                f"{path}: {count} documents are too few to hold out {holdout:.0%} of them; set holdout=0 to hold out none"
-            )
+            few = f"{counted(count, 'document')} {are(count)} too few"
+            raise BadData(f"{path}: {few} to hold out {holdout:.0%} of; set holdout=0 to hold out none")
         training[second] = False
     words = known_words(
         (document.words for document, seen in zip(_documents(path, labelled, lowercase), training, strict=True) if seen),

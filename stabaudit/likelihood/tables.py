@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from stabaudit.errors import counted
 from stabaudit.likelihood.profiles import Verdict, share_interval
 from stabaudit.likelihood.results import LEVEL, Fit, Judged, Remark, Tally, tally
 from stabaudit.reports.report import Record, Report, Section
-from stabaudit.reports.wording import counted, interval, number
+from stabaudit.reports.wording import interval, number
 
 FITTED = {-1: "J − 1", 0: "J", 1: "J + 1"}
 NAMES = {

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from stabaudit.errors import BadData, UsageError
+from stabaudit.errors import BadData, UsageError, counted
 from stabaudit.metrics.affine import affine_map
 from stabaudit.metrics.halves import Halves
 from stabaudit.metrics.mcc_strong import matched
@@ -72,7 +72,7 @@ def align(z: Array, target: Array, fit: Array, by: By = "permutation") -> Aligne
     if len(z) != len(target):
         raise BadData(f"align: {len(z)} and {len(target)} rows; join them on sample_id first")
     if by != "affine" and z.shape[1] != target.shape[1]:
-        raise UsageError(f"{z.shape[1]} dimensions cannot be aligned to {target.shape[1]} by {by}; use affine")
+        raise UsageError(f"{counted(z.shape[1], 'dimension')} cannot be aligned to {target.shape[1]} by {by}; use affine")
     z, target = z.astype(np.float64), target.astype(np.float64)
     matrix, offset, source = _WAYS[by](z, target, fit)
     moved = z[~fit] @ matrix + offset

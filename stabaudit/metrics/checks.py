@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stabaudit.errors import BadData
+from stabaudit.errors import BadData, are, counted
 from stabaudit.metrics.pair_scores import Array
 
 
@@ -26,7 +26,7 @@ def require_scorable(latents: Sequence[Array], names: Sequence[str], fit: Array 
     for z, name in zip(latents, names, strict=True):
         _require_finite_table(z, name)
         if len(z) != len(latents[0]):
-            raise BadData(f"{name} has {len(z)} rows, {names[0]} has {len(latents[0])}; join them on sample_id first")
+            raise BadData(f"{name} has {counted(len(z), 'row')}, {names[0]} has {len(latents[0])}; join them on sample_id first")
     n, d = len(latents[0]), max(z.shape[1] for z in latents)
     if fit is None:
         return warn_of_few_rows(n, n, d)
@@ -51,13 +51,13 @@ def warn_of_few_rows(fit: int, score: int, d: int) -> list[str]:
     """
     transposed = "; looks transposed: --dimensions-first" if fit + score < d else ""
     if score < 2:
-        raise BadData(f"{score} of {fit + score} rows are left to score on; at least 2 are needed{transposed}")
+        left = f"{score} of {counted(fit + score, 'row')} {are(score)} left to score on"
+        raise BadData(f"{left}; at least 2 are needed{transposed}")
+    said = f"{counted(fit, 'row')} to fit on for {counted(d, 'dimension')}"
     if fit <= d:
-        raise BadData(
-            f"{fit} rows to fit on for {d} dimensions: more rows than dimensions are needed, better {2 * d} and more{transposed}"
-        )
+        raise BadData(f"{said}: more rows than dimensions are needed, better {2 * d} and more{transposed}")
     if fit < 2 * d:
-        return [f"only {fit} rows to fit on for {d} dimensions: in-sample scores are mostly chance below {2 * d}"]
+        return [f"only {said}: in-sample scores are mostly chance below {2 * d}"]
     return []
 
 
@@ -78,4 +78,4 @@ def _require_finite_table(z: Array, name: str) -> None:
         count = (~np.isfinite(z)).sum(axis=0)
         spoilt = np.flatnonzero(count)
         where = f"dimension {spoilt[0]} holds" if len(spoilt) == 1 else f"dimension {spoilt[0]} and {len(spoilt) - 1} more hold"
-        raise BadData(f"{name}: {where} {int(count.sum())} NaN or infinite values")
+        raise BadData(f"{name}: {where} {counted(int(count.sum()), 'NaN or infinite value')}")

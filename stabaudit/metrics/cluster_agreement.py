@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stabaudit.errors import BadData
+from stabaudit.errors import BadData, counted
 from stabaudit.metrics.pair_scores import Array
 from stabaudit.metrics.scores import Measure
 
@@ -60,7 +60,10 @@ class Clustering:
         absent = [name for name in names.tolist() if name in _ABSENT]
         if absent:
             rows = int(np.isin(values, absent).sum())
-            raise BadData(f"{where}: {rows:,} rows have no cluster ({absent[0]!r}); give each one, or leave these rows out")
+            have = "has" if rows == 1 else "have"
+            raise BadData(
+                f"{where}: {counted(rows, 'row')} {have} no cluster ({absent[0]!r}); give every row one, or leave such rows out"
+            )
         if len(names) > MOST_CLUSTERS:
             raise BadData(
                 f"{where}: {len(names):,} clusters of {len(values):,} rows, expected at most {MOST_CLUSTERS:,}; "

@@ -13,6 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
+from stabaudit.errors import counted
 from stabaudit.metrics.checks import require_scorable, warn_of_few_rows
 from stabaudit.metrics.floors import Roots, StandardisedRows, chance_cross, permuted_crosses, permuted_within_halves, roots
 from stabaudit.metrics.halves import Cross, Halves
@@ -207,5 +208,5 @@ def _dependent(halves: Halves, names: Sequence[str]) -> list[str]:
     for name, marginal in zip(names, halves.marginals, strict=True):
         alive = len(marginal.scale) - len(marginal.dead)
         if marginal.rank < alive:
-            found.append(f"{name}: its {alive} dimensions that vary span only {marginal.rank} directions")
+            found.append(f"{name}: its {alive} dimensions that vary span only {counted(marginal.rank, 'direction')}")
     return found

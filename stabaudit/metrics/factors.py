@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stabaudit.errors import BadData
+from stabaudit.errors import BadData, counted
 from stabaudit.metrics.pair_scores import Array
 from stabaudit.metrics.sampled_rows import require_rows, sampled
 
@@ -64,7 +64,7 @@ def halved(latents: Array, factors: Array, fit: Array | None, most: int, score: 
             raise BadData(f"{score}: {what} hold NaN or infinite values")
     parts = [np.arange(len(latents))] * 2 if fit is None else [np.flatnonzero(fit), np.flatnonzero(~fit)]
     if min(map(len, parts)) < 2:
-        raise BadData(f"{score}: {min(map(len, parts))} rows in a half, expected at least 2")
+        raise BadData(f"{score}: {counted(min(map(len, parts)), 'row')} in a half, expected at least 2")
     parts = [rows[sampled(len(rows), most)] for rows in parts]
     inside, outside = (Rows(latents[rows].astype(np.float64), factors[rows].astype(np.float64)) for rows in parts)
     return Halved(inside, outside, np.array([is_discrete(column) for column in factors.T]))

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from stabaudit.errors import BadData
+from stabaudit.errors import BadData, counted
 from stabaudit.metrics.pair_scores import Array
 from stabaudit.metrics.scores import Measure
 
@@ -37,7 +37,7 @@ def batched_strong_mcc(a: Array, b: Array, *, size: int = BATCH, rng: np.random.
         (0.18, 0.01)
     """
     if len(a) < size:
-        raise BadData(f"{len(a)} rows do not fill a batch of {size}")
+        raise BadData(f"{counted(len(a), 'row')} cannot fill a batch of {size}")
     order = rng.permutation(len(a))[: len(a) // size * size].reshape(-1, size)
     first, second = (_standardised(z.astype(np.float64)[order]) for z in (a, b))
     strength = np.abs(first.mT @ second)

@@ -11,7 +11,7 @@ from typing import Self
 
 import numpy as np
 
-from stabaudit.errors import BadData
+from stabaudit.errors import BadData, are, counted
 from stabaudit.metrics.pair_scores import Array
 from stabaudit.metrics.threads import ignoring, single_threaded
 
@@ -114,7 +114,8 @@ def fit_mixture(latents: Array, components: int | None = None, *, seed: int) -> 
     rows = rows[:: max(1, math.ceil(len(rows) / FIT_ROWS))]
     most = len(rows) // (rows.shape[1] + 2)
     if most < (components or 1):
-        raise BadData(f"{len(rows)} rows are too few to fit {components or 1} Gaussians of {rows.shape[1]} dimensions")
+        few, wanted = f"{counted(len(rows), 'row')} {are(len(rows))} too few", counted(components or 1, "Gaussian")
+        raise BadData(f"{few} to fit {wanted} of {counted(rows.shape[1], 'dimension')}")
     location, scale = rows.mean(axis=0), rows.std(axis=0)
     if (scale <= FLAT * scale.max()).any():
         dead = ", ".join(f"z{k}" for k in np.flatnonzero(scale <= FLAT * scale.max()))

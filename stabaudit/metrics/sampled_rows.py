@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.spatial.distance import pdist
 
-from stabaudit.errors import BadData
+from stabaudit.errors import BadData, counted
 from stabaudit.metrics.pair_scores import Array
 
 
@@ -50,4 +50,4 @@ def require_rows(a: Array, b: Array, fewest: int, score: str) -> None:
     if len(a) != len(b):
         raise BadData(f"{score}: {len(a)} and {len(b)} rows; join them on sample_id first")
     if len(a) < fewest:
-        raise BadData(f"{score}: {len(a)} rows, expected at least {fewest}")
+        raise BadData(f"{score}: {counted(len(a), 'row')}, expected at least {fewest}")

@@ -13,7 +13,7 @@ from itertools import combinations
 import numpy as np
 
 from stabaudit.engines.base import Engine
-from stabaudit.errors import UsageError
+from stabaudit.errors import UsageError, counted
 from stabaudit.metrics.checks import require_equal_dimensions
 from stabaudit.metrics.drawn_floors import independence_floors, rotation_floors
 from stabaudit.metrics.evidence import Evidence
@@ -216,7 +216,8 @@ def _computable(
     if short:
         names = ", ".join(one.name for one in short)
         needed = max(one.rows_per_dimension for one in short) * d
-        warnings.append(f"{names}: left out, since {n} rows to fit on for {d} dimensions leave it arbitrary; {needed} are needed")
+        rows = f"{n} rows to fit on for {counted(d, 'dimension')}"
+        warnings.append(f"{names}: left out, since {rows} leave it arbitrary; {needed} are needed")
     if measures and not kept:
         raise UsageError("; ".join(warnings))
     return kept, warnings

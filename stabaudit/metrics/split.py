@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stabaudit.errors import BadData
+from stabaudit.errors import BadData, are
 from stabaudit.metrics.pair_scores import Array
 
 
@@ -31,7 +31,7 @@ def split_halves(sample_id: Array, *, seed: int = 0) -> Array:
     ordered = sample_id[order]
     repeated = int((ordered[1:] == ordered[:-1]).sum())
     if repeated:
-        raise BadData(f"{repeated} of {n} sample ids are repeated; every row needs an id of its own")
+        raise BadData(f"{repeated} of {n} sample ids {are(repeated)} repeated; every row needs an id of its own")
     del ordered  # memory: n may be many millions
     fit = np.empty(n, dtype=bool)
     fit[order] = np.random.default_rng(seed).permutation(n) < (n + 1) // 2

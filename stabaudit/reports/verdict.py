@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 from stabaudit.comparison.records import AnatomyRecord, Comparison, Score, Solution
+from stabaudit.errors import are, counted
 from stabaudit.metrics.affine import SCORE as AFFINE_R2
 from stabaudit.metrics.mcc_strong import SCORE as STRONG
 from stabaudit.metrics.scores import measure
-from stabaudit.reports.wording import NONE, counted, interval, mean_with_interval, number, p_is
+from stabaudit.reports.wording import NONE, interval, mean_with_interval, number, p_is
 from stabaudit.statistics.gate import judge_absence
 
 SAME_SPACE = 0.9  # of the variance, from which on two spaces are called the same up to a linear map
@@ -62,10 +63,11 @@ def dimensions_sentence(own: Sequence[AnatomyRecord]) -> str:
     d, kinds = len(own), Counter(kind(one) for one in own)
     axes = kinds["axis"]
     if never_active(own):
-        return f"all {counted(d, 'dimension')} are inactive and carry no information about x"
+        all_of_them = "the only dimension is inactive and carries" if d == 1 else f"all {d:,} dimensions are inactive and carry"
+        return f"{all_of_them} no information about x"
     seldom = sum(one.verdict == "inactive" and one.active_restarts > 0 for one in own)
     if kinds["inactive"] == d:
-        return f"no dimension is active in half of the restarts; {seldom} of {d} {_is(seldom)} active in fewer"
+        return f"no dimension is active in half of the restarts; {seldom} of {d} {are(seldom)} active in fewer"
     if axes == d:
         only = "the only dimension is the same in every restart"
         return only if d == 1 else f"all {d} dimensions are the same axes in every restart"
@@ -78,7 +80,7 @@ def dimensions_sentence(own: Sequence[AnatomyRecord]) -> str:
         spaces = "a plane that turns" if turned == 2 else "a subspace that turns"
         said.append(f"{turned} span {spaces if len(together) == 1 else f'{len(together)} subspaces that turn'}")
     if alone:
-        said.append(f"{alone} {_is(alone)} shared, but not as one axis")
+        said.append(f"{alone} {are(alone)} shared, but not as one axis")
     return "; ".join([*said, *_others(own, kinds, seldom)])
 
 
@@ -86,7 +88,7 @@ def _others(own: Sequence[AnatomyRecord], kinds: Counter[str], seldom: int) -> l
     """What is said of dimensions that are neither axes nor in a subspace."""
     said = []
     if count := kinds["partly active"]:
-        said.append(f"{count} {_is(count)} active in some restarts only")
+        said.append(f"{count} {are(count)} active in some restarts only")
     if count := kinds["not settled"]:
         said.append(f"for {count} it is not settled whether every restart shares {'it' if count == 1 else 'them'}")
     if count := kinds["may be an axis"]:
@@ -94,11 +96,11 @@ def _others(own: Sequence[AnatomyRecord], kinds: Counter[str], seldom: int) -> l
             f"{count} may be {'an axis' if count == 1 else 'axes'}, which {counted(own[0].restarts, 'restart')} cannot show"
         )
     if count := kinds["not shared"]:
-        said.append(f"{count} {_is(count)} not shared")
+        said.append(f"{count} {are(count)} not shared")
     if seldom:
-        said.append(f"{seldom} {_is(seldom)} inactive in most restarts")
+        said.append(f"{seldom} {are(seldom)} inactive in most restarts")
     if count := kinds["inactive"] - seldom:
-        said.append(f"{count} {_is(count)} inactive")
+        said.append(f"{count} {are(count)} inactive")
     return said
 
 
@@ -111,10 +113,6 @@ def kind(one: AnatomyRecord) -> str:
     if one.may_be_axis:
         return "may be an axis"
     return "not settled" if (one.shared_information_low or 0.0) <= 0 else "subspace"
-
-
-def _is(count: int) -> str:
-    return "is" if count == 1 else "are"
 
 
 def _are(count: int, d: int) -> str:

@@ -66,12 +66,3 @@ def p_is(p: float | None, digits: int = 3) -> str:
     """
     said = p_value(p, digits)
     return f"p < {said[1:]}" if said.startswith("<") else f"p = {said}"
-
-
-def counted(count: int, what: str) -> str:
-    """A count with its noun.
-
-    >>> counted(1, "pair"), counted(1200, "row")
-    ('1 pair', '1,200 rows')
-    """
-    return f"{count:,} {what}{'' if count == 1 else 's'}"

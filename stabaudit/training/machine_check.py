@@ -19,7 +19,7 @@ import torch
 from stabaudit import __version__
 from stabaudit.defaults import DATASET
 from stabaudit.engines.local import LocalEngine, default_workers
-from stabaudit.errors import BadRun, StabauditError, UsageError
+from stabaudit.errors import BadRun, StabauditError, UsageError, counted
 from stabaudit.store.files.atomic import reason, shown
 from stabaudit.store.run.lock import WriteLock
 from stabaudit.store.run.verify import verify
@@ -89,7 +89,8 @@ def _packages() -> Iterator[str]:
 
 def _cores() -> Finding:
     usable, there = default_workers(), os.cpu_count() or 1
-    return Finding("cores", f"{usable} of {there}, so {usable} restarts train at a time by default")
+    train = "trains" if usable == 1 else "train"
+    return Finding("cores", f"{usable} of {there}, so {counted(usable, 'restart')} {train} at a time by default")
 
 
 def _memory() -> Finding:

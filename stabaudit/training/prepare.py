@@ -14,7 +14,7 @@ from stabaudit.data.dataset import Dataset, is_one_hot
 from stabaudit.data.load import load_dataset, loader_of
 from stabaudit.data.published_files import DataFolder
 from stabaudit.data.spectrum import spectrum
-from stabaudit.errors import StabauditError, UsageError
+from stabaudit.errors import StabauditError, UsageError, counted
 from stabaudit.families.base import Family
 from stabaudit.nets.likelihoods import LIKELIHOODS
 from stabaudit.registry import NO_FAMILY, Kind, contested, resolve, unknown
@@ -220,9 +220,8 @@ def _checked(config: RunConfig, dataset: Dataset, family: type[Family]) -> Prepa
             f"family {config.family.name!r} needs a u that differs between rows; that of {dataset.name} has one value"
         )
     if config.training.batch_size > rows:
-        raise UsageError(
-            f"a batch of {config.training.batch_size} is more than the {rows} training rows of {dataset.name}: lower --batch-size"
-        )
+        there = f"the {counted(rows, 'training row')} of {dataset.name}"
+        raise UsageError(f"a batch of {config.training.batch_size} is more than {there}: lower --batch-size")
     if config.likelihood.name in WITHIN_UNIT and not _within_unit(dataset):
         called = WITHIN_UNIT[config.likelihood.name]
         raise UsageError(f"the {called} likelihood needs values in [0, 1], and {dataset.name} has others: --likelihood gaussian")
@@ -267,7 +266,9 @@ def _require_decoder(model: Family, config: RunConfig, rows: int) -> None:
         UsageError: saying which.
     """
     if rows < FEWEST_ROWS:
-        raise UsageError(f"--geometry: {rows} evaluation rows, expected at least {FEWEST_ROWS} to measure distances between")
+        raise UsageError(
+            f"--geometry: {counted(rows, 'evaluation row')}, expected at least {FEWEST_ROWS} to measure distances between"
+        )
     with torch.inference_mode():
         found = model.eval().decode(torch.zeros(2, config.latent_dim))
     model.train()

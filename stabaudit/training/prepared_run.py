@@ -12,6 +12,7 @@ import torch
 from stabaudit.config import Choice, Frozen, RunConfig
 from stabaudit.data.dataset import Dataset
 from stabaudit.data.text import PREFIX
+from stabaudit.errors import counted
 from stabaudit.store.run.environment import environment as environment_here
 from stabaudit.store.run.manifest import DatasetRecord, Environment, Manifest, Restart
 from stabaudit.training.step.matmul import fastest_library
@@ -61,6 +62,7 @@ class Prepared(Frozen, arbitrary_types_allowed=True):
         steps = training.steps or (training.epochs or 0) * per_epoch
         at = f" at each of {self.grid[0]}×{self.grid[1]} positions" if self.grid else ""
         computed = f"{config.precision}, compiled" if config.compile else config.precision
+        width = counted(config.latent_dim, "latent dimension")
         lines = {
             "folder": folder,
             "family": f"{config.family.name} {_written(config.family)}",
@@ -70,9 +72,9 @@ class Prepared(Frozen, arbitrary_types_allowed=True):
             "rows": f"{len(self.dataset.train)} to train on, {len(self.dataset.evaluation)} to evaluate on",
             "drawn anew": _noise(config),
             "restarts": f"{config.restarts}, seeds {config.seed_of(0)} to {config.seed_of(config.restarts - 1)}",
-            "weights": f"{self.parameters:,} per restart, {config.latent_dim} latent dimensions{at}, means of {self.posterior}",
-            "steps": f"{steps:,} of {training.batch_size} rows, {per_epoch:,} an epoch",
-            "shards": f"{self.shards()} on {slots} workers, {config.device}, {computed}",
+            "weights": f"{self.parameters:,} per restart, {width}{at}, means of {self.posterior}",
+            "steps": f"{steps:,} of {counted(training.batch_size, 'row')}, {per_epoch:,} an epoch",
+            "shards": f"{self.shards()} on {counted(slots, 'worker')}, {config.device}, {computed}",
         }
         return "\n".join(f"{name:13}{str(text).strip()}" for name, text in lines.items() if text)
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 from stabaudit.engines import base
 from stabaudit.engines.base import Arrays, Engine, Task
-from stabaudit.errors import StabauditError, UsageError
+from stabaudit.errors import StabauditError, UsageError, are, counted
 from stabaudit.store.run.evaluation import Evaluation
 from stabaudit.store.run.resume import agree
 from stabaudit.store.run.run_folder import Run
@@ -106,7 +106,8 @@ def _require_part(job: Job, shards: int) -> None:
         restarts, parts = job.prepared.config.restarts, job.part[1]
         size = -(-restarts // parts)
         more = f"--shard-size {size} makes {-(-restarts // size)}" if restarts >= parts else f"there cannot be {parts} parts"
-        raise UsageError(f"--shard {job.part[0]}/{parts}: {restarts} restarts are trained in {shards} groups; {more}")
+        said = f"{counted(restarts, 'restart')} {are(restarts)} trained in {counted(shards, 'group')}"
+        raise UsageError(f"--shard {job.part[0]}/{parts}: {said}; {more}")
 
 
 def _unfinished(run: Run, part: tuple[int, int] | None) -> list[int]:

@@ -153,6 +153,10 @@ def test_a_gate_on_the_users_own_factors(make_run, run, tmp_path):
     words = ["check", folder, "--baseline", kept, "--sources", tmp_path / "truth.npz", "--floor-draws", "2", "--rotations", "2"]
     assert run(*words, "--update-baseline")[0] == 0
     assert "source_strong_mcc" in kept.read_text()
+    assert run(*words, "--margin", "0.2")[0] == 0
+    noise = make_run("noise", "unrelated", 4)
+    assert run("check", noise, *bound, "--sources", tmp_path / "truth.npz")[0] == 1
+    assert run("check", noise, *words[2:], "--margin", "0.2")[0] == 1
     assert (
         run("check", folder, "--drift-from", folder, "--require", "knn_overlap>=0.1", "--sources", tmp_path / "truth.npz")[0] == 2
     )

@@ -200,7 +200,7 @@ def test_report_of_runs_and_their_families(run, make_run, tmp_path):
     make_run("lonely", restarts=1)
     code, out, err = run("report", tmp_path, "--wilcoxon", "--floor-draws", "2")
     assert code == 0
-    assert "lonely is left out: 1 of 1 restarts" in err
+    assert "lonely is left out: 1 of 1 restart (" in err
     stability, collapse, *_ = out.split("\n\n")
     rows = [line.split()[:2] for line in stability.splitlines() if line.startswith(("vae-d", "ivae-d"))]
     assert stability.splitlines()[1].split()[:3] == ["run", "N", "axes"]

@@ -109,7 +109,7 @@ def test_without_factors_it_is_said(make_run, invoke):
     )
     one_factor = make_run("one", sources=np.random.default_rng(0).uniform(size=(600, 1)))
     _, err = invoke("compare", one_factor, "--scores", "mig,modularity", *FEW)
-    assert "one: modularity: left out, since 1 of its factors vary, and these scores need more" in err
+    assert "one: modularity: left out, since 1 of its factors varies, and these scores need more" in err
 
 
 def test_streamed_latents_are_left_out_with_a_line(make_run, invoke):

@@ -201,9 +201,9 @@ BAD[7, 1] = np.nan
             "made/2.npz has shape (199, 3), made/0.npz (200, 3); restarts of one run",
         ),
         ((latents(2)[:, 1:], None), ["--ids-by-position"], "made/2.npz has shape (200, 2), made/0.npz (200, 3)"),
-        ((BAD, None), ["--ids-by-position"], "made/2.npz: z1 holds 1 NaN or infinite values"),
+        ((BAD, None), ["--ids-by-position"], "made/2.npz: z1 holds 1 NaN or infinite value"),
         ((latents(2), [*IDS[1:], "new"]), [], "made/2.npz names other rows than made/0.npz: 199 of 200 ids are in both"),
-        ((latents(2), [*IDS[1:], "cell-7"]), [], "made/2.npz: 1 sample ids are repeated, the first is cell-7"),
+        ((latents(2), [*IDS[1:], "cell-7"]), [], "made/2.npz: 1 sample id is repeated, the first is cell-7"),
     ],
 )
 def test_what_does_not_fit_leaves_no_run(third, words, told, run_command):
@@ -386,4 +386,4 @@ def test_factors_of_a_file_keep_their_names_and_are_refused_by_them(run_command)
     table.to_csv("truth.csv", index=False)
     status, _, err = run_command(*words)
     what = "leave out the rows in question, or train again what gave them"
-    assert (status, err.splitlines()[-1]) == (2, f"stabaudit: error: truth.csv: hue holds 1 NaN or infinite values; {what}")
+    assert (status, err.splitlines()[-1]) == (2, f"stabaudit: error: truth.csv: hue holds 1 NaN or infinite value; {what}")

@@ -158,7 +158,7 @@ def test_a_row_that_outweighs_all_others_is_named_with_the_score_by_ranks(run, t
     value, err = strong(run, *files)
     assert value > 0.83
     said = f"strong MCC is {by_ranks:.3f} over all pairs"
-    assert "r0: row cell7 carries 100% of the variance of z0; 1 more dimensions are like that; by ranks" in err
+    assert "r0: row cell7 carries 100% of the variance of z0; 1 more dimension is like that; by ranks" in err
     assert said in err
     assert "carries" not in nothing
 

@@ -126,7 +126,7 @@ def test_one_restart_cannot_be_compared(train):
     assert train("vae", "--steps", "4", "-n", "1", "--out", "run", "--quiet") == (
         0,
         "",
-        ["stabaudit: 1 of 1 restarts are done in run"],
+        ["stabaudit: 1 of 1 restart is done in run"],
     )
 
 

@@ -153,7 +153,7 @@ WRONG = {
     ),
     "no columns": (split(x=X[:, :0]), "made (training rows): x has shape (6, 0), expected one row of numbers a sample: (n, …)"),
     "no rows": (split(x=X[:0]), "made (training rows): no rows"),
-    "NaN": (split(x=HOLED), "made (training rows): x holds 1 NaN or infinite values, the first in column 3"),
+    "NaN": (split(x=HOLED), "made (training rows): x holds 1 NaN or infinite value, the first in column 3"),
     "beyond float32": (
         split(x=X.astype(float) * 1e300),
         "made (training rows): x holds 24 values beyond the range of float32 (±3.4e38); rescale them",
@@ -181,7 +181,7 @@ WRONG = {
     "a number as ids": (split(sample_id=np.array(3)), "made (training rows): sample_id has no rows, x has 6"),
     "repeated ids": (
         split(sample_id=np.array([0, 1, 2, 3, 3, 5])),
-        "made (training rows): 1 sample ids are repeated, the first is 3",
+        "made (training rows): 1 sample id is repeated, the first is 3",
     ),
     "no split": ((X, X), "made: rows are a tuple, expected a stabaudit.data.dataset.Split"),
 }

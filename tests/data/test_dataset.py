@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stabaudit.data.dataset import Dataset, Split, one_hot, require_finite
-from stabaudit.errors import BadData
+from stabaudit.errors import BadData, counted
 
 
 def make(rows: int = 6) -> Split:
@@ -62,7 +62,7 @@ def test_rows_that_do_not_fit_are_refused() -> None:
     rows = make()
     with pytest.raises(BadData, match="labels has 5 rows, x has 6"):
         Dataset("a", replace(rows, labels=rows.labels[:5]), rows, "gaussian")
-    with pytest.raises(BadData, match="1 sample ids are repeated, the first is 3"):
+    with pytest.raises(BadData, match="1 sample id is repeated, the first is 3"):
         Dataset("a", replace(rows, sample_id=np.array([0, 1, 2, 3, 3, 5])), rows, "gaussian")
     with pytest.raises(BadData, match=r"\(evaluation rows\): no rows"):
         Dataset("a", rows, make(0), "gaussian")
@@ -74,5 +74,5 @@ def test_sources_have_as_many_names_as_there_are_or_none() -> None:
     rows = make()
     assert Dataset("a", rows, rows, "gaussian", source_names=("x", "y")).source_names == ("x", "y")
     for split, names, count in ((rows, ("x",), 2), (replace(rows, sources=None), ("x", "y"), 0)):
-        with pytest.raises(BadData, match=f"a: {len(names)} names of sources, of which there are {count}"):
+        with pytest.raises(BadData, match=f"a: {counted(len(names), 'name')} of sources, of which there are {count}"):
             Dataset("a", split, split, "gaussian", source_names=names)

@@ -60,7 +60,7 @@ def test_a_missing_package_says_what_to_install(carried, tmp_path, capsys):
     [
         (lambda path: path.write_bytes(b"nothing of HDF5"), "not the file of scanpy"),
         (lambda path: write_cells(path, cells=100), r"\(100, 765\) values of 10 cell types, expected \(700, 765\)"),
-        (lambda path: write_cells(path, labels=3), "of 1 cell types"),
+        (lambda path: write_cells(path, labels=3), "of 1 cell type, expected"),
         (lambda path: h5py.File(path, "w").close(), "not the file of scanpy"),
     ],
 )

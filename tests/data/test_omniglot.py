@@ -250,7 +250,7 @@ def test_one_name_twice(folder: Path) -> None:
 def test_one_drawing_in_both_archives(folder: Path) -> None:
     name = names(BACKGROUND)[0].replace("background", "evaluation")
     write(folder / "omniglot" / EVALUATION, (name, PLAIN))
-    with pytest.raises(BadData, match="sample ids are repeated, the first is Greek/character01/0001_01"):
+    with pytest.raises(BadData, match="1 sample id is repeated, the first is Greek/character01/0001_01"):
         load(DataFolder(folder, unchecked=True))
 
 

@@ -125,7 +125,7 @@ REFUSED = {
     "nan": ({"x": nan}, "x holds 2 NaN or infinite values, the first in column 1"),
     "infinite evaluation rows": (
         {"x": X, "evaluation_x": inf},
-        "evaluation_x holds 1 NaN or infinite values, the first in column 2",
+        "evaluation_x holds 1 NaN or infinite value, the first in column 2",
     ),
     "nan in u": ({"x": X, "u": nan}, "u holds 2 NaN"),
     "too large": ({"x": X * 1e300}, "x holds 150 values beyond the range of float32"),
@@ -148,11 +148,11 @@ REFUSED = {
     "evaluation without x": ({"x": X, "evaluation_u": X}, "'x' and 'evaluation_x' must both be there"),
     "other width": ({"x": X, "evaluation_x": X[:, :2]}, r"rows of evaluation_x have shape \(2,\), those of x \(3,\)"),
     "no rows": ({"x": X[:0]}, "x has no rows"),
-    "one row": ({"x": X[:1]}, "1 rows are too few to hold out 20% of them; set holdout=0"),
+    "one row": ({"x": X[:1]}, "1 row is too few to hold out 20% of; set holdout=0"),
     "repeated ids": ({"x": X, "sample_id": np.arange(50) // 2}, "25 sample ids are repeated, the first is 0"),
     "ids repeated across splits": (
         {"x": X, "sample_id": np.arange(50), "evaluation_x": X, "evaluation_sample_id": np.arange(49, 99)},
-        "1 sample ids are repeated, the first is 49",
+        "1 sample id is repeated, the first is 49",
     ),
     "fractional ids": ({"x": X, "sample_id": X[:, 0]}, r"sample_id is float64 of shape \(50,\), expected one integer or text"),
     "fractional labels": ({"x": X, "labels": X[:, 0]}, "labels is float64"),

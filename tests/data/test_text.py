@@ -117,7 +117,7 @@ def test_a_hundred_thousand_documents_take_little_more_than_their_codes(file):
         (b"\n \n", {}, ": no documents, expected one a line"),
         (b"fine\nwor\xffd\n", {}, ", line 2: no UTF-8 text (invalid start byte); convert it first"),
         (b"a\n", {"labels": True}, ", line 1: no tab, expected a label, a tab and the document; or set labels=false"),
-        (b"a\n", {"holdout": 0.5}, ": 1 documents are too few to hold out 50% of them; set holdout=0 to hold out none"),
+        (b"a\n", {"holdout": 0.5}, ": 1 document is too few to hold out 50% of; set holdout=0 to hold out none"),
     ],
 )
 def test_what_is_no_text_is_one_line(file, content, options, said):

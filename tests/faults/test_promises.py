@@ -55,7 +55,7 @@ def test_a_run_that_keeps_its_promises(promising):
         ({"divergence": {"kl": np.array([1, 2, np.inf])}}, "divergence/restart-001.parquet", "NaN or infinite values in kl"),
         ({"divergence": {"lk": np.ones(3)}}, "divergence/restart-001.parquet", "has no column kl"),
         ({"prior": {"weight": np.full(2, 0.6), "mean0": np.ones(2)}}, "prior/restart-001.parquet", "sum to 1.2, expected 1"),
-        ({"prior": {"weight": np.ones(1), "mean0": np.ones(1)}}, "prior/restart-001.parquet", "1 columns of means and 0 of"),
+        ({"prior": {"weight": np.ones(1), "mean0": np.ones(1)}}, "prior/restart-001.parquet", "1 column of means and 0 of"),
         (
             {"prior": {"weight": np.ones(1), "mean0": np.array([np.nan]), "log_var0": np.ones(1)}},
             "prior/restart-001.parquet",

@@ -263,7 +263,7 @@ def test_nan_in_latents_from_elsewhere_is_refused_with_its_file_and_column(tmp_p
     for name, values in zip("abc", z, strict=True):
         np.save(tmp_path / f"{name}.npy", values)
     assert _run(["compare", *(str(tmp_path / f"{name}.npy") for name in "abc")]) == 2
-    assert f"{tmp_path / 'b.npy'}: z1 holds 1 NaN or infinite values" in capfd.readouterr().err
+    assert f"{tmp_path / 'b.npy'}: z1 holds 1 NaN or infinite value" in capfd.readouterr().err
 
 
 # --------------------------------------------------------------------------------------------- variables, digits and metadata

@@ -101,7 +101,7 @@ def test_overlap_counts_rows():
     ("assigned", "said"),
     [
         (["a", "", "b", ""], r"2 rows have no cluster \(''\)"),
-        (["a", "nan"], r"1 rows have no cluster \('nan'\)"),
+        (["a", "nan"], r"1 row has no cluster \('nan'\)"),
         (np.array([0.5, 1.0]), "float64, expected integers or text"),
         (np.zeros((2, 2), dtype=int), r"shape \(2, 2\)"),
         (np.arange(MOST_CLUSTERS + 1), "2,001 clusters of 2,001 rows, expected at most 2,000"),

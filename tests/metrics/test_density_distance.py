@@ -272,7 +272,7 @@ def test_what_cannot_be_fitted_is_refused():
     rng = np.random.default_rng(14)
     with pytest.raises(BadData, match="z1 does not vary"):
         fit_mixture(np.column_stack([rng.normal(size=50), np.ones(50)]), seed=0)
-    with pytest.raises(BadData, match="3 rows are too few to fit 1 Gaussians of 2 dimensions"):
+    with pytest.raises(BadData, match="3 rows are too few to fit 1 Gaussian of 2 dimensions"):
         fit_mixture(rng.normal(size=(3, 2)), seed=0)
     with pytest.raises(BadData, match="NaN"):
         fit_mixture(np.full((50, 2), np.nan), seed=0)

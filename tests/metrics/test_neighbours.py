@@ -32,7 +32,7 @@ def test_they_are_those_of_all_distances():
 def test_of_few_rows_all_are_neighbours():
     a, b = latents(6)
     assert knn_overlap(a, b) == 1.0
-    with pytest.raises(BadData, match="1 rows, expected at least 2"):
+    with pytest.raises(BadData, match="1 row, expected at least 2"):
         knn_overlap(a[:1], b[:1])
 
 

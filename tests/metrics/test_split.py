@@ -41,5 +41,5 @@ def test_the_seed_decides_and_neighbours_are_not_kept_together():
 
 
 def test_a_repeated_id_is_refused():
-    with pytest.raises(BadData, match="1 of 3 sample ids are repeated"):
+    with pytest.raises(BadData, match="1 of 3 sample ids is repeated"):
         split_halves(np.array([4, 5, 4]))

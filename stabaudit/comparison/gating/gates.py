@@ -12,7 +12,7 @@ from stabaudit.comparison.settings import Settings
 from stabaudit.comparison.surveys.configurations import table_of_runs
 from stabaudit.comparison.surveys.drift import Drift
 from stabaudit.comparison.surveys.survey import Survey, survey
-from stabaudit.errors import BadRun, UsageError
+from stabaudit.errors import BadRun, UsageError, are, counted
 from stabaudit.metrics.scores import headlines, measure
 from stabaudit.registry import unknown
 from stabaudit.statistics.families import FamilyComparison, compare_families
@@ -84,8 +84,9 @@ def survey_for_gates(path: Path, settings: Settings, sources: Path | None = None
     """
     for run in find_runs([path]):
         if len(run.done) < 2:
+            done = f"{len(run.done)} of {counted(len(run.manifest.restarts), 'restart')} {are(len(run.done))} done"
             raise BadRun(
-                f"{shown(run.folder)}: {len(run.done)} of {len(run.manifest.restarts)} restarts are done, and a gate needs two; "
+                f"{shown(run.folder)}: {done}, and a gate needs two; "
                 f"{'train more by --restarts' if len(run.done) == len(run.manifest.restarts) else 'run its train command again'}"
             )
     return survey([path], settings, sources)

@@ -25,7 +25,7 @@ from stabaudit.comparison.reading.true_sources import read_sources, require_in_m
 from stabaudit.comparison.records import RunSummary
 from stabaudit.comparison.scoring.collapse import Facts, facts_of
 from stabaudit.defaults import MEMORY
-from stabaudit.errors import BadData, Guessed, Noticed, UsageError, strictly
+from stabaudit.errors import BadData, Guessed, Noticed, UsageError, counted, strictly
 from stabaudit.metrics.density_distance import MOST_DIMENSIONS
 from stabaudit.steps import steps
 from stabaudit.store.files.atomic import shown
@@ -120,7 +120,7 @@ def _read_folder(path: Path, naming: Naming, *, streamed: bool) -> Unjoined:
         hint = turned((one.summary.rows, one.summary.latent_dim), (first.rows, first.latent_dim))
         if (one.summary.latent_dim, one.summary.grid) != (first.latent_dim, first.grid):
             raise BadData(
-                f"{shown(file)} has {one.summary.latent_dim} dimensions, {shown(files[0])} {first.latent_dim}"
+                f"{shown(file)} has {counted(one.summary.latent_dim, 'dimension')}, {shown(files[0])} {first.latent_dim}"
                 f"{hint or '; restarts of one model have the same'}"
             )
     return _as_one(read, path.resolve().name, path)

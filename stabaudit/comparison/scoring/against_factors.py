@@ -16,7 +16,7 @@ from stabaudit.comparison.scoring.floors import Floors
 from stabaudit.comparison.scoring.pairs import as_score
 from stabaudit.comparison.settings import Settings
 from stabaudit.comparison.views.pair_values import PairTable
-from stabaudit.errors import UsageError
+from stabaudit.errors import UsageError, counted
 from stabaudit.metrics.factors import is_discrete, varying
 from stabaudit.metrics.pair_scores import Array
 from stabaudit.metrics.score_factors import drawn, score_factors
@@ -68,7 +68,9 @@ def factor_warnings(groups: Sequence[Group], settings: Settings) -> list[str]:
     few = [one for one in wanted if drawn(one, settings.floor_draws) < settings.floor_draws]
     if few and any(group.sources is not None for group in groups):
         count = drawn(few[0], settings.floor_draws)
-        found.append(f"{_names(few)}: floors are means over {count} draws, not {settings.floor_draws}, since each takes long")
+        found.append(
+            f"{_names(few)}: floors are means over {counted(count, 'draw')}, not {settings.floor_draws}, since each takes long"
+        )
     if not settings.measures and not any(_kept(group, settings) for group in groups):
         raise UsageError("; ".join(found))
     return found
@@ -92,7 +94,8 @@ def _left_out(group: Group, wanted: Sequence[Measure], kept: Sequence[Measure]) 
     elif group.sources is None:
         why = "no true factors of its rows are known; give them by --sources FILE"
     else:
-        why = f"{len(varying(group.sources))} of its factors vary, and these scores need more"
+        count = len(varying(group.sources))
+        why = f"{count} of its factors {'varies' if count == 1 else 'vary'}, and these scores need more"
     return f"{run.name}: {_names(lost)}: left out, since {why}"
 
 

@@ -16,6 +16,7 @@ from stabaudit.comparison.scoring.floors import Floors
 from stabaudit.comparison.scoring.pairs import as_score
 from stabaudit.comparison.settings import Settings
 from stabaudit.comparison.views.pair_values import PairTable
+from stabaudit.errors import counted
 from stabaudit.metrics.evidence import Evidence
 from stabaudit.metrics.mcc_batched import BATCH, batched_strong_mcc
 from stabaudit.metrics.mcc_batched import SCORE as BATCHED
@@ -108,6 +109,5 @@ def unequal_to_sources(group: Group) -> str | None:
     if run.sources is None or run.sources == run.latent_dim:
         return None
     fewer = min(run.sources, run.latent_dim)
-    return (
-        f"{run.name}: {run.latent_dim} dimensions, {run.sources} sources; scores against sources are means over {fewer} matched"
-    )
+    sizes = f"{counted(run.latent_dim, 'dimension')}, {counted(run.sources, 'source')}"
+    return f"{run.name}: {sizes}; scores against sources are means over {fewer} matched"

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stabaudit.comparison.records import CollapseScore, DimensionRecord, limits
+from stabaudit.errors import counted
 from stabaudit.metrics.collapse import (
     ACTIVE_UNITS,
     COLLAPSE,
@@ -84,7 +85,7 @@ def collapse_scores(run: str, facts: Sequence[Facts]) -> list[CollapseScore]:
     known = [restart.variance for restart in facts if restart.posterior and restart.variance is not None]
     if len(known) == len(facts):
         units = [float(active(variance).mean()) for variance in known]  # by the variance alone, as they are defined
-        found[ACTIVE_UNITS.name] = units, f"fraction of {len(known[0])} dimensions"
+        found[ACTIVE_UNITS.name] = units, f"fraction of {counted(len(known[0]), 'dimension')}"
     information = [restart.information for restart in facts if restart.information is not None]
     if len(information) == len(facts):
         found[MUTUAL_INFORMATION.name] = information, f"at most log n = {math.log(facts[0].rows):.2f}"
@@ -106,10 +107,10 @@ def _note(name: str, facts: Sequence[Facts]) -> str:
         samples, rows = _count(stored, "log_likelihood_samples"), _count(stored, "log_likelihood_rows")
         if samples is None or rows is None:
             return ""
-        return f"exact, {rows} rows" if samples == 0 else f"K = {samples}, {rows} rows"
+        return f"{'exact' if samples == 0 else f'K = {samples}'}, {counted(rows, 'row')}"
     if name in {WORD_LOG_LIKELIHOOD.name, PERPLEXITY.name}:
         words = _count(stored, "log_likelihood_words")
-        return "" if words is None else f"{words:,} symbols"
+        return "" if words is None else counted(words, "symbol")
     if name == PRIOR_RANK.name:
         full, conditions = _count(stored, "prior_full_rank"), [restart.stored.get("prior_condition") for restart in facts]
         known = [condition for condition in conditions if condition is not None]

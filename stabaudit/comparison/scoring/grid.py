@@ -17,7 +17,7 @@ from stabaudit.comparison.reading.join_rows import Group
 from stabaudit.comparison.records import PositionScore
 from stabaudit.comparison.scoring.members import Member
 from stabaudit.comparison.scoring.pairs import Pairs
-from stabaudit.errors import BadData
+from stabaudit.errors import BadData, counted
 from stabaudit.metrics.evidence import Evidence, seed_of
 from stabaudit.metrics.pair_scores import Array, PairScores, Scored, ScoreName
 from stabaudit.metrics.ranks import Correlation
@@ -50,7 +50,7 @@ def _size(group: Group) -> Size | None:
 
 def _shape(group: Group) -> str:
     grid, d = group.summary.grid, group.summary.latent_dim
-    return f"vectors of {d} dimensions" if grid is None else f"a {grid[0]}×{grid[1]} grid of {d} dimensions"
+    return f"{'vectors' if grid is None else f'a {grid[0]}×{grid[1]} grid'} of {counted(d, 'dimension')}"
 
 
 def evidence_at(
@@ -96,7 +96,7 @@ def together(positions: Sequence[Scored], dimensions: Sequence[int]) -> Scored:
         for restart, d in enumerate(dimensions)
     )
     said = Counter(warning for at in positions for warning in at.warnings)
-    warnings = [f"{warning}, at {count} of {len(positions)} positions" for warning, count in said.items()]
+    warnings = [f"{warning}, at {count} of {counted(len(positions), 'position')}" for warning, count in said.items()]
     return Scored(pairs, dead, tuple(warnings))
 
 

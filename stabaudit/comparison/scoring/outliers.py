@@ -6,6 +6,7 @@ import numpy as np
 
 from stabaudit.comparison.reading.join_rows import Group
 from stabaudit.comparison.settings import Settings
+from stabaudit.errors import are, counted
 from stabaudit.metrics.mcc_strong import SCORE as STRONG
 from stabaudit.metrics.pair_scores import ScoreName
 from stabaudit.metrics.score_pairs import score_pairs
@@ -51,6 +52,7 @@ def outlier_warnings(groups: Sequence[Group], settings: Settings) -> list[str]:
     )
     mean = float(np.mean([pair.values[ScoreName(STRONG.name, None, "out")] for pair in by_rank.pairs]))
     label, name, row, share = found[0]
-    more = f"; {len(found) - 1} more dimensions are like that" if len(found) > 1 else ""
+    others = len(found) - 1
+    more = f"; {counted(others, 'more dimension')} {are(others)} like that" if others else ""
     ranks = f"by ranks (--correlation spearman) strong MCC is {mean:.3f}"
     return [f"{label}: row {ids[row]} carries {share:.0%} of the variance of {name}{more}; {ranks} over all pairs"]

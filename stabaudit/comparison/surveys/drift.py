@@ -13,7 +13,7 @@ import numpy as np
 from stabaudit.comparison.reading.join_rows import Group
 from stabaudit.comparison.records import RunSummary, limits
 from stabaudit.comparison.settings import Settings
-from stabaudit.errors import BadData, UsageError
+from stabaudit.errors import BadData, UsageError, counted
 from stabaudit.metrics.affine import affine_map
 from stabaudit.metrics.evidence import Evidence
 from stabaudit.metrics.neighbours import MOST_ROWS, NEIGHBOURS, nearest, shared_neighbours
@@ -146,7 +146,8 @@ def drift(
     ids = groups[0].sample_id
     if len(ids) < FEWEST_ROWS:
         raise BadData(
-            f"drift from {names[0]} to {names[1]}: {len(ids)} rows, expected at least {FEWEST_ROWS} for intervals over rows"
+            f"drift from {names[0]} to {names[1]}: {counted(len(ids), 'row')}, "
+            f"expected at least {FEWEST_ROWS} for intervals over rows"
         )
     fit = split_halves(ids)
     chosen = default_measures() if measures is None else tuple(measures)

@@ -27,7 +27,7 @@ from stabaudit.comparison.surveys.feature_records import (
     FiringBin,
 )
 from stabaudit.comparison.surveys.feature_scores import asked_scores
-from stabaudit.errors import BadData, UsageError
+from stabaudit.errors import BadData, UsageError, counted
 from stabaudit.metrics.features.columns import Array, Columns, DenseColumns, columns_of, firing_rates
 from stabaudit.metrics.features.floors import draws_needed, random_directions
 from stabaudit.metrics.features.made_of import MADE, PARTS, Sides
@@ -107,7 +107,9 @@ def _prepared(dictionaries: Sequence[Dictionary], ids: Array | None) -> list[_Pr
         return [_live(one, columns, columns, None) for one, columns in zip(dictionaries, every, strict=True)]
     fit = split_halves(ids)
     if len(ids) < 4:
-        raise BadData(f"{len(ids)} rows of activations: two halves of at least 2 are needed; is it a matrix of weights?")
+        raise BadData(
+            f"{counted(len(ids), 'row')} of activations: two halves of at least 2 are needed; is it a matrix of weights?"
+        )
     halves = (np.flatnonzero(fit), np.flatnonzero(~fit))
     found = []
     for one in dictionaries:
@@ -120,7 +122,7 @@ def _live(one: Dictionary, fit: Columns, score: Columns, rates: Array | None) ->
     kept = fit.varies & score.varies
     if not kept.any():
         what = "has a direction" if one.of == "weights" else "varies on both halves of the rows"
-        raise BadData(f"{one.name}: none of {len(kept):,} features {what}")
+        raise BadData(f"{one.name}: none of {counted(len(kept), 'feature')} {what}")
     # A column that is one constant on *fit* and another on *score* varies all the same.
     never = ~fit.varies & ~score.varies & (fit.mean == score.mean)
     weights = one.of == "weights"
@@ -257,9 +259,12 @@ def _warnings(prepared: Sequence[_Prepared], found: Sequence[_Found]) -> list[st
     said = []
     for record in (one.record for one in prepared):
         if record.never or record.one_half:
-            what = "have no direction" if record.of == "weights" else "never vary"
-            half = f", {record.one_half:,} vary on one half of the rows alone" if record.one_half else ""
-            said.append(f"{record.dictionary}: {record.never:,} of {record.features:,} features {what}{half}: left out")
+            have, vary = ("has", "varies") if record.never == 1 else ("have", "vary")
+            what = f"{have} no direction" if record.of == "weights" else f"never {vary}"
+            vary = "varies" if record.one_half == 1 else "vary"
+            half = f", {record.one_half:,} {vary} on one half of the rows alone" if record.one_half else ""
+            features = f"{record.never:,} of {counted(record.features, 'feature')}"
+            said.append(f"{record.dictionary}: {features} {what}{half}: left out")
     sizes = {len(one.fit.mean) for one in prepared}
     if len(sizes) > 1:
         listed = ", ".join(f"{size:,}" for size in sorted(sizes))

@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from stabaudit.errors import BadData, Guessed, Noticed, UsageError
+from stabaudit.errors import BadData, Guessed, Noticed, UsageError, counted
 from stabaudit.registry import unknown
 from stabaudit.statistics.families import Configuration, ScoreTable
 from stabaudit.store.files.atomic import shown
@@ -78,8 +78,8 @@ def read_score_table(path: Path, score: str | None = None) -> ReadScores:
     averaged = ""
     if seeded is not None:
         counts = sorted({len(values) for families in found.values() for values in families.values()})
-        many = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-        averaged = f"each value is the mean over {many} rows of column '{seeded}'"
+        many = counted(counts[0], "row") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} rows"
+        averaged = f"each value is the mean over {many} of column '{seeded}'"
         warnings.warn(Noticed(where, averaged), stacklevel=2)
     _name_similar({family for families in found.values() for family in families}, where)
     means = {c: {family: math.fsum(v) / len(v) for family, v in families.items()} for c, families in found.items()}

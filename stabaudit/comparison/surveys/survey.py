@@ -10,6 +10,7 @@ from stabaudit.comparison.reading.true_sources import read_sources
 from stabaudit.comparison.records import Comparison
 from stabaudit.comparison.settings import Settings
 from stabaudit.config import RunConfig
+from stabaudit.errors import counted
 from stabaudit.steps import steps
 from stabaudit.store.files.atomic import shown
 from stabaudit.store.files.mirror import address_of
@@ -52,7 +53,8 @@ def survey(paths: Sequence[Path], settings: Settings, sources: Path | None = Non
         name = run.name if names.count(run.name) == 1 else address_of(run.folder)
         if len(run.done) < 2:
             lost = "; ".join(lost_restarts(run)) or "the only one"
-            warnings.append(f"{shown(run.folder)} is left out: {len(run.done)} of {len(run.manifest.restarts)} restarts ({lost})")
+            done = f"{len(run.done)} of {counted(len(run.manifest.restarts), 'restart')}"
+            warnings.append(f"{shown(run.folder)} is left out: {done} ({lost})")
             continue
         comparisons.append(compare([read_run(run, name=name, memory=settings.memory, sources=truth)], settings))
         if run.manifest.config is not None:

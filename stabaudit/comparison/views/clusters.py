@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from stabaudit.comparison.reading.join_rows import Group
 from stabaudit.comparison.views.aligned_run import AlignedRun, ClusteredGroup, Consensus
-from stabaudit.errors import UsageError
+from stabaudit.errors import UsageError, counted
 from stabaudit.metrics.cluster_agreement import adjusted_rand
 from stabaudit.metrics.clusters import k_means, most_probable_component
 from stabaudit.metrics.mixtures import GaussianMixture
@@ -74,7 +74,7 @@ def _classes(label: Array | None) -> int | None:
 def _require_priors(aligned: AlignedRun, group: Group, priors: Mapping[str, GaussianMixture]) -> None:
     for label, z in zip(group.labels, group.latents, strict=True):
         if label not in priors or priors[label].dimensions != z.shape[1]:
-            what = f"no learned mixture prior over its {z.shape[1]} dimensions is stored with {label}"
+            what = f"no learned mixture prior over its {counted(z.shape[1], 'dimension')} is stored with {label}"
             raise UsageError(f"clusters {PRIOR}: {what}; give a number of clusters")
     unlike = [one for one in aligned.restarts if one.reference not in priors]
     if unlike:

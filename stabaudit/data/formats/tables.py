@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from stabaudit.data.dataset import Array, to_float32
-from stabaudit.errors import BadData, Guessed
+from stabaudit.errors import BadData, Guessed, counted
 from stabaudit.registry import unknown
 from stabaudit.store.files import csv_table, parquet
 from stabaudit.store.files.feather import read_feather
@@ -101,7 +101,7 @@ def _numbers(table: pa.Table, names: list[str], path: Path) -> Array:
 def _values(table: pa.Table, name: str, path: Path) -> Array:
     column = table[name]
     if column.null_count:
-        raise BadData(f"{path}: column {name!r} holds {column.null_count} missing values")
+        raise BadData(f"{path}: column {name!r} holds {counted(column.null_count, 'missing value')}")
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):

@@ -6,13 +6,13 @@ import numpy as np
 
 from stabaudit.comparison.views.aligned_latents import SHOWN_ROWS
 from stabaudit.comparison.views.aligned_run import AlignedRun, Consensus
-from stabaudit.errors import UsageError
+from stabaudit.errors import UsageError, counted
 from stabaudit.reports.figures.axes import fitted_axis, named_axis
 from stabaudit.reports.figures.classes import class_legend, class_points, class_ramp, class_series
 from stabaudit.reports.figures.elements import INK, Array, Axis, Figure, Key, Line, Mark, Panel, Points, Segments
 from stabaudit.reports.figures.point_labels import Place, labels_beside
 from stabaudit.reports.sections.alignment import MOST_MOVED, VISIBLE
-from stabaudit.reports.wording import counted, number
+from stabaudit.reports.wording import number
 
 _HEIGHT, _MARGIN = 340, 48  # of a panel, pixels
 _ROWS = 24  # classes that have a row each in the strip

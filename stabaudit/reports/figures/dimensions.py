@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from stabaudit.comparison.records import AnatomyRecord, Comparison
+from stabaudit.errors import counted
 from stabaudit.reports.figures.axes import named_axis
 from stabaudit.reports.figures.elements import (
     INK,
@@ -39,7 +40,7 @@ from stabaudit.reports.figures.restart_order import (
 )
 from stabaudit.reports.sections.dimensions import in_order
 from stabaudit.reports.verdict import dimensions_sentence
-from stabaudit.reports.wording import counted, interval, number
+from stabaudit.reports.wording import interval, number
 
 _VERDICTS: dict[str, tuple[str, int, Shape]] = {  # by verdict, in the order of the table: its words, colour and shape
     "axis": ("axis", 0, "disc"),

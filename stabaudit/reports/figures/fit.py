@@ -9,6 +9,7 @@ from itertools import groupby
 import numpy as np
 
 from stabaudit.comparison.surveys.along_key import AlongKey
+from stabaudit.errors import counted
 from stabaudit.reports.figures.axes import fitted_axis, margin_beside, unit_axis
 from stabaudit.reports.figures.elements import INK, Array, Figure, Key, Line, Mark, Panel, Points, Segments
 from stabaudit.reports.figures.point_labels import Place, labels_beside
@@ -85,7 +86,8 @@ def _line(x: float, low: float, high: float) -> Array:
 def _words(rows: Sequence[AlongKey]) -> str:
     told = [
         f"{row.value:g}: stability {number(row.stability, 2)} {interval(row.stability_low, row.stability_high, 2)}, "
-        f"fit {number(row.fit, 2)}, {row.axes} of {row.dimensions} dimensions are axes"
+        f"fit {number(row.fit, 2)}, {row.axes} of {counted(row.dimensions, 'dimension')} "
+        f"{'is an axis' if row.axes == 1 else 'are axes'}"
         for row in rows
     ]
     return f"{'; '.join(told)}. {recommendation(rows)}"

@@ -4,6 +4,7 @@ import numpy as np
 
 from stabaudit.comparison.records import Comparison
 from stabaudit.comparison.views.pair_values import PairTable
+from stabaudit.errors import counted
 from stabaudit.reports.figures.elements import Array, Axis, Cells, Figure, Panel
 from stabaudit.reports.figures.restart_order import (
     MOST,
@@ -80,8 +81,8 @@ def _words(table: PairTable, name: str) -> str:
         f"{what} {number(float(values[i, j]), 2)} ({table.restarts_a[i]} and {table.restarts_b[j]})"
         for what, (i, j) in (("lowest", lowest), ("highest", highest))
     ]
-    pairs = np.isfinite(values).sum() // (2 if table.run_a == table.run_b else 1)
-    return f"{name} of {pairs} pairs: mean {number(float(np.nanmean(values)), 2)}, {', '.join(said)}."
+    pairs = int(np.isfinite(values).sum()) // (2 if table.run_a == table.run_b else 1)
+    return f"{name} of {counted(pairs, 'pair')}: mean {number(float(np.nanmean(values)), 2)}, {', '.join(said)}."
 
 
 def _upside_down(axis: Axis) -> Axis:

@@ -6,11 +6,12 @@ import numpy as np
 
 from stabaudit.comparison.records import Comparison
 from stabaudit.comparison.views.run_origins import Origin
+from stabaudit.errors import counted
 from stabaudit.metrics.scores import MEANS, headlines, measure
 from stabaudit.reports.figures.axes import fitted_axis, unit_axis
 from stabaudit.reports.figures.elements import Array, Figure, Key, Mark, Panel, Points
 from stabaudit.reports.figures.panels import arranged
-from stabaudit.reports.wording import counted, number
+from stabaudit.reports.wording import number
 
 _FEWEST = 4  # points of a rank correlation
 

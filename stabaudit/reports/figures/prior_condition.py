@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from stabaudit.comparison.views.prior_history import PriorHistories, PriorHistory
+from stabaudit.errors import counted
 from stabaudit.reports.figures.axes import fitted_axis, margin_beside
 from stabaudit.reports.figures.elements import Array, Axis, Figure, Key, Line, Mark, Panel, Points
-from stabaudit.reports.wording import counted
 
 _MARKS = 6  # of the y-axis, at most
 _FEW = 2  # powers of ten, between which 2 and 5 are marked too

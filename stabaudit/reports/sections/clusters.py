@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from stabaudit.comparison.views.aligned_run import AlignedRun
+from stabaudit.errors import counted
 from stabaudit.reports.report import Section
 from stabaudit.reports.wording import mean_with_interval, number
 from stabaudit.statistics.jackknife import within
@@ -82,7 +83,7 @@ def _section(own: list[ClusterAgreement], stability: ClusterStability, *, severa
     ]
     header = ["clusters of", "with consensus", "with restarts"]
     header += [*(["with labels"] if labelled else []), *(["repeated"] if chance else [])]
-    method = f"{stability.clusters} by k-means" if chance else f"{stability.clusters} components of the learned prior"
+    method = f"{stability.clusters} by k-means" if chance else f"{counted(stability.clusters, 'component')} of the learned prior"
     group = f", group {stability.group}" if several else ""
     mean = mean_with_interval(stability.mean, stability.ci_low, stability.ci_high)
     words = [f"Two restarts have the same clusters with an adjusted Rand index of {mean}: 1 the same, 0 as by chance."]

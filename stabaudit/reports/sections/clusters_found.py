@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from stabaudit.comparison.cluster_records import ClusterChange, ClusteringRecord, ClusterRecord
 from stabaudit.comparison.records import Comparison
+from stabaudit.errors import counted
 from stabaudit.metrics.cluster_agreement import SCORE
 from stabaudit.metrics.cluster_recovery import CONTAINED, HIGHLY_STABLE, PART, PATTERN, STABLE, Reading, step
 from stabaudit.reports.report import Section
-from stabaudit.reports.wording import NONE, counted, mean_with_interval, number
+from stabaudit.reports.wording import NONE, mean_with_interval, number
 
 _NAMED = 3  # of clusters and restarts that a sentence names
 _METHODS = {

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from stabaudit.comparison.records import CollapseScore
+from stabaudit.errors import counted
 from stabaudit.metrics.collapse import ACTIVE_UNITS, COLLAPSE
 from stabaudit.metrics.scores import measure
 from stabaudit.reports.report import Section
-from stabaudit.reports.wording import counted, mean_with_interval, number
+from stabaudit.reports.wording import mean_with_interval, number
 
 MANY_RUNS = 6  # more than this and one sentence counts what each would say
 _IN_SHORT = COLLAPSE[:5]

@@ -9,6 +9,7 @@ import numpy as np
 
 from stabaudit.comparison.records import Comparison, Curve, Difference, GroupScore, PositionScore, RunSummary, Score
 from stabaudit.comparison.scoring.spread import next_step, spread_of_score
+from stabaudit.errors import counted
 from stabaudit.metrics.mcc_strong import SCORE as STRONG
 from stabaudit.metrics.scores import Measure, headlines, measure
 from stabaudit.reports.report import Report, Section
@@ -21,7 +22,6 @@ from stabaudit.reports.sections.ranking import ranking_words
 from stabaudit.reports.sections.restarts_needed import needed_sentence
 from stabaudit.reports.verdict import axes_in_short, never_active, strong_sentence, verdict
 from stabaudit.reports.wording import (
-    counted,
     mean_with_interval,
     number,
     p_value,

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from stabaudit.comparison.records import DensityScore
+from stabaudit.errors import counted
 from stabaudit.metrics.density_distance import RELATIVE_DISTANCE
 from stabaudit.metrics.scores import measure
 from stabaudit.reports.report import Section
-from stabaudit.reports.wording import counted, mean_with_interval, number
+from stabaudit.reports.wording import mean_with_interval, number
 
 
 def density_section(scores: Sequence[DensityScore]) -> Section:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from stabaudit.errors import are, counted
 from stabaudit.reports.report import Record, Report, Section
 from stabaudit.reports.wording import NONE, number
 from stabaudit.theory.conditions import CLASSES, MEANING, STATES, Condition
@@ -131,7 +132,8 @@ def promise_sentences(found: Diagnosis) -> list[str]:
     if any(one.collapsed for one in promises.values()):
         counts = sorted({len(one.collapsed) for one in promises.values()})
         many = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
-        said.append(f"{many} of {least.dimensions} dimensions are collapsed; of them nothing is promised (Wang 2021, Theorem 1).")
+        lost = f"{many} of {counted(least.dimensions, 'dimension')} {are(counts[-1])} collapsed"
+        said.append(f"{lost}; of {'it' if counts[-1] == 1 else 'them'} nothing is promised (Wang 2021, Theorem 1).")
     return said
 
 

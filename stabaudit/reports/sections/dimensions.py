@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from stabaudit.comparison.records import AnatomyRecord, Comparison
+from stabaudit.errors import counted
 from stabaudit.reports.report import Report, Section
 from stabaudit.reports.sections.nonlinear import nonlinear_section
 from stabaudit.reports.verdict import kind, verdict
-from stabaudit.reports.wording import NONE, counted, mean_with_interval, number, p_value
+from stabaudit.reports.wording import NONE, mean_with_interval, number, p_value
 
 _HEADER = (
     "dimension",

@@ -3,9 +3,10 @@
 from dataclasses import asdict
 
 from stabaudit.comparison.surveys.drift import Drift, DriftScore
+from stabaudit.errors import counted
 from stabaudit.metrics.scores import measure
 from stabaudit.reports.report import Report, Section
-from stabaudit.reports.wording import NONE, counted, mean_with_interval, number, score_name
+from stabaudit.reports.wording import NONE, mean_with_interval, number, score_name
 
 ROWS = (
     "Intervals are over rows, from half-samples: how sure these numbers are for other rows of the kind. They say nothing of what "

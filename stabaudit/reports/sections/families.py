@@ -2,8 +2,9 @@
 
 from dataclasses import asdict
 
+from stabaudit.errors import counted
 from stabaudit.reports.report import Report, Section
-from stabaudit.reports.wording import counted, interval, number, p_is, p_value
+from stabaudit.reports.wording import interval, number, p_is, p_value
 from stabaudit.statistics.families import FamilyComparison, FamilyTests, Friedman
 
 ALPHA = 0.05

@@ -8,11 +8,12 @@ import numpy as np
 
 from stabaudit.comparison.records import limits
 from stabaudit.comparison.surveys.feature_records import FeatureComparison, FeatureScore, FiringBin
+from stabaudit.errors import counted
 from stabaudit.metrics.features.assignment import TOLERANCE
 from stabaudit.metrics.features.made_of import MADE, PARTS
 from stabaudit.metrics.features.match import ALIKE
 from stabaudit.reports.report import Report, Section
-from stabaudit.reports.wording import counted, mean_with_interval, number, score_name
+from stabaudit.reports.wording import mean_with_interval, number, score_name
 from stabaudit.statistics.jackknife import Scale, within
 
 _LABELS = {
@@ -66,7 +67,9 @@ def _scores(found: FeatureComparison) -> Section:
     ]
     sizes = ", ".join(f"{one.dictionary} {one.features:,}" for one in found.dictionaries)
     where = found.dictionaries[0]
-    basis = f"on {counted(where.rows or 0, 'row')}" if of == "activations" else f"in {where.dimensions:,} dimensions"
+    basis = (
+        f"on {counted(where.rows or 0, 'row')}" if of == "activations" else f"in {counted(where.dimensions or 0, 'dimension')}"
+    )
     return Section(
         f"features of {len(found.dictionaries)} dictionaries by their {of} {basis}",
         ["score", "mean [95%]", "chance", "adj."],

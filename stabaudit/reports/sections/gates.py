@@ -6,10 +6,11 @@ from typing import Literal
 
 from stabaudit.comparison.gating.gates import Gate
 from stabaudit.comparison.records import Comparison
+from stabaudit.errors import counted
 from stabaudit.metrics.anatomy import REPRODUCIBLE_AXES
 from stabaudit.reports.report import Outcome, Report, Section
 from stabaudit.reports.verdict import verdict
-from stabaudit.reports.wording import counted, mean_with_interval, number, p_value
+from stabaudit.reports.wording import mean_with_interval, number, p_value
 from stabaudit.statistics.gate import Verdict, worst
 
 _FAMILIES = "families"  # what a test of them is said to be on

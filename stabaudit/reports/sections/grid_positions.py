@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from statistics import median, stdev
 
 from stabaudit.comparison.records import PositionScore
+from stabaudit.errors import counted
 from stabaudit.metrics.mcc_strong import SCORE as STRONG
 from stabaudit.reports.report import Section
-from stabaudit.reports.wording import counted, number, score_name
+from stabaudit.reports.wording import number, score_name
 
 
 def position_section(title: str, positions: Sequence[PositionScore]) -> Section:

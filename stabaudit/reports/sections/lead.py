@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 from stabaudit.comparison.records import Comparison, RunSummary
+from stabaudit.errors import counted
 from stabaudit.metrics.scores import headlines
 from stabaudit.reports.sections.comparison import MANY_RUNS
 from stabaudit.reports.sections.families import ALPHA
 from stabaudit.reports.sections.families import verdict as family_verdict
 from stabaudit.reports.verdict import verdict
-from stabaudit.reports.wording import counted, number, p_is
+from stabaudit.reports.wording import number, p_is
 from stabaudit.statistics.families import FamilyTests
 
 

@@ -5,8 +5,9 @@ from dataclasses import asdict
 
 from stabaudit.comparison.records import Comparison
 from stabaudit.comparison.surveys.references import Held, held
+from stabaudit.errors import counted
 from stabaudit.reports.report import Report, Section
-from stabaudit.reports.wording import counted, mean_with_interval, number
+from stabaudit.reports.wording import mean_with_interval, number
 
 
 def references_report(found: Sequence[Held], deviations: Sequence[str], comparison: Comparison) -> Report:

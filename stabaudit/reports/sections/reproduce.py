@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 
 from stabaudit import __version__
 from stabaudit.comparison.views.run_origins import Origin
+from stabaudit.errors import counted
 from stabaudit.reports.report import Section
-from stabaudit.reports.wording import NONE, counted
+from stabaudit.reports.wording import NONE
 
 
 def reproduce_sections(origins: Sequence[Origin], command: str) -> list[Section]:

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from stabaudit.errors import counted
 from stabaudit.reports.report import Report, Section
-from stabaudit.reports.wording import counted, mean_with_interval, number
+from stabaudit.reports.wording import mean_with_interval, number
 from stabaudit.statistics.restarts_needed import MOST, SURELY, Spread
 
 COUNTS = (3, 5, 8, 10, 15, 20, 30, 40, 60, 100, 200, 500, 1000)

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from stabaudit.errors import BadData, Noticed
+from stabaudit.errors import BadData, Noticed, counted
 
 Array = NDArray[Any]
 Grid = tuple[int, int, int]  # (h, w, d): d numbers at each of h×w positions
@@ -51,7 +51,7 @@ def run_of(prefix: str, names: list[str], where: str) -> list[str]:
     wanted = [f"{prefix}{k}" for k in range(len(found))]
     missing = [name for name in wanted if name not in found]
     if missing:
-        raise BadData(f"{where}: column {missing[0]} is missing among {len(found)} columns {prefix}0, {prefix}1, …")
+        raise BadData(f"{where}: column {missing[0]} is missing among {counted(len(found), 'column')} {prefix}0, {prefix}1, …")
     return wanted
 
 
@@ -80,7 +80,8 @@ def run_or_grid(prefix: str, names: list[str], where: str) -> list[str]:
     count = sum(1 for name in names if grid_of([name], prefix))
     if count != math.prod(grid) or not set(names) >= set(wanted := names_of(prefix, count, grid)):
         shape = "×".join(map(str, grid))
-        raise BadData(f"{where}: {count} columns {prefix}ROW_COLUMN_NUMBER, expected all {math.prod(grid)} of a {shape} grid")
+        found_ones = f"{counted(count, 'column')} {prefix}ROW_COLUMN_NUMBER"
+        raise BadData(f"{where}: {found_ones}, expected all {math.prod(grid)} of a {shape} grid")
     return wanted
 
 
@@ -186,7 +187,7 @@ def names_or_codes(table: pa.Table, name: str, where: str) -> Array:
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if column.null_count:
-        raise BadData(f"{where}: {name} is absent in {column.null_count} rows; fill it in or drop the column")
+        raise BadData(f"{where}: {name} is absent in {counted(column.null_count, 'row')}; fill it in or drop the column")
     column = _as_names(column, name, where)
     if pa.types.is_integer(column.type):
         return _array(column)
@@ -224,7 +225,9 @@ def labels(table: pa.Table, where: str) -> Array | None:
     column = table.column("label")
     if not column.null_count:
         return names_or_codes(table, "label", where)
-    warnings.warn(Noticed(where, f"label is absent in {column.null_count} rows, which have no class"), stacklevel=4)
+    have = "has" if column.null_count == 1 else "have"
+    said = f"label is absent in {counted(column.null_count, 'row')}, which {have} no class"
+    warnings.warn(Noticed(where, said), stacklevel=4)
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     return np.array(["" if value is None else str(value) for value in column.to_pylist()], dtype=np.str_)

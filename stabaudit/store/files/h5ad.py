@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stabaudit.errors import BadData, UsageError
+from stabaudit.errors import BadData, UsageError, counted
 from stabaudit.registry import unknown
 from stabaudit.store.files.atomic import reason, shown
 from stabaudit.store.files.hdf5 import HDF5_ERRORS, member_of, require_held
@@ -50,9 +50,10 @@ def read_h5ad(
         ids = reader.ids(obs, id_column)
         cluster = None if cluster_column is None else reader.ids(obs, cluster_column)
     if ids.shape != values.shape[:1]:
-        raise BadData(f"{shown(path)}: obs names {len(ids)} rows, the array has {len(values)}; write it anew")
+        raise BadData(f"{shown(path)}: obs names {counted(len(ids), 'row')}, the array has {len(values)}; write it anew")
     if cluster is not None and cluster.shape != ids.shape:
-        raise BadData(f"{shown(path)}: obs/{cluster_column} has {len(cluster)} rows, the array {len(values)}; write it anew")
+        rows = counted(len(cluster), "row")
+        raise BadData(f"{shown(path)}: obs/{cluster_column} has {rows}, the array {len(values)}; write it anew")
     return values, ids, cluster
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from stabaudit.errors import BadData
+from stabaudit.errors import BadData, counted
 from stabaudit.store.files.atomic import reason, shown
 from stabaudit.store.files.binary import read_at_most
 from stabaudit.store.files.memory import require_memory
@@ -161,9 +161,9 @@ def _read_rows(file: BinaryIO, size: int, where: str, rows: Array, of: int) -> A
     if fortran_order:
         raise BadData(f"{where} is stored column by column, expected row by row; save it again")
     if shape[0] != of or 0 in shape:
-        raise BadData(f"{where} has shape {shape}, expected {of:,} rows; get the file again")
+        raise BadData(f"{where} has shape {shape}, expected {counted(of, 'row')}; get the file again")
     width = math.prod(shape[1:]) * dtype.itemsize  # bytes of a row
-    require_memory(len(rows) * width, f"{where}: {len(rows):,} rows of shape {shape[1:]} of {dtype}")
+    require_memory(len(rows) * width, f"{where}: {counted(len(rows), 'row')} of shape {shape[1:]} of {dtype}")
     found = np.empty((len(rows), *shape[1:]), dtype)
     block = max(1, _BLOCK // width)
     for start in range(0, of, block):  # to the end: zip verifies its checksum

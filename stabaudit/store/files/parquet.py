@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stabaudit.errors import BadData, BadRun
+from stabaudit.errors import BadData, BadRun, counted
 from stabaudit.store.files.atomic import reason, shown, write_atomically
 from stabaudit.store.files.lists import leaves, length_in
 from stabaudit.store.files.memory import require_memory
@@ -35,7 +35,8 @@ def write_table(path: Path, table: pa.Table) -> None:
         with opened(written) as file:
             rows = sum(file.read_row_group(i).num_rows for i in range(file.num_row_groups))
         if rows != table.num_rows:
-            raise BadRun(f"{shown(path)}: {rows} of {table.num_rows} rows read back; check the disk and run the command again")
+            read = f"{rows} of {counted(table.num_rows, 'row')}"
+            raise BadRun(f"{shown(path)}: {read} read back; check the disk and run the command again")
 
     write_atomically(path, lambda file: _write(file, table), check)
 
@@ -73,7 +74,9 @@ def opened(path: Path, *, buffer: int = 0) -> Iterator[pq.ParquetFile]:
             # No checksum covers the footer; a flipped bit in the size of a row group would drop rows in silence.
             groups = sum(file.metadata.row_group(i).num_rows for i in range(file.num_row_groups))
             if groups != file.metadata.num_rows:
-                raise BadData(f"{shown(path)} is damaged: {groups} rows in its groups, {file.metadata.num_rows} in all")
+                raise BadData(
+                    f"{shown(path)} is damaged: {counted(groups, 'row')} in its groups, {file.metadata.num_rows} in all"
+                )
             yield file
     except OSError as error:
         if error.errno is not None:
@@ -90,7 +93,7 @@ def read_table(path: Path) -> pa.Table:
         BadData: see `opened`.
     """
     with opened(path) as file:
-        require_memory(bytes_of(file), f"{shown(path)}: {file.metadata.num_rows:,} rows")
+        require_memory(bytes_of(file), f"{shown(path)}: {counted(file.metadata.num_rows, 'row')}")
         return file.read()
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from scipy import sparse
 
-from stabaudit.errors import BadData, Guessed, UsageError
+from stabaudit.errors import BadData, Guessed, UsageError, are, counted
 from stabaudit.registry import unknown
 from stabaudit.store.files.atomic import reason, shown
 from stabaudit.store.files.memory import require_memory
@@ -86,7 +86,7 @@ def read_dictionaries(paths: list[Path], of: Of, naming: Naming, memory: int) ->
         turned: Any = values.T if naming.dimensions_first and path.suffix.lower() != ".parquet" else values
         matrix = turned if isinstance(turned, np.ndarray) else turned.tocsr()
         if ids is not None and ids.shape != matrix.shape[:1]:
-            raise BadData(f"{shown(path)}: names of rows of shape {ids.shape} for {matrix.shape[0]:,} rows")
+            raise BadData(f"{shown(path)}: names of rows of shape {ids.shape} for {counted(matrix.shape[0], 'row')}")
         found.append(Dictionary(name, of, matrix, ids, rows_open=path.suffix.lower() == ".parquet"))
     return found
 
@@ -191,7 +191,7 @@ def _triplets(path: Path) -> sparse.csr_array:
         missing = [name for name in TRIPLET if name not in file.schema_arrow.names]
         if missing:
             raise BadData(f"{where}: column {missing[0]} is missing; expected row, feature and value of each activation")
-        require_memory(24 * file.metadata.num_rows, f"{where}: {file.metadata.num_rows:,} activations")
+        require_memory(24 * file.metadata.num_rows, f"{where}: {counted(file.metadata.num_rows, 'activation')}")
         table = file.read(columns=[*TRIPLET])
     if any(table[name].null_count for name in TRIPLET) or table.num_rows == 0:
         raise BadData(f"{where}: a row, feature or value is missing, or all of them are")
@@ -202,11 +202,13 @@ def _triplets(path: Path) -> sparse.csr_array:
         if int(numbers.min()) < 0 or int(numbers.max()) >= 2**31 - 1:
             raise BadData(f"{where}: {name} {int(numbers.min())} to {int(numbers.max())}, expected numbers from 0")
     shape = (int(row.max()) + 1, int(feature.max()) + 1)
-    require_memory(8 * sum(shape), f"{where}: {shape[0]:,} rows, {shape[1]:,} features")
+    require_memory(8 * sum(shape), f"{where}: {counted(shape[0], 'row')}, {counted(shape[1], 'feature')}")
     held = sparse.coo_array((value.astype(np.float64 if value.dtype.itemsize == 8 else np.float32), (row, feature)), shape=shape)
     found = held.tocsr()
     if found.nnz < len(row):
-        raise BadData(f"{where}: {len(row) - found.nnz:,} activations are of a row and feature that another has too")
+        repeated = len(row) - found.nnz
+        said = f"{counted(repeated, 'activation')} {are(repeated)} of a row and feature that another has too"
+        raise BadData(f"{where}: {said}")
     return tidy(found)
 
 
@@ -276,7 +278,8 @@ def _joined(dictionaries: Sequence[Dictionary]) -> tuple[list[Dictionary], Array
     for ids in every[1:]:
         shared = np.intersect1d(shared, ids, assume_unique=True)
     if len(shared) < 4:
-        raise BadData(f"{len(shared)} rows have the same name in all dictionaries; --ids-by-position takes them by position")
+        alike = f"{counted(len(shared), 'row')} {'has' if len(shared) == 1 else 'have'} the same name in all dictionaries"
+        raise BadData(f"{alike}; --ids-by-position takes them by position")
     found = []
     for one, ids in zip(dictionaries, every, strict=True):
         order = np.argsort(ids, kind="stable")

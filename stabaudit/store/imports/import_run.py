@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stabaudit.defaults import MOST_RESTARTS
-from stabaudit.errors import BadData, Noticed, UsageError, strictly
+from stabaudit.errors import BadData, Noticed, UsageError, are, counted, strictly
 from stabaudit.steps import steps
 from stabaudit.store.files.atomic import missing, reason, shown
 from stabaudit.store.files.natural_order import natural
@@ -64,7 +64,8 @@ class Rows:
         own, others = alike(self.sample_id, self.where, other.sample_id, where)
         if not np.array_equal(np.sort(others), np.sort(own)):
             shared = len(np.intersect1d(others, own))
-            raise BadData(f"{where} names other rows than {self.where}: {shared} of {len(self.sample_id)} ids are in both")
+            both = f"{shared} of {counted(len(self.sample_id), 'id')} {are(shared)} in both"
+            raise BadData(f"{where} names other rows than {self.where}: {both}")
 
     def describe(self, external: External, content: str = "") -> DatasetRecord:
         """The dataset that they are of. Rows matched by position are of the same dataset only where its name says so.
@@ -187,7 +188,9 @@ def import_run(
         assert rows is not None  # noqa: S101 -- there is a file
         evaluation = None if sources is None else _evaluation(sources, external, rows)
     if rows.shape[0] < rows.shape[1]:
-        said = f"{rows.shape[0]} rows of {rows.shape[1]} dimensions; if it is the other way round, say --dimensions-first"
+        said = (
+            f"{counted(rows.shape[0], 'row')} of {rows.shape[1]} dimensions; if it is the other way round, say --dimensions-first"
+        )
         warnings.warn(Noticed(rows.where, said), stacklevel=2)
     digests = {str(file): digest(file) for file in files}
     external = external.model_copy(update={"files": _short(digests), "sources": None if sources is None else digest(sources)})

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from stabaudit.errors import BadData, Guessed, Noticed
+from stabaudit.errors import BadData, Guessed, Noticed, counted
 from stabaudit.store.files import columns, lists
 
 Array = NDArray[Any]
@@ -60,7 +60,7 @@ def recognised(table: pa.Table, where: str, *, by_position: bool, key: str | Non
 
 def say_embedding(name: str, d: int, where: str) -> None:
     """Say that a column of lists is taken for the latents."""
-    said = f"its column '{name}' of lists is taken for {d} dimensions"
+    said = f"its column '{name}' of lists is taken for {counted(d, 'dimension')}"
     warnings.warn(Guessed(where, said, f"write --key {name}"), stacklevel=5)
 
 

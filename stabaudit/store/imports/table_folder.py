@@ -22,7 +22,7 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 
-from stabaudit.errors import BadData, Guessed
+from stabaudit.errors import BadData, Guessed, are, counted
 from stabaudit.store.files import parquet
 from stabaudit.store.files.atomic import reason, sha256, shown
 from stabaudit.store.files.feather import read_feather
@@ -112,9 +112,8 @@ def say_so(path: Path, naming: Naming) -> None:
     """Say that a folder is taken for one table, where the user has not."""
     if path.is_dir() and naming.folder is None:
         parts, why = parts_of(path), looks_like_a_table(path)
-        count = "1 file is" if len(parts) == 1 else f"{len(parts)} files are"
         because = "" if why is None else f" ({why})"
-        said = f"its {count} taken for one table{because}"
+        said = f"its {counted(len(parts), 'file')} {are(len(parts))} taken for one table{because}"
         warnings.warn(Guessed(shown(path), said, "write --folder table, or --folder restarts for a restart a file"), stacklevel=4)
 
 
@@ -130,7 +129,7 @@ def read_folder(path: Path) -> pa.Table:
         for part in parts:
             with parquet.opened(part.path) as file:
                 needed += parquet.bytes_of(file)
-        require_memory(needed, f"{where}: its {len(parts)} files")
+        require_memory(needed, f"{where}: its {counted(len(parts), 'file')}")
     tables: list[pa.Table] = []
     for part in parts:
         table = _labelled(_read(part.path), part)

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from stabaudit.errors import BadData
+from stabaudit.errors import BadData, counted
 from stabaudit.store.files import columns
 from stabaudit.store.files.atomic import shown
 from stabaudit.store.files.parquet import READ_BUFFER, opened, read_table, write_table
@@ -53,7 +53,7 @@ def write_evaluation(path: Path, rows: Evaluation) -> None:
         content |= columns.numbered("s", rows.sources)
     lengths = {name: len(values) for name, values in content.items() if len(values) != len(rows.sample_id)}
     if lengths:
-        raise BadData(f"{shown(path)}: {len(rows.sample_id)} sample ids, but rows of {lengths}")
+        raise BadData(f"{shown(path)}: {counted(len(rows.sample_id), 'sample id')}, but rows of {lengths}")
     write_table(path, pa.table(content))
 
 

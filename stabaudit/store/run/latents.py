@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from stabaudit.config import Frozen, NonNegative, Positive
-from stabaudit.errors import BadData
+from stabaudit.errors import BadData, counted
 from stabaudit.registry import unknown
 from stabaudit.store.files import columns, csv_table
 from stabaudit.store.files.atomic import shown
@@ -88,10 +88,10 @@ class Latents:
         others = {"log-variances": self.log_var, "labels": self.label, "clusters": self.cluster}
         for name, array in ({"means": self.mean} | others).items():
             if array is not None and len(array) != n:
-                raise BadData(f"{where}: {len(array)} rows of {name} for {n} sample ids")
+                raise BadData(f"{where}: {counted(len(array), 'row')} of {name} for {counted(n, 'sample id')}")
         if self.metadata.grid is not None and math.prod(self.metadata.grid) != self.mean.shape[1]:
             grid = "×".join(map(str, self.metadata.grid))
-            raise BadData(f"{where}: {self.mean.shape[1]} dimensions, expected {grid} as its metadata say")
+            raise BadData(f"{where}: {counted(self.mean.shape[1], 'dimension')}, expected {grid} as its metadata say")
         if self.log_var is not None and self.log_var.shape != self.mean.shape:
             raise BadData(f"{where}: log-variances have shape {self.log_var.shape}, means {self.mean.shape}")
         require_finite(self.mean, self.names or columns.names_of("z", self.mean.shape[1], self.metadata.grid), where)
@@ -191,7 +191,8 @@ def from_table(table: pa.Table, where: str, start: int = 0) -> Latents:
     dimensions = columns.dimensions(table.schema, where)
     log_vars = columns.run_or_grid("log_var", names, where)
     if log_vars and len(log_vars) != len(dimensions):
-        raise BadData(f"{where}: {len(log_vars)} columns of log-variances for {len(dimensions)} dimensions")
+        found = f"{counted(len(log_vars), 'column')} of log-variances"
+        raise BadData(f"{where}: {found} for {counted(len(dimensions), 'dimension')}")
     named = "sample_id" in names
     return Latents(
         sample_id=columns.names_or_codes(table, "sample_id", where) if named else np.arange(start, start + table.num_rows),

@@ -1,8 +1,18 @@
 """The machines that the restarts of a run were trained on, where they differ in what decides bits."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from stabaudit.errors import counted
 from stabaudit.store.run.manifest import Machine, Manifest
 
-_SHOWN = {"processor": "{}", "capability": "{}", "threads": "{} threads", "torch": "torch {}", "stabaudit": "stabaudit {}"}
+_SHOWN: Mapping[str, Callable[[Any], str]] = {
+    "processor": str,
+    "capability": str,
+    "threads": lambda threads: counted(threads, "thread"),
+    "torch": "torch {}".format,
+    "stabaudit": "stabaudit {}".format,
+}
 
 
 def mixed_machines(manifest: Manifest) -> str | None:
@@ -20,7 +30,7 @@ def mixed_machines(manifest: Manifest) -> str | None:
         return None
     groups: dict[str, list[int]] = {}
     for machine, restarts in machines.items():
-        groups.setdefault(", ".join(_SHOWN[name].format(getattr(machine, name)) for name in differing), []).extend(restarts)
+        groups.setdefault(", ".join(_SHOWN[name](getattr(machine, name)) for name in differing), []).extend(restarts)
     listed = "; ".join(
         f"{what} (restart{'s' if len(restarts) > 1 else ''} {', '.join(map(str, sorted(restarts)))})"
         for what, restarts in groups.items()

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 
 from stabaudit.config import Frozen, NonNegative, Positive, RunConfig
-from stabaudit.errors import BadRun
+from stabaudit.errors import BadRun, are, counted
 from stabaudit.store.files.atomic import missing, reason, shown, write_bytes
 from stabaudit.store.files.regular import read_regular
 from stabaudit.store.imports.foreign_files import SUFFIXES
@@ -132,7 +132,7 @@ class Manifest(Frozen):
         if [restart.index for restart in self.restarts] != list(range(count)):
             message = "restarts are not numbered 0, 1, … in order"
         elif self.config is not None and self.config.restarts != count:
-            message = f"the configuration asks for {self.config.restarts} restarts, {count} are listed"
+            message = f"the configuration asks for {counted(self.config.restarts, 'restart')}, {count} {are(count)} listed"
         elif len(set(sharded)) < len(sharded) or not set(sharded) <= set(range(count)):
             message = "shards name a restart twice, or one that is not listed"
         else:

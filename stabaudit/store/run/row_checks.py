@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stabaudit.errors import BadData
+from stabaudit.errors import BadData, are, counted
 
 Array = NDArray[Any]
 
@@ -20,7 +20,8 @@ def require_unique(sample_id: Array, where: str) -> None:
     ids, counts = np.unique(sample_id, return_counts=True)
     repeated = ids[counts > 1]
     if len(repeated):
-        raise BadData(f"{where}: {len(repeated)} sample ids are repeated, the first is {repeated[0]}; ids must name one row each")
+        said = f"{counted(len(repeated), 'sample id')} {are(len(repeated))} repeated"
+        raise BadData(f"{where}: {said}, the first is {repeated[0]}; ids must name one row each")
 
 
 def require_finite(values: Array, names: Sequence[str], where: str) -> None:
@@ -34,8 +35,8 @@ def require_finite(values: Array, names: Sequence[str], where: str) -> None:
         counts = bad.sum(axis=0)
         first = int(np.flatnonzero(counts)[0])
         others = int((counts > 0).sum()) - 1
-        more = f", and {others} more columns hold some" if others else ""
+        more = f", and {counted(others, 'more column')} {'holds' if others == 1 else 'hold'} some" if others else ""
         raise BadData(
-            f"{where}: {names[first]} holds {counts[first]} NaN or infinite values{more}; "
+            f"{where}: {names[first]} holds {counted(counts[first], 'NaN or infinite value')}{more}; "
             "leave out the rows in question, or train again what gave them"
         )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stabaudit.errors import StabauditError
+from stabaudit.errors import StabauditError, counted
 from stabaudit.store.files import columns
 from stabaudit.store.files.atomic import TEMPORARY, reason, sha256, shown
 from stabaudit.store.files.mirror import all_present
@@ -164,7 +164,7 @@ def _evaluation(run: Run, lead: _Lead) -> str | None:
     assert rows is not None  # noqa: S101 -- it is recorded
     expected = run.manifest.dataset.evaluation_rows
     if len(rows.sample_id) != expected:
-        return f"holds {len(rows.sample_id)} rows, expected {expected}"
+        return f"holds {counted(len(rows.sample_id), 'row')}, expected {expected}"
     lead.sample_id, lead.label = rows.sample_id, rows.label
     return None
 
@@ -202,7 +202,7 @@ def _divergence(run: Run, index: int, lead: _Lead) -> str | None:
     if kl is None:
         return "has no column kl"
     if lead.dimensions is not None and len(kl) != lead.dimensions:
-        return f"holds {len(kl)} dimensions, expected {lead.dimensions}"
+        return f"holds {counted(len(kl), 'dimension')}, expected {lead.dimensions}"
     return None if np.isfinite(kl).all() else "holds NaN or infinite values in kl"
 
 
@@ -213,7 +213,7 @@ def _prior(run: Run, index: int) -> str | None:
         return f"is a mixture whose weights sum to {total:.4g}, expected 1"
     means, log_vars = (columns.run_of(prefix, list(table), prefix) for prefix in ("mean", "log_var"))
     if len(means) != len(log_vars):
-        return f"holds {len(means)} columns of means and {len(log_vars)} of log-variances"
+        return f"holds {counted(len(means), 'column')} of means and {len(log_vars)} of log-variances"
     broken = [name for name, values in table.items() if not np.isfinite(values).all()]
     return f"holds NaN or infinite values in {broken[0]}" if broken else None
 

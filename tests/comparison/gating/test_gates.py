@@ -54,7 +54,7 @@ def test_every_run_below_a_path_is_gated(make_run):
 def test_no_run_is_left_out_unseen(make_run):
     folder = make_run("good", "aligned").parent
     make_run("lonely", restarts=1, lost=("NaN",))
-    with pytest.raises(BadRun, match=r"lonely: 1 of 2 restarts are done, and a gate needs two; run its train command again"):
+    with pytest.raises(BadRun, match=r"lonely: 1 of 2 restarts is done, and a gate needs two; run its train command again"):
         survey_for_gates(folder, FEW)
 
 

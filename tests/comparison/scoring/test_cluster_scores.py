@@ -249,8 +249,8 @@ def test_what_cannot_be_had_is_refused(options, error, said):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda frame: frame.assign(leiden=[None, *frame.leiden.astype(str)[1:]]), "leiden is absent in 1 rows"),
-        (lambda frame: frame.assign(leiden=["", *frame.leiden.astype(str)[1:]]), r"1 rows have no cluster \(''\)"),
+        (lambda frame: frame.assign(leiden=[None, *frame.leiden.astype(str)[1:]]), "leiden is absent in 1 row"),
+        (lambda frame: frame.assign(leiden=["", *frame.leiden.astype(str)[1:]]), r"1 row has no cluster \(''\)"),
         (lambda frame: frame.assign(leiden=frame.leiden + 0.5), "with fractions, expected integers or text"),
         (lambda frame: frame.drop(columns="leiden"), "unknown column of mine#0 'leiden'"),
         (lambda frame: frame.to_numpy(), "an array has no column 'leiden'; give pandas frames"),

@@ -112,7 +112,7 @@ def test_features_that_never_fire_are_counted_and_left_out():
     assert [(one.features, one.never, one.one_half) for one in found.dictionaries] == [(69, 9, 0), (69, 8, 1)]
     assert by_name(found)["matched"].mean == by_name(alive)["matched"].mean
     assert found.warnings[0] == "sae0: 9 of 69 features never vary: left out"
-    assert found.warnings[1] == "sae1: 8 of 69 features never vary, 1 vary on one half of the rows alone: left out"
+    assert found.warnings[1] == "sae1: 8 of 69 features never vary, 1 varies on one half of the rows alone: left out"
 
 
 def test_a_column_that_is_one_constant_on_one_half_and_another_on_the_other_varies():

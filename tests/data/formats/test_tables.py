@@ -64,7 +64,7 @@ def test_text_among_the_dimensions_is_named(tmp_path: Path, suffix: str) -> None
 
 def test_missing_values_and_infinity_are_counted_by_column(tmp_path: Path) -> None:
     (path := tmp_path / "table.csv").write_text("a,b\n1,2\n,inf\n3,4\n")
-    with pytest.raises(BadData, match="column 'a' holds 1 missing values"):
+    with pytest.raises(BadData, match="column 'a' holds 1 missing value"):
         read_table(path, Columns())
     path.write_text("a,b\n1,-inf\n2,inf\n3,4\n")
     with pytest.raises(BadData, match=r"column 'b' holds 2 NaN or infinite values$"):

@@ -53,7 +53,7 @@ def test_evaluation_rows_come_back(tmp_path, present):
 
 def test_evaluation_rows_that_do_not_fit_together_are_refused(tmp_path):
     path = tmp_path / "e.parquet"
-    with pytest.raises(BadData, match="1 sample ids are repeated, the first is 1"):
+    with pytest.raises(BadData, match="1 sample id is repeated, the first is 1"):
         write_evaluation(path, Evaluation(np.array([1, 1, 2])))
     with pytest.raises(BadData, match="2 sample ids, but rows of"):
         write_evaluation(path, Evaluation(np.array([1, 2]), sources=FULL["sources"]))

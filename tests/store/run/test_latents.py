@@ -155,7 +155,7 @@ def test_numbers_that_are_not_finite_are_counted(tmp_path, latents, value, which
     getattr(bad, which)[4, 2] = value
     name = {"mean": "z1", "log_var": "log_var1"}[which]
     path = tmp_path / "a.parquet"
-    with pytest.raises(BadData, match=f"{name} holds 12 NaN or infinite values, and 1 more columns"):
+    with pytest.raises(BadData, match=f"{name} holds 12 NaN or infinite values, and 1 more column holds some"):
         write_latents(path, bad)
     assert not path.exists()
     table = {"sample_id": bad.sample_id} | {f"z{k}": bad.mean[:, k] for k in range(3)}

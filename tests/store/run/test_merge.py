@@ -163,7 +163,7 @@ def machine(**changed):
         ),
         (
             [machine(), machine(torch="2.12.1", threads=4), None],
-            "1 threads, torch 2.13.0 (restart 0); 4 threads, torch 2.12.1 (restart 1)",
+            "1 thread, torch 2.13.0 (restart 0); 4 threads, torch 2.12.1 (restart 1)",
         ),
     ],
 )
