@@ -42,9 +42,8 @@ def _panel(run: PriorHistories) -> Panel:
         if len(lost):
             marks.append(Points(lost, np.full(len(lost), y.high), 1, _CROSS, "cross"))
     steps = np.concatenate([one.step for one in run.restarts])
-    return Panel(
-        run.run, " ".join(_words(one) for one in run.restarts), fitted_axis("step", steps), y, marks, margin=margin_beside(y)
-    )
+    said = " ".join(_words(one) for one in run.restarts)
+    return Panel(_title(run), said, fitted_axis("step", steps), y, marks, margin=margin_beside(y))
 
 
 def _powers_of_ten(values: Array) -> Axis:
@@ -75,6 +74,16 @@ def _stretches(inside: Array) -> list[tuple[int, int]]:
     """
     edges = np.flatnonzero(np.diff(np.concatenate([[False], inside, [False]]))).tolist()
     return list(zip(edges[::2], edges[1::2], strict=True))
+
+
+def _title(run: PriorHistories) -> str:
+    """The run, and how often its L could not be inverted."""
+    epochs = np.concatenate([one.invertible for one in run.restarts])
+    if epochs.all():
+        return run.run
+    restarts = sum(not one.invertible.all() for one in run.restarts)
+    lost = f"{restarts} of {counted(len(run.restarts), 'restart')}, {(~epochs).sum():,} of {counted(len(epochs), 'epoch')} in all"
+    return f"{run.run}: L not of full rank in {lost}"
 
 
 def _words(one: PriorHistory) -> str:

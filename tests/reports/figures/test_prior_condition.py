@@ -1,6 +1,7 @@
 """The condition number of the prior's matrix L while restarts train."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -35,6 +36,7 @@ def test_the_line_is_what_training_kept_and_what_it_ends_with_is_the_restarts_sc
         np.testing.assert_allclose(10**line.y, one.condition)
         assert 10 ** line.y[-1] == pytest.approx(restart["scores"]["prior_condition"], rel=1e-3)  # of the weights that were kept
         assert panel.y.low <= line.y.min() <= line.y.max() <= panel.y.high
+        assert panel.title == "good"
         assert f"{one.name}: from {one.condition.min():.3g} to {one.condition.max():.3g}" in panel.description
 
 
@@ -43,11 +45,15 @@ def test_too_few_classes_are_crosses_on_the_upper_edge(runs):
     assert all(isinstance(mark, Points) and mark.shape == "cross" for mark in panel.marks)
     assert all((mark.y == panel.y.high).all() for mark in panel.marks)
     assert panel.description.startswith("poor#0: not of full rank in any of 3 epochs.")
+    assert panel.title == "poor: L not of full rank in 2 of 2 restarts, 6 of 6 epochs in all"
 
 
 def test_a_line_stops_where_the_rank_is_lost():
     values = np.array([2.0, 4.0, np.inf, 8.0, np.inf])
     one = PriorHistory("ivae#0", np.arange(5), values)
+    whole = PriorHistory("ivae#1", np.arange(5), np.ones(5))
+    (panel,) = prior_condition_figure([PriorHistories("ivae", (one, whole))]).panels
+    assert panel.title == "ivae: L not of full rank in 1 of 2 restarts, 2 of 10 epochs in all"
     (panel,) = prior_condition_figure([PriorHistories("ivae", (one,))]).panels
     line, alone, lost = panel.marks
     assert line.x.tolist() == [0, 1]
@@ -71,6 +77,16 @@ def test_the_command_draws_it_and_refuses_what_has_none(runs, tmp_path, capfd):
         assert words in err
         assert err.count("\n") == 1
     assert not (tmp_path / "x.svg").exists()
+
+
+def test_a_history_that_is_missing_is_one_line(runs, tmp_path, capfd):
+    copy = tmp_path / "good"
+    shutil.copytree(runs / "good", copy)
+    (copy / "history" / "restart-001.parquet").unlink()
+    assert _run(["plot", "prior-condition", str(copy), "--output", str(tmp_path / "x.svg")]) == 2
+    err = capfd.readouterr().err
+    assert "restart-001.parquet: no such file" in err
+    assert err.count("\n") == 1
 
 
 def test_what_was_not_trained_here_has_no_history(runs, tmp_path):
