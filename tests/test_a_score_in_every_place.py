@@ -90,6 +90,7 @@ def run(capsys, monkeypatch):
     return invoke
 
 
+@pytest.mark.slow
 def test_tables_records_differences_sources_and_pages(name, runs, run):
     label = table.measure(name).label
     compare = ("compare", *runs, "--scores", f"strong_mcc,decorrelated_strong_mcc,{name}", *FEW)
@@ -111,6 +112,7 @@ def test_tables_records_differences_sources_and_pages(name, runs, run):
     assert f"{title} of every pair of restarts" in page
 
 
+@pytest.mark.slow
 def test_reports_and_tests_of_families(name, runs, run):
     folder = runs[0].parent
     label = table.measure(name).label
@@ -122,6 +124,7 @@ def test_reports_and_tests_of_families(name, runs, run):
     check_score(f"{name}.adjusted")
 
 
+@pytest.mark.slow
 def test_gates_and_baselines(name, runs, run, tmp_path):
     require = ("check", runs[0], "--require", f"{name}>=0.1", *FEW)
     assert f"{name}.out >= 0.1" in run(*require)
@@ -147,6 +150,7 @@ def test_figures(name, runs, run, tmp_path, what):
     run("plot", "curves", runs[0], "--metric", name, "--output", figure, *FEW, status=2)
 
 
+@pytest.mark.slow
 def test_the_library_the_fixture_the_list_and_the_schema(name, runs, run, stability):
     found = stabaudit.compare(runs[0], scores=("strong_mcc", name), floor_draws=2)
     assert name in set(stabaudit.frame(found.scores)["metric"])

@@ -93,6 +93,7 @@ def test_what_should_be_known_before_training_is_a_warning(tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_report_tests_families(make_run, capsys):
     make_run("vae", family="vae")
     folder = make_run("vade", family="vade").parent

@@ -107,6 +107,7 @@ def run_pytest(folder, *options):
     )
 
 
+@pytest.mark.slow
 def test_it_costs_nothing_where_it_is_not_used(tmp_path):
     (tmp_path / "test_other.py").write_text(PLUGIN_LOADS)
     # Other plugins of this environment may load what they like.

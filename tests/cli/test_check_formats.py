@@ -39,6 +39,7 @@ def test_a_junit_file_agrees_with_the_exit_status(run, make_run, tmp_path):
     assert "two restarts make one pair" in file.read_text()  # warnings are the suite's output
 
 
+@pytest.mark.slow
 def test_several_runs_and_their_families(run, make_run):
     for d in range(2, 5):
         make_run(f"vae-d{d}", "unrelated", 3, d=d, family="vae")
@@ -55,6 +56,7 @@ def test_several_runs_and_their_families(run, make_run):
     assert "  3 of 7 gates pass." in out
 
 
+@pytest.mark.slow
 def test_github_gets_annotations_and_a_summary(run, make_run, tmp_path, monkeypatch):
     summary = tmp_path / "summary.md"
     summary.write_text("# before\n")

@@ -131,6 +131,7 @@ def test_rows_are_joined_by_their_names(run):
     assert "rows have no names in all files and are joined by position" in run("a.npz", "c.npy", "--tensor", "acts").err
 
 
+@pytest.mark.slow
 def test_json_is_what_the_schema_says(run):
     for name, values in (("a", CODES), ("b", OTHER), ("c", CODES[:, ::-1])):
         np.save(f"{name}.npy", values)
@@ -140,6 +141,7 @@ def test_json_is_what_the_schema_says(run):
         assert {*document} >= {"feature_scores", "feature_pairs", "dictionaries", "matchings", "firing", "parts", "warnings"}
 
 
+@pytest.mark.slow
 def test_tables_never_lack_the_floor_nor_the_interval(run):
     for name, values in (("a", CODES), ("b", OTHER), ("c", CODES[:, ::-1])):
         np.save(f"{name}.npy", values)

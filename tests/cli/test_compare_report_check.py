@@ -263,6 +263,7 @@ def test_a_missing_or_broken_baseline_is_bad_usage(run, make_run, tmp_path):
     assert "is not a baseline" in err
 
 
+@pytest.mark.slow
 def test_a_baseline_tells_loss_from_no_loss(run, make_run, tmp_path):
     baseline = tmp_path / "baseline.json"
     good, bad = make_run("good", "aligned", 5), make_run("bad", "unrelated", 5)

@@ -44,6 +44,7 @@ def world(restarts):
     return found
 
 
+@pytest.mark.slow
 def test_json_has_what_the_library_gives_and_keeps_the_schema(run, folder):
     code, out, err = run("dimensions", folder, "--format", "json")
     assert (code, err) == (0, "")

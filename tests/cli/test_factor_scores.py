@@ -130,6 +130,7 @@ def test_grids_are_left_out_with_a_line(run):
     ]
 
 
+@pytest.mark.slow
 def test_gates_reports_tests_of_families_and_figures(run, invoke, tmp_path):
     assert "mig.out >= 0.1" in invoke("check", run, "--require", "mig>=0.1", *FEW)[0]
     assert "mig.out >= 0.1" in invoke("check", run, "--require", "MIG >= 0.1", *FEW)[0]

@@ -153,6 +153,7 @@ def test_rows_matched_by_position_are_compared_between_runs_only_of_the_same_dat
     assert run_command("compare", "runs/d")[0] == 0
 
 
+@pytest.mark.slow
 def test_labels_let_families_be_tested_over_datasets(run_command):
     """Two families on six datasets: less noise is more stable on each of them, and the smallest p of six pairs is 2/2⁶."""
     for dataset in range(6):

@@ -124,6 +124,7 @@ def test_interrupting_gives_130(capsys, monkeypatch):
     assert run(capsys)[0] == 130
 
 
+@pytest.mark.slow
 def test_terminating_gives_143():
     script = (
         "import time, typer\n"

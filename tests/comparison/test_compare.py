@@ -47,6 +47,7 @@ def test_means_over_pairs_and_floors_are_those_of_the_pairs(make_run):
     assert strong.axis_alignment == pytest.approx((strong.mean - strong.rotation_floor) / (1 - strong.rotation_floor))
 
 
+@pytest.mark.slow
 def test_known_relations_are_told_apart(make_run):
     groups = read_groups([str(make_run(kind, kind, 4)) for kind in ("aligned", "rotated", "unrelated")])
     comparison = compare(groups)
@@ -108,6 +109,7 @@ def test_against_true_sources_the_restart_is_the_unit(make_run):
     assert source.rotation_floor < source.ci_low
 
 
+@pytest.mark.slow
 def test_posterior_samples_are_scored_against_sources_beside_means(make_run):
     """Of a source with variance v, a mean with noise 0.25 and posterior variance e^0.5: correlation √(v/(v + 0.25 + 1.65))."""
     sources = np.random.default_rng(9).laplace(size=(600, 4))  # those that `make_run` starts from
@@ -228,6 +230,7 @@ def test_same_seed_same_floors(make_run):
     assert compare(groups, Settings(seed=1)).scores != compare(groups, Settings(seed=2)).scores
 
 
+@pytest.mark.slow
 def test_the_error_of_floors_is_stated_and_falls_with_the_draws(make_run):
     groups = read_groups([str(make_run("vae", "aligned", 6))])
     one, few, many = (
@@ -247,6 +250,7 @@ def test_the_error_of_floors_is_stated_and_falls_with_the_draws(make_run):
     assert weak.independence_floor_se > 0
 
 
+@pytest.mark.slow
 def test_floors_of_many_pairs_are_drawn_for_some_evenly(make_run, monkeypatch):
     folder = str(make_run("vae", "aligned", 8))
     every = compare(read_groups([folder]))
@@ -357,6 +361,7 @@ def test_a_baseline_of_another_dataset_is_refused(make_run, tmp_path):
         require_comparable(old, new, tmp_path / "old.json")
 
 
+@pytest.mark.slow
 def test_runs_are_matched_by_configuration(make_run, tmp_path):
     for d in (3, 4):
         make_run(f"vae-{d}", d=d, family="vae", options={"prior": "gaussian"})

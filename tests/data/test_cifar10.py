@@ -225,6 +225,7 @@ def test_sizes_are_not_trusted(archive: Archive, field: bytes, message: str) -> 
     assert peak < 20e6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["extension", "file", "end"])
 def test_a_gzip_bomb_takes_no_memory(archive: Archive, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     monkeypatch.setattr(archives, "TAR_LIMIT", 40_000_000)

@@ -94,6 +94,7 @@ def load(tmp_path, write_mnist, monkeypatch):
     return load
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", known("dataset"))
 def test_every_dataset_keeps_the_contract(name, load):
     dataset = load(name)

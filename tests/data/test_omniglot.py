@@ -318,6 +318,7 @@ def test_no_damage_surprises(folder: Path, position: float, value: int, end: flo
         assert dataset.train.x.shape[1:] == (1, 28, 28)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300)
 @given(position=st.integers(0, len(PLAIN) - 1), value=st.integers(0, 255), end=st.integers(0, 2 * len(PLAIN)))
 def test_no_damaged_picture_surprises(position: int, value: int, end: int) -> None:

@@ -31,6 +31,7 @@ def test_the_layer_is_torchs_lstm():
         np.testing.assert_allclose(mine, theirs, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_first_and_second_words_are_as_often_as_the_model_says():
     """Averages over z of the model's own probabilities, the second given the first, against frequencies."""
     rng = np.random.default_rng(0)

@@ -63,6 +63,7 @@ def test_stratified_sampling_is_unbiased_over_all_batches(size, small):
     assert np.var(estimates) <= np.var(published) * (1 + 1e-9)
 
 
+@pytest.mark.slow
 def test_total_correlation_of_a_correlated_gaussian(small):
     """q(z) of narrow posteriors whose means are correlated has TC −½ log(1 − ρ²), up to the smoothing and the sample."""
     rng = np.random.default_rng(0)
@@ -75,6 +76,7 @@ def test_total_correlation_of_a_correlated_gaussian(small):
     assert correlation.mean().item() == pytest.approx(-0.5 * math.log(1 - (rho / (1 + width)) ** 2), abs=0.08)
 
 
+@pytest.mark.slow
 def test_unit_weights_give_the_elbo_of_the_same_samples(small):
     rows = small.rows()
     mine, vae = small.family(BetaTCVAE, beta=1.0), small.family(VAE)

@@ -200,6 +200,7 @@ def test_latents_of_gmvae_are_the_moments_of_its_posterior(small):
     torch.testing.assert_close(found.log_var.exp(), w.var(0), rtol=0.03, atol=0)
 
 
+@pytest.mark.slow
 def test_a_flow_within_clusters_costs_the_same_at_the_start_on_average(small):
     """Sampled and closed-form divergence agree in expectation when the flow is the identity."""
     rows = small.rows(50)

@@ -137,6 +137,7 @@ def test_ivae_with_a_constant_standard_prior_equals_vae(rows):
     assert mean_loss(ivae, rows, 3) == pytest.approx(mean_loss(vae, rows, 3), rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"prior_mean": "learned", "encoder_u": False}, {"prior_network": "mlp"}], ids=str)
 def test_the_elbo_of_ivae_is_that_of_torchs_distributions(options, rows):
     """E_q(z|x,u) [log p(x|z) + log p(z|u) − log q(z|x,u)] by sampling (Khemakhem et al. 2019, eq. 8)."""

@@ -43,6 +43,7 @@ def test_log_density_is_that_of_a_change_of_variables(d, small):
         torch.testing.assert_close(log_q[row], expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_moments_are_those_of_many_samples(small):
     flow, base = wild_flow(3), posterior(6, 3, spread=-2.0)  # narrow enough for a rule of third degree
     found = moments(base, flow)

@@ -64,6 +64,7 @@ def test_steps_are_those_of_the_closed_form(scale, clipped):
     np.testing.assert_allclose(posterior.log_var.detach(), log_var, rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_many_steps_reach_the_best_gaussian():
     """Mean that of the true posterior; variances the reciprocals of its precisions."""
     family, x = linear(refine=400, step_size=0.1), rows()

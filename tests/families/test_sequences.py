@@ -57,6 +57,7 @@ def test_a_categorical_likelihood_is_the_cross_entropy_of_what_is_there():
     assert torch.equal(Categorical(outcomes=9).log_prob(x, behind), Categorical(outcomes=9).log_prob(x, output))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [SVAE, VAE])
 def test_of_one_symbol_nothing_is_to_be_said(kind):
     """Likelihood 0 nats whatever z, and training leaves the posterior equal to the prior."""
@@ -115,6 +116,7 @@ def test_likelihoods_per_word_are_over_all_symbols_with_the_ends():
     assert not {"perplexity", "word_log_likelihood"} & set(collapse(family, rows, None, 0).scores)
 
 
+@pytest.mark.slow
 def test_documents_of_many_symbols_are_evaluated_a_few_at_once(monkeypatch):
     family, rows = family_of(SVAE).eval(), documents()
     assert rows_at_once(family, rows) == 1000

@@ -80,6 +80,7 @@ def test_maps_of_the_latents_that_it_says_change_nothing(one):
             assert out_of_sample(one, moved, v)[0] == pytest.approx(there, abs=exact), name
 
 
+@pytest.mark.slow
 @by_name
 def test_unrelated_latents_score_as_the_floor_which_brute_force_gives_too(one):
     v, z = factors(), np.random.default_rng(5).normal(size=(N, 4))

@@ -135,6 +135,7 @@ def test_dci_entropies_by_hand():
     assert completeness(importance) == pytest.approx(1 - (first + second) / 2)
 
 
+@pytest.mark.slow
 def test_dci_importances_are_those_of_scikit_learn_and_informativeness_is_its_r2():
     z, v = world()
     fit = np.arange(N) % 2 == 0
@@ -175,6 +176,7 @@ def test_r2_by_scikit_learn():
     assert factor_r2(np.hstack([z, z[:, :1]]), v, fit) == pytest.approx(factor_r2(z, v, fit), abs=1e-9)  # rank-deficient
 
 
+@pytest.mark.slow
 def test_turned_latents_hold_all_of_the_factors_and_are_entangled():
     rng = np.random.default_rng(0)
     v = rng.uniform(-1, 1, size=(2 * N, 3))

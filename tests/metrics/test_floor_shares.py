@@ -64,6 +64,7 @@ def test_a_share_is_of_many_pairs_where_they_say_little_and_cost_little():
     assert [of_rotations(d) for d in (2, 10, 25, 50, 200)] == [3125, 125, 20, 5, 5]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("floor", ["independence", "rotation"])
 @pytest.mark.parametrize("name", NAMES, ids=lambda name: name.metric)
 def test_shares_estimate_the_floor_of_all_pairs_within_the_stated_error(unlike, monkeypatch, floor, name):

@@ -65,6 +65,7 @@ def test_independent_noise_has_adjusted_scores_of_zero():
         assert abs(scores.mean()) < 4 * scores.std(ddof=1) / np.sqrt(len(scores)), name
 
 
+@pytest.mark.slow
 def test_permuting_within_halves_equals_permuting_all_rows():
     rng = np.random.default_rng(2)
     n, k = 300, 120

@@ -65,6 +65,7 @@ def test_in_many_dimensions_a_noisy_copy_keeps_its_affine_r2():
     assert line - 0.11 * (1 - line) - 0.01 < nonlinear_r2(a, b, fit) < line + 0.01
 
 
+@pytest.mark.slow
 def test_unrelated_latents_score_minus_a_tenth_and_a_shuffle_says_so():
     rng = np.random.default_rng(3)
     a, b = rng.normal(size=(2, N, 3))

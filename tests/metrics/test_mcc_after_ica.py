@@ -44,6 +44,7 @@ def test_any_linear_map_of_either_side_leaves_it():
         assert ica_strong_mcc(a @ rng.normal(size=(D, D)) - 2.0, b, FIT) == pytest.approx(there, abs=0.01)
 
 
+@pytest.mark.slow
 def test_gaussian_factors_are_not_found():
     """One world by itself is arbitrary, and changes with the machine: means over eight."""
     agreement, found = {}, {}

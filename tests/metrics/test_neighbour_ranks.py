@@ -23,6 +23,7 @@ def by_loop(a, b, k=10, rows=None):
     return np.mean(found)
 
 
+@pytest.mark.slow
 def test_it_is_what_a_loop_over_rows_gives():
     rng = np.random.default_rng(0)
     a = rng.normal(size=(400, 3))
@@ -43,6 +44,7 @@ def test_a_map_that_is_locally_a_rotation_keeps_near_ranks_and_not_far_ones():
     assert rsa_spearman(line, circle) < 0.9
 
 
+@pytest.mark.slow
 def test_unrelated_latents_score_0_and_the_floor_is_that_of_shuffled_rows():
     rng = np.random.default_rng(2)
     a, b = rng.normal(size=(2, 600, 3))

@@ -68,6 +68,7 @@ def test_values_are_those_of_scikit_learn():
                 assert getattr(one, name)[place] == pytest.approx(1 - left / total, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_members_are_those_that_are_matched():
     rng = np.random.default_rng(8)
     orders = [rng.permutation(4) for _ in range(5)]

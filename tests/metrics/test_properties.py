@@ -94,6 +94,7 @@ def test_the_map_is_the_best_there_is_on_the_rows_it_was_fitted_to(pair):
         assert ((b[fit] - a[fit] @ other - offset) ** 2).sum() >= best * (1 - 1e-9) - 1e-9
 
 
+@pytest.mark.slow
 @few
 @given(pairs())
 def test_scores_and_floors_lie_within_their_bounds_and_relate_as_they_must(pair):

@@ -313,6 +313,7 @@ def chatty(a, b):
     return float(np.corrcoef(a[:, 0], b[:, 0])[0, 1])
 
 
+@pytest.mark.slow
 def test_what_scores_print_goes_to_stderr_and_stdout_is_as_it_was(capsys, monkeypatch):
     """Threads that exchanged it by themselves would leave it exchanged."""
     module = ModuleType("module_of_a_test")

@@ -186,6 +186,7 @@ NAMED_ELSEWHERE = {  # words that are names of scores and of other things: terms
 }
 
 
+@pytest.mark.slow
 def test_no_name_of_a_score_stands_outside_its_entry():
     """String constants of the package, docstrings apart: a score is named in its own file and in the registry."""
     names = {name for name in every_name() if ":" not in name}

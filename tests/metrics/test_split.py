@@ -9,6 +9,7 @@ from stabaudit.errors import BadData
 from stabaudit.metrics.split import split_halves
 
 
+@pytest.mark.slow
 @given(
     st.one_of(
         st.lists(st.integers(-(2**40), 2**40), min_size=1, max_size=40, unique=True),

@@ -36,6 +36,7 @@ def test_the_layers_are_those_of_the_paper(shape, quarter):
     assert sum(isinstance(m, nn.MaxPool2d) for m in encoder.modules()) == 2
 
 
+@pytest.mark.slow
 def test_the_linear_maps_are_the_convolutions_from_and_to_one_pixel():
     encoder, decoder = conv.build((1, 8, 12), 4, 0)
     image = torch.rand(3, 64, 2, 3)

@@ -41,6 +41,7 @@ def by_hand(a, b):
     return np.mean([statistic(group) >= observed - 1e-9 for group in combinations(range(len(values)), len(a))])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(("n_a", "n_b"), [(3, 3), (3, 4), (5, 5), (3, 6), (6, 3)])
 def test_every_deal_by_hand(n_a, n_b, seed):
@@ -115,11 +116,13 @@ def test_rejects_a_true_null_as_often_as_it_says(n_a, n_b):
     assert stats.binom.cdf(error_rate({}, {}, n_a, n_b) * 300, 300, 0.05) == pytest.approx(0.5, abs=0.495)
 
 
+@pytest.mark.slow
 def test_unequal_spread_leaves_the_level_about_as_it_is():
     assert error_rate({"spread": 0.15}, {}, 5, 8) <= 0.13
     assert error_rate({}, {"spread": 0.15}, 5, 8) <= 0.08
 
 
+@pytest.mark.slow
 def test_finds_a_real_difference():
     assert error_rate({}, {"mean": 0.4}, 5, 5) >= 0.7
     assert error_rate({"mean": 0.4}, {}, 5, 8) >= 0.7

@@ -67,6 +67,7 @@ def test_exact_friedman_nears_chi_squared():
     assert friedman_exact_p(values) == pytest.approx(stats.friedmanchisquare(*values.T).pvalue, rel=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("n", "k", "method"),
     [(125, 3, "exact"), (126, 3, "chi-squared"), (4, 6, "exact"), (5, 6, "chi-squared"), (2, 8, "chi-squared")],

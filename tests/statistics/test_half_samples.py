@@ -22,6 +22,7 @@ def test_the_standard_error_of_a_mean_is_that_of_the_textbook():
     assert over_rows(float(x.mean()), draws).se == pytest.approx(x.std(ddof=1) / np.sqrt(400), rel=0.05)
 
 
+@pytest.mark.slow
 def test_the_interval_of_a_correlation_holds_the_truth_as_often_as_it_says():
     rng, inside = np.random.default_rng(3), 0
     fit = np.arange(200) % 2 == 0

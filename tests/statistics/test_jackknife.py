@@ -35,6 +35,7 @@ def test_leaves_out_each_restart_in_turn(n):
     assert (high - low) / 2 == pytest.approx(stats.t.ppf(0.975, n - 1) * se)
 
 
+@pytest.mark.slow
 def test_covers_the_truth_where_pairs_taken_as_independent_do_not():
     rng = np.random.default_rng(0)
     n, repetitions = 10, 2_000
@@ -50,6 +51,7 @@ def test_covers_the_truth_where_pairs_taken_as_independent_do_not():
     assert naive / repetitions == pytest.approx(0.48, abs=0.08)
 
 
+@pytest.mark.slow
 def test_covers_the_truth_less_often_where_effects_are_skewed():
     rng = np.random.default_rng(0)
     n, repetitions = 10, 2_000
@@ -62,6 +64,7 @@ def test_covers_the_truth_less_often_where_effects_are_skewed():
     assert covered / repetitions == pytest.approx(0.90, abs=0.02)
 
 
+@pytest.mark.slow
 def test_between_runs_covers_the_truth():
     rng = np.random.default_rng(1)
     repetitions = 2_000
@@ -285,6 +288,7 @@ def distance(rng, n):
     return np.exp(restarts(rng, n, mean=-2, spread=0.4, noise=0.2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [5, 10])
 @pytest.mark.parametrize(
     ("draw", "scale", "at_least"),

@@ -28,6 +28,7 @@ def run(rng, n, mean):
     return within(mean + effect[:, None] + effect + error + error.T)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("new", "old"), [(5, 5), (8, 8), (5, 10)])
 def test_gates_on_simulated_runs_fail_as_often(new, old):
     """True standard errors: 2σ/√N from the effects and a little noise."""

@@ -59,6 +59,7 @@ def by_enumeration(differences, zeros):
     return np.mean(sums >= observed - 1e-9)
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.integers(-4, 4), min_size=1, max_size=9),
     st.sampled_from(["pratt", "drop", "split"]),
@@ -68,6 +69,7 @@ def test_every_pattern_of_signs(differences, zeros):
     assert signed_rank(d, zeros=zeros).p == pytest.approx(by_enumeration(d, zeros))
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(1, 10_000), min_size=1, max_size=30, unique=True), st.randoms(use_true_random=False))
 def test_scipy_exact_without_ties(sizes, random):
     d = np.array([size * random.choice([-1, 1]) for size in sizes], dtype=float)
@@ -110,6 +112,7 @@ def test_shift_interval_is_that_of_the_textbook():
     assert result.interval == pytest.approx((0.010, 0.786))
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(-4, 4), st.integers(0, 3)), min_size=1, max_size=10))
 def test_blocks_against_every_pattern_of_their_signs(rows):
     d, blocks = np.array([r[0] for r in rows]) / 10, [r[1] for r in rows]
@@ -124,6 +127,7 @@ def test_blocks_of_one_are_the_plain_test(willetts):
     assert block_p(d, range(24)) == pytest.approx((signed_rank(d).p, 2.0**-23))
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_holm_is_never_below_and_keeps_the_order(p):
     adjusted = holm(p)

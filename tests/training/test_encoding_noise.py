@@ -108,6 +108,7 @@ def test_dropping_names_the_encoders_layers_alone():
     assert dropping(builder(without.config, (1, 4, 4), 0, 64)()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("named", ["binarise", "encode_binarised", "encode_dropout"])
 def test_each_changes_the_latents_it_should(named, tmp_path):
     dataset = grey()

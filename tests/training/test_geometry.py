@@ -65,6 +65,7 @@ def bent(z):
     return torch.stack([z[:, 0], z[:, 1], 0.5 * z[:, 0] ** 2 - 0.3 * z[:, 1] ** 2, (z[:, 0] * z[:, 1]).sin()], 1)
 
 
+@pytest.mark.slow
 def test_other_coordinates_of_a_curved_decoder_change_no_geodesic():
     a, b = ends(seed=3)
 
@@ -104,6 +105,7 @@ def test_on_a_sphere_the_curve_is_the_great_circle():
     assert straight[0] > 1.05 * great[0]
 
 
+@pytest.mark.slow
 def test_round_a_hill_the_curve_is_as_short_as_the_shortest_way_over_a_fine_grid():
     def hill(z):
         return torch.cat([z, 3 * (-2 * z.square().sum(1, keepdim=True)).exp()], 1)
@@ -146,6 +148,7 @@ def test_on_a_trained_decoder_more_steps_and_finer_curves_shorten_little(tmp_pat
     assert np.corrcoef(found, finer)[0, 1] > 0.95
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1e-4, 1.0, 1e4])
 def test_lengths_go_with_the_unit_of_the_data_whatever_the_unit_of_z(size):
     a, b = ends(5)
@@ -153,6 +156,7 @@ def test_lengths_go_with_the_unit_of_the_data_whatever_the_unit_of_z(size):
     torch.testing.assert_close(scaled, 1e3 * plain, rtol=1e-3, atol=0)
 
 
+@pytest.mark.slow
 def test_rows_in_one_place_and_decoders_that_say_nothing_are_at_distance_zero():
     a, b = ends(3)
     assert lengths(bent, a, a)[1].tolist() == [0, 0, 0]
@@ -186,6 +190,7 @@ class Flat(Family):
         return z @ self.weight
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("named", [int, str], ids=["numbers", "text"])
 def test_what_is_stored_belongs_to_ids_whatever_the_order_of_the_rows(named):
     rng = np.random.default_rng(0)

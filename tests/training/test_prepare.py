@@ -208,6 +208,7 @@ def test_dataset_options_are_those_of_the_dataset():
 # -------------------------------------------------------------------------------------------------------------- names and shards
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "data", "name"),
     [

@@ -99,6 +99,7 @@ def as_version_1(path, **changed):
     path.write_text(json.dumps({"schema_version": 1} | old | {"scores": scores}))
 
 
+@pytest.mark.slow
 def test_a_baseline_of_version_1_is_read_and_held_against(make_run, check, tmp_path):
     baseline = tmp_path / "baseline.json"
     good, bad = make_run("good", restarts=5), make_run("bad", "unrelated", 5)

@@ -85,6 +85,7 @@ def test_files_streamed_give_the_scores_of_files_in_memory(files):
     ]
 
 
+@pytest.mark.slow
 def test_runs_with_sources_streamed_give_the_scores_of_runs_in_memory(make_run):
     runs = [str(make_run("a", "aligned", 3, sources=True)), str(make_run("b", "rotated", 4, sources=True))]
     whole, streamed = compare_both_ways(runs)

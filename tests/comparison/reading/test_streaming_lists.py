@@ -166,6 +166,7 @@ def test_numbers_of_a_row_are_found_beside_nested_columns(tmp_path):
         assert file.metadata.num_columns == 7
 
 
+@pytest.mark.slow
 def test_lists_are_read_without_pandas(tmp_path):
     in_parts(tmp_path / "r", of_lists(latents(0)))
     script = (

@@ -77,6 +77,7 @@ def test_scores_of_given_clusters_are_those_of_scikit_learn_over_all_pairs_and_r
     assert of_pairs(found)[0, 2] == pytest.approx(adjusted_rand_score(assigned[0], assigned[2]), abs=1e-12)
 
 
+@pytest.mark.slow
 def test_floors_are_those_of_shuffles():
     _, assigned = noisy(3, 0.3)
     found = compare_frames({"mine": frames(assigned)}, floor_draws=60)

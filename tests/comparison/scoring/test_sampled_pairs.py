@@ -59,6 +59,7 @@ def worlds(draws, restarts, noise, rng):
     return scores
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "noise"), [(60, 0.5), (60, 2.0), (200, 1.0)])
 def test_the_interval_of_some_pairs_covers(count, noise):
     """2,000 worlds of 40 restarts; 95% intervals cover 94 to 99 times of 100, and pairs that are left out never narrow them."""

@@ -33,6 +33,7 @@ def rows_of(found):
     return along_key(found.comparison, found.configs, read_origins(found.comparison.runs))
 
 
+@pytest.mark.slow
 def test_runs_that_differ_in_one_number_only_are_held_against_each_other(found):
     rows = rows_of(found)
     assert {(row.of, row.key) for row in rows} == {("vae", "latent_dim"), ("vade", "latent_dim")}

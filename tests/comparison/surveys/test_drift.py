@@ -123,6 +123,7 @@ def test_the_command_prints_scores_and_rows_and_says_what_the_interval_is_of(fil
     assert out.count(" of 10\n") == 2
 
 
+@pytest.mark.slow
 def test_json_keeps_its_schema_and_names_rows(files, capsys):
     assert _run(["compare", *files("mixed"), "--drift", "--half-samples", "10", "--format", "json"]) == 0
     document = json.loads(capsys.readouterr().out)
@@ -147,6 +148,7 @@ def test_the_gate(files, kind, bound, code, capsys):
     assert "gates on the drift to new: 600 rows, intervals over rows" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_gate_whose_interval_holds_the_bound_is_inconclusive(files, capsys):
     old, new = files("noisy")
     value = next(one.value for one in stabaudit.drift(old, new, half_samples=10).scores if one.metric == "knn_overlap")
@@ -155,6 +157,7 @@ def test_a_gate_whose_interval_holds_the_bound_is_inconclusive(files, capsys):
     assert "add rows" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -48,6 +48,7 @@ def by_name(found):
     return {one.measure: one for one in found.scores}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 @pytest.mark.parametrize("world", [activations, weights])
 def test_planted_overlap_is_found(world, seed):
@@ -55,6 +56,7 @@ def test_planted_overlap_is_found(world, seed):
     assert found["shared"].mean == pytest.approx(0.60, abs=0.012)  # 150 of 250; 1% of the other 100 is one feature
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("world", [activations, weights])
 def test_dictionaries_that_share_nothing_lie_at_their_floors(world):
     found = stabaudit.features(world(3, 0.0), of=world.__name__, sampled=32, floor_draws=3)
@@ -63,6 +65,7 @@ def test_dictionaries_that_share_nothing_lie_at_their_floors(world):
         assert abs(one.adjusted) < 0.03
 
 
+@pytest.mark.slow
 def test_scores_are_those_of_brute_force():
     held = {name: one.toarray() for name, one in activations(2, 0.5, d=60).items()}
     found = stabaudit.features(held)
@@ -164,6 +167,7 @@ def test_rates_of_firing_tell_rare_features_from_frequent_ones():
     assert (low.shared < 0.2, high.shared) == (True, 1.0)
 
 
+@pytest.mark.slow
 def test_dense_and_sparse_matrices_give_the_same():
     held = activations(3, 0.5, d=60)
     dense = {name: one.toarray() for name, one in held.items()}

@@ -50,6 +50,7 @@ def test_it_shows_the_mean_of_the_steadiest_dimensions_and_names_what_moves():
     np.testing.assert_array_equal(rings.x, consensus.displacement[moved])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [None, 3.25])
 def test_no_text_is_cut_off_or_covered(width, require_texts_apart):
     require_texts_apart(consensus_figure(stabaudit.align({"mine": restarts()}, to=0)), width)
@@ -71,6 +72,7 @@ def test_one_dimension_gives_the_strip_alone_and_copies_move_nowhere():
     assert only(strip, Labels) == []
 
 
+@pytest.mark.slow
 def test_classes_have_colours_and_rows_and_groups_their_own_panels(make_run):
     rng = np.random.default_rng(2)
     base, other = rng.laplace(size=(N, D)), rng.laplace(size=(N, D))
@@ -87,6 +89,7 @@ def test_classes_have_colours_and_rows_and_groups_their_own_panels(make_run):
     ET.fromstring(figure_svg(figure))
 
 
+@pytest.mark.slow
 def test_names_of_samples_are_text_whatever_they_hold(make_run):
     hostile = "<b>$x$\x00\x1b[31m\u202e&"
     folder = make_run("run", d=D, ids=[f"{i}{hostile}" for i in range(N)], latents=restarts())

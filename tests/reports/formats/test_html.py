@@ -61,6 +61,7 @@ def comparison(make_run):
     return scored(make_run("b", "rotated", 3, family="ivae"), a)
 
 
+@pytest.mark.slow
 def test_a_page_is_one_file_that_asks_for_nothing(comparison):
     text = as_html(comparison_page(comparison, "stabaudit compare a b"))
     page = Checked(text)
@@ -72,6 +73,7 @@ def test_a_page_is_one_file_that_asks_for_nothing(comparison):
     assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-")
 
 
+@pytest.mark.slow
 def test_every_link_leads_somewhere_and_ids_are_unique(comparison):
     page = Checked(as_html(comparison_page(comparison, "stabaudit compare a b")))
     ids = [value for tag, name, value in page.attributes if name == "id"]
@@ -170,6 +172,7 @@ def test_twenty_four_configurations_of_three_families_fit_in_two_megabytes(make_
     assert len(as_html(page).encode()) < 2_000_000
 
 
+@pytest.mark.slow
 def test_many_runs_are_summed_up_by_family_and_test(make_run, tmp_path):
     for d in (2, 3, 4):
         make_run(f"vae-d{d}", "unrelated", 3, d=d, family="vae")
@@ -193,6 +196,7 @@ def test_many_runs_are_summed_up_by_family_and_test(make_run, tmp_path):
     assert "restart 3 diverged (NaN)" in text
 
 
+@pytest.mark.slow
 def test_how_to_reproduce_names_every_command_place_and_seed(make_run):
     comparison = scored(make_run("a", restarts=3, lost=("NaN",)), make_run("b", restarts=3))
     commands, place, runs = reproduce_sections(read_origins(comparison.runs), "stabaudit report x")

@@ -124,6 +124,7 @@ for name, write in {
 """
 
 
+@pytest.mark.slow
 def test_files_larger_than_the_system_allows_leave_the_good_ones(tmp_path):
     names = ["a.bin", "b.parquet", "c.safetensors"]
     for name in names:

@@ -177,6 +177,7 @@ def test_fields_in_quotes_hold_separators_and_line_ends(tmp_path):
     assert table.to_pydict() == {"name": ["one\ntwo", 'say "x"'], "a,b": [1, 2]}
 
 
+@pytest.mark.slow
 def test_a_header_may_be_long(tmp_path):
     names = [f"gene{k}" for k in range(20_000)]
     (path := tmp_path / "table.csv").write_text(",".join(names) + "\n" + ",".join("0" * len(names)) + "\n")

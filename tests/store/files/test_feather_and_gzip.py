@@ -40,6 +40,7 @@ def test_what_is_damaged_or_missing_is_one_line(tmp_path, reader):
             assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_what_inflates_as_no_numbers_do_is_refused(tmp_path):
     (tmp_path / "bomb.csv.gz").write_bytes(gzip.compress(bytes(2**26 + 1), compresslevel=9))
     with pytest.raises(BadData, match="inflates to more than 100 times its size"):

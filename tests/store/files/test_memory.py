@@ -178,6 +178,7 @@ def test_a_feather_file_whose_footer_lies_is_damaged(tmp_path):
                 assert inflated_bytes(io.BytesIO(changed)) >= 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "ending",
     ["npy", "npz", "csv", "csv.gz", "feather", "arrow", "tab", "lists", "parts", "sparse.npz", "safetensors", "parquet", "h5ad"],

@@ -95,6 +95,7 @@ sys.exit(', '.join({'torch', 'pandas', 'sklearn', 'rich', 'typer'} & sys.modules
 """
 
 
+@pytest.mark.slow
 def test_reading_loads_neither_torch_nor_pandas_nor_scikit_learn(folder, tmp_path):
     np.save(tmp_path / "a.npy", np.ones((3, 2)))
     (tmp_path / "a.csv").write_text("x,y\n1,2\n3,4\n")

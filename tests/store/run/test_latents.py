@@ -104,6 +104,7 @@ def test_a_row_group_that_lost_rows_is_refused(tmp_path, latents):
     assert silent  # pyarrow alone says nothing
 
 
+@pytest.mark.slow
 def test_every_flipped_bit_of_a_page_is_refused(tmp_path):
     """Numbers alone, stored as they are: 187 of 200 such flips read back as other numbers without checksums."""
     path, values = tmp_path / "a.parquet", np.random.default_rng(0).normal(size=(5_000, 1)).astype(np.float32)

@@ -52,6 +52,7 @@ def test_a_second_writer_is_told_who_writes(tmp_path, holder):
         assert str(tmp_path) in str(caught.value)
 
 
+@pytest.mark.slow
 def test_the_lock_of_a_killed_process_is_none(tmp_path, holder):
     os.kill(holder.pid, signal.SIGKILL)
     holder.wait()
@@ -89,6 +90,7 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path, monkeypatch):
         WriteLock(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can become somebody else")
 def test_a_folder_of_another_user_is_refused(tmp_path):
     process = subprocess.run([sys.executable, "-c", AS_NOBODY, tmp_path], capture_output=True, text=True, check=True)

@@ -49,6 +49,7 @@ def test_a_module_and_all_that_it_imports_beside_it():
     assert set(source_of_modules(["own_parts.a:VAE"])) == {path for path in expected if path.startswith("own_parts")}
 
 
+@pytest.mark.slow
 def test_of_an_installed_package_only_its_own_files():
     found = source_of_modules(["rich.text:Text"])
     assert "rich/text.py" in found

@@ -65,6 +65,7 @@ SAVERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAVERS)
 @few
 @given(table=tables())
@@ -79,6 +80,7 @@ def test_latents_come_back_from_every_format(place, name, table):
         np.testing.assert_array_equal(read.sample_id, ids)
 
 
+@pytest.mark.slow
 @few
 @given(table=tables(), labelled=st.booleans())
 def test_tables_of_a_run_come_back(place, table, labelled):

@@ -317,6 +317,7 @@ run.save_weights(0, {})
 """
 
 
+@pytest.mark.slow
 def test_what_a_killed_process_left_is_swept_away(tmp_path, manifest, finish_restart):
     path = tmp_path / "a"
     killed = subprocess.run([sys.executable, "-c", KILLED, path], input=manifest().model_dump_json(), text=True, check=False)

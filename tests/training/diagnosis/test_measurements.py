@@ -43,6 +43,7 @@ def test_the_jacobian_is_that_of_automatic_differentiation():
     assert (held[:, 1] == center[1]).all()
 
 
+@pytest.mark.slow
 def test_second_preimages_of_functions_that_have_them_everywhere_somewhere_and_nowhere():
     every = searched(torch.abs, 1)
     assert every.doubled.all()
@@ -61,6 +62,7 @@ def test_a_direction_that_is_nearly_flat_is_no_second_preimage():
     assert not searched(lambda z: z * torch.tensor([1.0, 1e-6], dtype=z.dtype), 2).doubled.any()
 
 
+@pytest.mark.slow
 def test_leaky_relu_networks_of_growing_width_have_no_second_preimage():
     for seed in range(5):
         torch.manual_seed(seed)
@@ -219,6 +221,7 @@ def test_noise_is_known_learned_or_other():
     assert Precision(constant=4.0)(torch.zeros(2)).tolist() == [4.0, 4.0]
 
 
+@pytest.mark.slow
 def test_the_share_of_the_posterior_is_that_of_small_noise():
     """x = f(z) + noise of 10⁻³: the mass of p(z) p(x|z) near either preimage, by a fine grid."""
 

@@ -79,6 +79,7 @@ def test_what_is_updated_seldom_moves_as_by_an_adam_of_its_own():
         torch.testing.assert_close(restarts._parameters[name][0], copy.detach())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [[0], [0, 1, 2]])
 def test_with_one_update_it_is_the_vae_bit_by_bit(seeds):
     mine, parent = restarts_of(seeds=seeds, updates=1), restarts_of(VAE, seeds=seeds)
@@ -112,6 +113,7 @@ def test_each_restart_leaves_the_phase_when_its_own_information_stops_rising(mon
     assert not torch.equal(restarts._parameters[decoder][0], restarts._parameters[decoder][1])
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_goes_on_bit_by_bit(monkeypatch):
     values = [0.1, 0.1, 0.2, 0.05, 0.3, 0.1, 0.1, 0.0]
     states = []
