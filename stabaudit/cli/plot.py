@@ -95,13 +95,14 @@ def plot(
     """Draw one figure of runs into a file."""
     from stabaudit.comparison.reading.selectors import read_groups
     from stabaudit.comparison.settings import Settings
+    from stabaudit.metrics.alignment import Draws
 
+    draws = Draws(floor_draws, seed)
     if what == "latents":
-        from stabaudit.comparison.views.aligned_latents import Draws, read_planes
+        from stabaudit.comparison.views.aligned_latents import read_planes
         from stabaudit.reports.figures.latents import latents_figure
 
         chosen = _two(dims or "0,1")
-        draws = Draws(floor_draws, seed)
         figure = latents_figure([read_planes(selector, align or "affine", chosen, naming, draws) for selector in selectors])
     elif what == "consensus":
         figure = _consensus(selectors, align or "permutation", None if dims is None else _two(dims), memory, naming)
@@ -111,7 +112,7 @@ def plot(
         from stabaudit.comparison.views.recovered_sources import signals
         from stabaudit.reports.figures.sources import sources_figure
 
-        figure = sources_figure(signals(read_groups(selectors, memory, naming)))
+        figure = sources_figure(signals(read_groups(selectors, memory, naming), draws))
     elif what == "prior-condition":
         from stabaudit.comparison.views.prior_history import read_prior_histories
         from stabaudit.reports.figures.prior_condition import prior_condition_figure

@@ -6,6 +6,7 @@ partner. Scales are ratios of standard deviations and not slopes of a regression
 *affine*: least squares, one regression for each target dimension.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from stabaudit.errors import BadData, UsageError, counted
 from stabaudit.metrics.affine import affine_map
+from stabaudit.metrics.floors import permuted_within_halves
 from stabaudit.metrics.halves import Halves
 from stabaudit.metrics.mcc_strong import matched
 
@@ -47,6 +49,40 @@ class AlignedTo:
         return moved
 
 
+@dataclass(frozen=True)
+class Draws:
+    """Of what an alignment reaches by chance.
+
+    Args:
+        number: at least 1.
+        seed: from which, with the place of the restart in its run, they are drawn.
+    """
+
+    number: int = 20
+    seed: int = 0
+
+    def orders(self, fit: Array, place: int) -> list[Array]:
+        """Row numbers in random orders that keep every row in its half, for the restart at a place."""
+        rng = np.random.default_rng([self.seed, place])
+        return [permuted_within_halves(fit, rng=rng) for _ in range(self.number)]
+
+
+DRAWS = Draws()
+
+
+@dataclass(frozen=True)
+class AlignmentFloor:
+    """What an alignment to rows in another order reaches, mean over draws.
+
+    Args:
+        agreement: by dimension of the target, in [−1, 1], shape (d_t,).
+        r2: in (−∞, 1].
+    """
+
+    agreement: Array
+    r2: float
+
+
 def align(z: Array, target: Array, fit: Array, by: By = "permutation") -> AlignedTo:
     """Find the map that takes latents to a target.
 
@@ -77,6 +113,20 @@ def align(z: Array, target: Array, fit: Array, by: By = "permutation") -> Aligne
     matrix, offset, source = _WAYS[by](z, target, fit)
     moved = z[~fit] @ matrix + offset
     return AlignedTo(matrix, offset, _correlations(moved, target[~fit]), _explained(moved, target[~fit]), source)
+
+
+def alignment_floor(z: Array, target: Array, fit: Array, by: By, orders: Sequence[Array]) -> AlignmentFloor:
+    """The independence floor of an alignment, which is found anew for rows of z in each of some orders.
+
+    Args:
+        z: latents, shape (n, d).
+        target: what they are taken to, shape (n, d_t).
+        fit: True for the rows that the map is estimated on, shape (n,).
+        by: the kind of map.
+        orders: see `Draws.orders`.
+    """
+    found = [align(z[order], target, fit, by) for order in orders]
+    return AlignmentFloor(np.mean([one.agreement for one in found], axis=0), float(np.mean([one.r2 for one in found])))
 
 
 def _permutation(z: Array, target: Array, fit: Array) -> tuple[Array, Array, Array | None]:

@@ -7,7 +7,7 @@ from sklearn.linear_model import LinearRegression
 
 from stabaudit.errors import BadData, UsageError
 from stabaudit.metrics import strong_mcc
-from stabaudit.metrics.alignment import WAYS, align
+from stabaudit.metrics.alignment import WAYS, Draws, align, alignment_floor
 
 N, D = 300, 4
 FIT = np.arange(N) % 2 == 0
@@ -88,3 +88,28 @@ def test_a_dimension_that_does_not_vary_agrees_with_nothing(target, by):
 def test_what_cannot_be_aligned(target, shape, by, error, message):
     with pytest.raises(error, match=message):
         align(np.ones(shape), target, FIT, by)
+
+
+def test_by_chance_least_squares_loses_what_its_coefficients_cost():
+    """Of independent normal columns: E R² = 1 − (1 + 1/n)(n − 2)/(n − d − 2) for n rows of *fit*, one target at a time."""
+    rng, rows, d = np.random.default_rng(0), 400, 5
+    z, target, fit = rng.normal(size=(rows, d)), rng.normal(size=(rows, 3)), np.arange(rows) < 100
+    floor = alignment_floor(z, target, fit, "affine", Draws(400).orders(fit, 0))
+    expected = 1 - (1 + 1 / 100) * 98 / (100 - d - 2)
+    assert floor.r2 == pytest.approx(expected, abs=0.02)
+    assert np.abs(floor.agreement).max() < 0.03
+    (order,) = Draws(1, 7).orders(fit, 2)
+    assert sorted(order[fit]) == list(range(100))  # rows stay in their half
+    assert (order != Draws(1, 7).orders(fit, 3)[0]).any()
+
+
+@pytest.mark.parametrize("by", WAYS)
+def test_what_is_unrelated_lies_where_chance_does_and_a_copy_far_above(target, by):
+    fit = np.arange(len(target)) % 2 == 0
+    other = np.random.default_rng(5).normal(size=target.shape)
+    orders = Draws(100).orders(fit, 0)
+    floor, found = alignment_floor(other, target, fit, by, orders), align(other, target, fit, by)
+    brute = [align(np.random.default_rng(k).normal(size=target.shape), target, fit, by).r2 for k in range(100)]
+    assert abs(floor.r2 - np.mean(brute)) < 4 * np.std(brute) / 10 * np.sqrt(2) + 0.01
+    assert abs(found.r2 - floor.r2) < 5 * np.std(brute) + 0.01
+    assert align(target, target, fit, by).r2 - alignment_floor(target, target, fit, by, orders).r2 > 0.9

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from stabaudit.comparison.reading.join_rows import rows_of
 from stabaudit.errors import UsageError, strictly
-from stabaudit.metrics.alignment import By
+from stabaudit.metrics.alignment import DRAWS, By, Draws, alignment_floor
 from stabaudit.metrics.alignment import align as align_to
-from stabaudit.metrics.floors import permuted_within_halves
 from stabaudit.metrics.split import split_halves
 from stabaudit.store.imports.foreign_files import AS_IS, Naming
 from stabaudit.store.imports.import_run import holds_a_table
@@ -26,21 +25,6 @@ from stabaudit.store.run.run_folder import Run
 Array = NDArray[Any]
 Align = Literal["none"] | By
 
-
-@dataclass(frozen=True)
-class Draws:
-    """Of the independence floor of each restart.
-
-    Args:
-        number: at least 1.
-        seed: from which, with the place of the restart, they are drawn.
-    """
-
-    number: int = 20
-    seed: int = 0
-
-
-DRAWS = Draws()
 
 SHOWN_ROWS = 1500  # of *score*, evenly over the sorted ids
 
@@ -146,8 +130,6 @@ def _planes(
             planes.append(Plane(called, z[np.ix_(seen, dimensions)], None, None))
             continue
         own = align_to(z, target, fit, align)
-        rng = np.random.default_rng([draws.seed, place])
-        orders = [permuted_within_halves(fit, rng=rng) for _ in range(draws.number)]
-        floor = float(np.mean([align_to(z[order], target, fit, align).r2 for order in orders]))
+        floor = alignment_floor(z, target, fit, align, draws.orders(fit, place)).r2
         planes.append(Plane(called, own(z)[np.ix_(seen, dimensions)], own.r2, floor))
     return Planes(name, align, target_name, dimensions, tuple(planes), None if label is None else label[seen])

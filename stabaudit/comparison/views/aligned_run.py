@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from stabaudit.comparison.reading.join_rows import Group
 from stabaudit.comparison.records import Solution
 from stabaudit.errors import UsageError
-from stabaudit.metrics.alignment import AlignedTo, By, align
+from stabaudit.metrics.alignment import DRAWS, AlignedTo, AlignmentFloor, By, align, alignment_floor
 from stabaudit.metrics.anatomy import anatomy
 from stabaudit.metrics.halves import Halves
 from stabaudit.metrics.split import split_halves
@@ -33,6 +33,7 @@ class AlignedRestart:
         reference: the restart that it was aligned to, or "sources".
         by: the map that takes it there; of the reference itself the identity.
         latents: shape (n, d_t).
+        floor: what the map would reach by chance; None of the reference itself.
     """
 
     restart: str
@@ -40,6 +41,7 @@ class AlignedRestart:
     reference: str
     by: AlignedTo
     latents: Array
+    floor: AlignmentFloor | None = None
 
 
 @dataclass(frozen=True)
@@ -157,12 +159,12 @@ def align_run(group: Group, solutions: Sequence[Solution], *, to: str, by: By, l
     for position, label_of_restart in enumerate(group.labels):
         own = next(number for number, members in enumerate(groups) if label_of_restart in members)
         reference, target = _target(group, to, centrals[own])
-        found = align(group.latents[position], target, fit, by)
+        z = group.latents[position]
+        found, floor = align(z, target, fit, by), None
         if reference != label_of_restart:
-            affine.append(found.r2 if by == "affine" else align(group.latents[position], target, fit, "affine").r2)
-        restarts.append(
-            AlignedRestart(label_of_restart, own, reference, found, found(group.latents[position].astype(np.float64)))
-        )
+            affine.append(found.r2 if by == "affine" else align(z, target, fit, "affine").r2)
+            floor = alignment_floor(z, target, fit, by, DRAWS.orders(fit, position))
+        restarts.append(AlignedRestart(label_of_restart, own, reference, found, found(z.astype(np.float64)), floor))
     consensus = [
         _consensus(number, np.stack([one.latents for one in restarts if one.group == number]))
         for number, members in enumerate(groups)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from stabaudit.comparison.reading.join_rows import Group
 from stabaudit.errors import UsageError
 from stabaudit.metrics.affine import affine_map
+from stabaudit.metrics.alignment import DRAWS, Draws
 from stabaudit.metrics.halves import Halves
 from stabaudit.metrics.mcc_strong import matched
 from stabaudit.metrics.split import split_halves
@@ -27,12 +28,14 @@ class Recovered:
         restart: "ivae#0".
         dimension: which of its dimensions was matched with the source.
         correlation: |correlation| on *score*.
+        floor: what that would be by chance, rows in another order and matched anew, mean over draws and dimensions.
         values: the dimension scaled and shifted onto the source by what *fit* says, shape (rows,).
     """
 
     restart: str
     dimension: int
     correlation: float
+    floor: float
     values: Array
 
 
@@ -51,8 +54,12 @@ class Signal:
     recovered: tuple[Recovered, ...]
 
 
-def signals(groups: Sequence[Group]) -> tuple[Signal, ...]:
+def signals(groups: Sequence[Group], draws: Draws = DRAWS) -> tuple[Signal, ...]:
     """The sources of runs on one dataset, as the first restart of each run has them.
+
+    Args:
+        groups: the runs.
+        draws: of what a matched correlation is by chance.
 
     Raises:
         UsageError: a run without true sources, runs whose sources differ, or latents that are not in memory.
@@ -62,18 +69,20 @@ def signals(groups: Sequence[Group]) -> tuple[Signal, ...]:
     fit = split_halves(first.sample_id)
     stretch = np.argsort(first.sample_id, kind="stable")[:SHOWN_ROWS]
     found: list[list[Recovered]] = [[] for _ in range(truth.shape[1])]
-    for group in groups:
+    for place, group in enumerate(groups):
         z, own = _in_memory(group)
         if not np.array_equal(own, truth):
             name, other = group.summary.name, first.summary.name
             raise UsageError(f"{name} and {other} have different true sources; show runs on the same data")
         halves = Halves.of_rows([z, truth], fit)
         parts = matched(*halves.pair(0, 1))
+        orders = draws.orders(fit, place)
+        chance = [matched(*Halves.of_rows([z[order], truth], fit).pair(0, 1)).outside.mean() for order in orders]
         pairs = [] if parts.matching is None else parts.matching.tolist()
         for (k, source), outside in zip(pairs, parts.outside.tolist(), strict=True):
             matrix, offset = affine_map(z[:, [k]], truth[:, [source]], fit)
             values = (z[stretch][:, [k]] @ matrix + offset)[:, 0]
-            found[source].append(Recovered(group.labels[0], k, outside, values))
+            found[source].append(Recovered(group.labels[0], k, outside, float(np.mean(chance)), values))
     return tuple(Signal(source, truth[stretch, source], tuple(some)) for source, some in enumerate(found))
 
 

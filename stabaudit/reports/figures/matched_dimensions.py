@@ -4,9 +4,11 @@ import numpy as np
 
 from stabaudit.comparison.records import Comparison
 from stabaudit.comparison.views.pair_values import Match, MatchedDimension
+from stabaudit.metrics.mcc_strong import SCORE as STRONG
 from stabaudit.reports.figures.axes import fitted_axis
 from stabaudit.reports.figures.elements import FAINT, Array, Axis, Figure, Key, Line, Mark, Panel, Points
-from stabaudit.reports.wording import number
+from stabaudit.reports.figures.panels import find
+from stabaudit.reports.wording import NONE, number
 
 _NAMES = {1: ("only",), 2: ("best", "worst"), 3: ("best", "middle", "worst")}
 _REACH = 3.5  # standard deviations shown; what lies beyond is drawn at the edge
@@ -22,12 +24,12 @@ def match_figure(comparison: Comparison) -> Figure | None:
         title="Matched dimensions of a typical pair",
         caption="The pair of restarts whose strong MCC is the median; rows that nothing was estimated on. Values in standard "
         "deviations, signs turned to agree. Identical dimensions lie on the diagonal.",
-        panels=tuple(_panel(match) for match in comparison.matches),
+        panels=tuple(_panel(match, comparison) for match in comparison.matches),
         legend=tuple(Key(f"{name} matched dimension", series, "point") for series, name in enumerate(_NAMES[most])),
     )
 
 
-def _panel(match: Match) -> Panel:
+def _panel(match: Match, comparison: Comparison) -> Panel:
     ends = np.array([-_REACH, _REACH])
     marks: list[Mark] = [Line(ends, ends, FAINT)]
     words: list[str] = []
@@ -36,9 +38,11 @@ def _panel(match: Match) -> Panel:
         marks.append(Points(rows[:, 0], rows[:, 1], series, 2.2))
         words.insert(0, f"z{dimension.a} with z{dimension.b}: |r| {number(dimension.outside, 2)}")
     a, b = (name.rpartition("#")[2] for name in (match.restart_a, match.restart_b))
+    floors = find(comparison.scores, (match.run, match.run), STRONG.name)
+    chance = NONE if floors is None else number(floors.independence_floor, 2)
     return Panel(
         title=f"{match.run}, restarts {a} and {b}",
-        description=f"Strong MCC of the pair {number(match.score, 2)}; from best to worst, {', '.join(words)}.",
+        description=f"Strong MCC of the pair {number(match.score, 2)}, chance {chance}; from best to worst, {', '.join(words)}.",
         x=_axis(f"restart {a}"),
         y=_axis(f"restart {b}"),
         marks=marks,

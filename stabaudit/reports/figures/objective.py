@@ -9,8 +9,8 @@ from stabaudit.comparison.views.run_origins import Origin
 from stabaudit.errors import counted
 from stabaudit.metrics.scores import MEANS, headlines, measure
 from stabaudit.reports.figures.axes import fitted_axis, unit_axis
-from stabaudit.reports.figures.elements import Array, Figure, Key, Mark, Panel, Points
-from stabaudit.reports.figures.panels import arranged
+from stabaudit.reports.figures.elements import INK, Array, Figure, Key, Line, Mark, Panel, Points
+from stabaudit.reports.figures.panels import arranged, find
 from stabaudit.reports.wording import number
 
 _FEWEST = 4  # points of a rank correlation
@@ -26,7 +26,7 @@ def objective_figure(comparison: Comparison, origins: Sequence[Origin]) -> Figur
     panels, shown = [], set()
     for title, runs in arrangement.groups.items():
         marks: list[Mark] = []
-        words = []
+        words, chances = [], []
         for run in runs:
             found = _per_restart(comparison, run.name)
             if found is None:
@@ -35,11 +35,16 @@ def objective_figure(comparison: Comparison, origins: Sequence[Origin]) -> Figur
             both = np.array([(objective[name], value) for name, value in values.items() if name in objective])
             if len(both):
                 shown.add(metric)
+                score = find(comparison.scores, (run.name, run.name), metric)
+                if score is not None and score.independence_floor is not None:
+                    chances.append(score.independence_floor)
                 marks.append(Points(both[:, 0], both[:, 1], arrangement.series_of(run.name), 3.5))
                 words.append(_words(arrangement.labels[run.name], both))
         if marks:
             objectives = np.concatenate([mark.x for mark in marks if isinstance(mark, Points)])
             x = fitted_axis("objective, nats per sample", objectives)
+            marks += [Line(np.array([x.low, x.high]), np.full(2, chance), INK, "dotted", 1.2) for chance in chances]
+            words += [f"chance {', '.join(dict.fromkeys(number(chance, 2) for chance in chances))}"] if chances else []
             panels.append(Panel(title, "; ".join(words) + ".", x, unit_axis("MCC"), marks))
     if not panels:
         return None
@@ -49,7 +54,7 @@ def objective_figure(comparison: Comparison, origins: Sequence[Origin]) -> Figur
         caption=f"A point for each restart: its objective on the evaluation rows (higher is better) and, upwards, the "
         f"{' or the '.join(_said(metric) for metric in sorted(shown))}. Objectives of different families are not comparable.",
         panels=tuple(panels),
-        legend=tuple(Key(key.label, key.series, "point") for key in arrangement.legend()),
+        legend=(*(Key(key.label, key.series, "point") for key in arrangement.legend()), Key("chance", INK, "dotted")),
     )
 
 

@@ -17,7 +17,8 @@ def sources_figure(signals: Sequence[Signal]) -> Figure:
         name="sources",
         title="Recovered sources beside the true ones",
         caption="The first evaluation rows in the order of their ids, which is time where sources are series. Recovered "
-        "dimensions are scaled and shifted onto the source they were matched with; |r| is out-of-sample.",
+        "dimensions are scaled and shifted onto the source they were matched with; |r| is "
+        "out-of-sample; chance is what it would be of rows in another order.",
         panels=tuple(_panel(signal, restarts) for signal in signals),
         legend=(Key("true source", INK, "dotted"), *(Key(restart, series) for series, restart in enumerate(restarts))),
     )
@@ -28,10 +29,14 @@ def _panel(signal: Signal, restarts: list[str]) -> Panel:
     marks: list[Mark] = [Line(rows, one.values, restarts.index(one.restart), "solid", 1.3) for one in reversed(signal.recovered)]
     marks.append(Line(rows, signal.values, INK, "dotted", 1.4))
     every = np.concatenate([signal.values, *(one.values for one in signal.recovered)])
-    found = "; ".join(f"{one.restart} z{one.dimension}: |r| {number(one.correlation, 2)}" for one in signal.recovered)
+    found = "; ".join(
+        f"{one.restart} z{one.dimension}: |r| {number(one.correlation, 2)}, chance {number(one.floor, 2)}"
+        for one in signal.recovered
+    )
     short = ", ".join(number(one.correlation, 2) for one in signal.recovered)
+    chance = ", ".join(dict.fromkeys(number(one.floor, 2) for one in signal.recovered))
     return Panel(
-        title=f"source {signal.source}" + (f": |r| {short}" if short else ": matched with no dimension"),
+        title=f"source {signal.source}" + (f": |r| {short}, chance {chance}" if short else ": matched with no dimension"),
         description=f"Source {signal.source} over {len(rows)} rows; {found or 'not matched'}.",
         x=fitted_axis("row", rows),
         y=fitted_axis("", every),

@@ -12,7 +12,7 @@ from stabaudit.reports.wording import NONE, number
 MOST_MOVED = 10
 LITTLE, WORSE = 0.25, 0.1  # R² below which restarts share little; less than that of an affine map by which a map aligns in part
 VISIBLE = 0.005  # smaller displacements round to 0.00
-LEGEND = f"{explained(['agreement', 'least', 'R²'])}. What does not vary agrees with nothing."
+LEGEND = f"{explained(['agreement', 'chance', 'least', 'R²'])}. What does not vary agrees with nothing."
 MOVED = (
     "displacement: how far restarts put a sample from the consensus, in standard deviations of a dimension over samples. "
     "Of a dimension that is no axis it says how far the space turns there ('stabaudit dimensions')."
@@ -32,6 +32,7 @@ class AlignedDimension:
         scale: that it was multiplied by, negative where its sign was turned, of a permutation; else None.
         agreement: correlation with the reference on *score*.
         r2: of the reference from the aligned latents on *score*, over all dimensions.
+        agreement_floor, r2_floor: what both would be by chance, rows in another order; None of the reference itself.
     """
 
     run: str
@@ -43,6 +44,8 @@ class AlignedDimension:
     scale: float | None
     agreement: float
     r2: float
+    agreement_floor: float | None
+    r2_floor: float | None
 
 
 @dataclass(frozen=True)
@@ -73,17 +76,19 @@ def alignment_report(aligned: AlignedRun) -> Report:
             *([str(one.group)] if len(aligned.groups) > 1 else []),
             one.reference,
             number(float(one.by.agreement.mean())),
+            NONE if one.floor is None else number(float(one.floor.agreement.mean()), 2),
             number(float(one.by.agreement.min())),
             number(one.by.r2),
+            NONE if one.floor is None else number(one.floor.r2, 2),
         ]
         for one in aligned.restarts
     ]
-    header = ["restart", *(["group"] if len(aligned.groups) > 1 else []), "aligned to", "agreement", "least", "R²"]
-    sections = [
-        Section(f"{aligned.run} aligned by {aligned.by}", header, rows, [*alignment_words(aligned), LEGEND], left=len(header) - 3)
-    ]
+    several = len(aligned.groups) > 1
+    header = ["restart", *(["group"] if several else []), "aligned to", "agreement", "chance", "least", "R²", "chance"]
+    words = [*alignment_words(aligned), LEGEND]
+    sections = [Section(f"{aligned.run} aligned by {aligned.by}", header, rows, words, left=len(header) - 5)]
     if any(one.displacement >= VISIBLE for one in moved):
-        sections.append(_moved(moved, several=len(aligned.groups) > 1))
+        sections.append(_moved(moved, several=several))
     agreements, stable = cluster_records(aligned)
     sections += cluster_sections(aligned)
     lists: dict[str, Sequence[object]] = {
@@ -149,6 +154,8 @@ def dimension_records(aligned: AlignedRun) -> list[AlignedDimension]:
             scale=None if one.by.source is None else float(one.by.matrix[one.by.source[k], k]),
             agreement=float(agreement),
             r2=one.by.r2,
+            agreement_floor=None if one.floor is None else float(one.floor.agreement[k]),
+            r2_floor=None if one.floor is None else one.floor.r2,
         )
         for one in aligned.restarts
         for k, agreement in enumerate(one.by.agreement)

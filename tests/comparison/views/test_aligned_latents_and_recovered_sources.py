@@ -6,9 +6,10 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import r2_score
 
 from stabaudit.comparison.reading.selectors import read_groups
-from stabaudit.comparison.views.aligned_latents import Draws, read_planes
+from stabaudit.comparison.views.aligned_latents import read_planes
 from stabaudit.comparison.views.recovered_sources import SHOWN_ROWS, signals
 from stabaudit.errors import BadRun, UsageError
+from stabaudit.metrics.alignment import Draws
 from stabaudit.metrics.split import split_halves
 
 ROWS = 600
@@ -99,6 +100,15 @@ def test_sources_are_recovered_from_a_permuted_rescaled_copy(make_run, base):
         np.testing.assert_allclose(right.values, np.float32(base[:SHOWN_ROWS, signal.source]), atol=1e-4)
         assert right.correlation == pytest.approx(1.0)
         assert wrong.correlation < 0.3
+
+
+def test_chance_of_a_recovered_source_is_the_mean_correlation_of_what_is_unrelated(make_run, base):
+    """Which dimension is matched is decided on other rows, so it is E|r| of two independent columns: √(2/πn) of n rows."""
+    found = signals(read_groups([str(make_run("a", "unrelated", 2, d=2, sources=base))]), Draws(400, 3))
+    expected = np.sqrt(2 / (np.pi * (~split_halves(np.arange(ROWS))).sum()))
+    for signal in found:
+        (one,) = signal.recovered
+        assert one.floor == pytest.approx(expected, rel=0.08)  # 800 correlations: a relative error of 0.76/√800
 
 
 def test_signals_need_true_sources_that_agree(make_run, base):

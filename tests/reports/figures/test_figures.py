@@ -247,7 +247,11 @@ def test_cells_are_printed_once_where_the_table_is_symmetric():
 def test_objective_is_held_against_the_sources_where_there_are_some(make_run):
     known = scored(make_run("known", restarts=3, losses=[3.0, 2.0, 1.0], sources=True))
     (only,) = objective_figure(known, read_origins(known.runs)).panels
-    (points,) = only.marks
+    points, chance = only.marks
+    (floor,) = {s.independence_floor for s in known.scores if (s.metric, s.sample) == ("source_strong_mcc", "out")}
+    assert chance.y.tolist() == [floor, floor]
+    assert chance.x.tolist() == [only.x.low, only.x.high]
+    assert f"chance {floor:.2f}" in only.description
     table = next(t for t in known.pairs if t.metric == "source_strong_mcc")
     np.testing.assert_array_equal(points.x, [-3.0, -2.0, -1.0])
     np.testing.assert_array_equal(points.y, table.values[:, 0])
@@ -256,6 +260,18 @@ def test_objective_is_held_against_the_sources_where_there_are_some(make_run):
     table = next(t for t in unknown.pairs if t.metric == "strong_mcc")
     np.testing.assert_allclose(only.marks[0].y, [np.nanmean(row) for row in table.values])
     assert objective_figure(replace(unknown, runs=()), ()) is None
+
+
+def test_a_matched_pair_and_recovered_sources_are_described_with_their_chance(make_run):
+    folder = make_run("known", restarts=3, sources=True)
+    known = scored(folder)
+    (floor,) = {s.independence_floor for s in known.scores if (s.metric, s.sample, s.k) == ("strong_mcc", "out", None)}
+    (match,) = match_figure(known).panels
+    assert f"Strong MCC of the pair {known.matches[0].score:.2f}, chance {floor:.2f};" in match.description
+    (signal, *_), (panel, *_) = (found := signals(read_groups([str(folder)]))), sources_figure(found).panels
+    (one,) = signal.recovered
+    assert panel.title == f"source 0: |r| {one.correlation:.2f}, chance {one.floor:.2f}"
+    assert f"|r| {one.correlation:.2f}, chance {one.floor:.2f}" in panel.description
 
 
 def test_a_family_has_one_colour_in_all_figures(figures):
