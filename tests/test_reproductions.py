@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from stabaudit.cli.main import _run
 from stabaudit.published.reproductions import folders, reproduced
@@ -214,3 +215,70 @@ def test_the_readme_says_what_the_published_settings_give():
     lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
     assert runs
     assert [line for run in runs if (line := as_published(run)) not in lines] == []
+
+
+NETWORKS = {
+    "centred=False": "none: the paper's networks",
+    "centred=True": "one half taken from every pixel",
+    "softplus=True": "variances by softplus",
+    "varied_pixels=True": "444 pixels in the likelihood",
+    "start_from_data=True": "first weights scaled by a batch",
+    "centred=True,softplus=True,varied_pixels=True,start_from_data=True": "all four",
+}
+
+
+def weak_dimensions():
+    """What every pair of restarts has in its informative dimensions and in the others."""
+    rows = kept(folders()["willetts-networks"], "weak_dimensions")
+    return [{name: cell if name == "run" else float(cell) for name, cell in row.items()} for row in rows]
+
+
+def changed(run):
+    """A line of the README's table of what the code's networks change, from the files."""
+    folder = folders()["willetts-networks"]
+    (strong,) = [
+        row for row in kept(folder, "scores") if (row["run_a"], row["metric"], row["sample"]) == (run, "strong_mcc", "out")
+    ]
+    cells = [NETWORKS[run], interval_of(strong), f"{float(strong['rotation_floor']):.2f}"]
+    for column in ("strong_mcc_informative", "strong_mcc_others"):
+        values = [row[column] for row in weak_dimensions() if row["run"] == run]
+        cells.append(f"{min(values):.2f} to {max(values):.2f}")
+    return "| " + " | ".join(cells) + " |"
+
+
+def test_the_readme_says_what_the_networks_of_the_code_give():
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert [line for run in NETWORKS if (line := changed(run)) not in lines] == []
+    rows = [
+        row for row in kept(folders()["willetts-networks"], "scores") if (row["metric"], row["sample"]) == ("strong_mcc", "out")
+    ]
+    assert {row["run_a"] for row in rows} == set(NETWORKS)
+    (paper,) = [row for row in rows if row["run_a"] == "centred=False"]
+    for row in rows:  # none is shown to raise or to lower it
+        assert float(row["ci_low"]) <= float(paper["ci_high"])
+        assert float(paper["ci_low"]) <= float(row["ci_high"])
+
+
+def test_strong_mcc_of_fifty_dimensions_is_that_of_those_which_carry_nothing():
+    """The README's sentences on informative dimensions and the others, over all pairs of the six runs."""
+    rows, text = weak_dimensions(), " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    strong, informative, others = (
+        np.array([row[name] for row in rows]) for name in ("strong_mcc", "strong_mcc_informative", "strong_mcc_others")
+    )
+    counts = np.array([row["informative"] for row in rows])
+    np.testing.assert_allclose(counts * informative + (50 - counts) * others, 50 * strong, rtol=1e-9)
+    for run in NETWORKS:
+        (score,) = [
+            row
+            for row in kept(folders()["willetts-networks"], "scores")
+            if (row["run_a"], row["metric"], row["sample"]) == (run, "strong_mcc", "out")
+        ]
+        assert np.mean([row["strong_mcc"] for row in rows if row["run"] == run]) == pytest.approx(float(score["mean"]), abs=1e-4)
+    common = np.array([[row["in_common_a"], row["in_common_b"]] for row in rows])
+    correlations = [spearmanr(strong, values).statistic for values in (informative, others)]
+    assert f"{counts.min():.0f} to {counts.max():.0f} of 50" in text
+    assert f"in all {len(rows)} pairs between {informative.min():.2f} and {informative.max():.2f}" in text
+    assert f"the others between {others.min():.2f} and {others.max():.2f}" in text
+    assert f"rank correlation with the strong MCC is {correlations[0]:.2f}, of the others {correlations[1]:.2f}" in text
+    assert f"from {common.min():.2f} to {common.max():.2f}" in text
+    assert f"among our pairs ({strong.min():.2f} to {strong.max():.2f})" in text
