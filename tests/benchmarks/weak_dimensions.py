@@ -4,7 +4,7 @@
 
 For every pair of restarts of every run with a standard normal prior: the matched |correlations| on *score* of dimensions that
 both restarts give 0.1 nats of divergence or more, and of all others. And how much the others of a restart have in common: the
-share of the largest eigenvalue of their correlation matrix, 1/number where they are uncorrelated, 1 where all follow one direction.
+share of the largest eigenvalue of their correlation matrix, 1/number where they are uncorrelated, 1 where all follow one.
 """
 
 import argparse

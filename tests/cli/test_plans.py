@@ -33,7 +33,7 @@ def data_dir(tmp_path_factory):
 @pytest.mark.parametrize("name", built_in())
 def test_the_quick_form_of_every_built_in_plan_runs(name, data_dir, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
-    few = "--floor-draws 2 --rotations 9 --workers 1 --set shard_size=3".split()  # a run in one shard, traced once
+    few = ["--floor-draws", "2", "--rotations", "9", "--workers", "1", "--set", "shard_size=3"]  # a run in one shard, traced once
     status = _run(["audit", name, "--quick", "--quiet", *few, "--data-dir", str(data_dir), "--unchecked-data"])
     out, err = capfd.readouterr()
     assert status == 0, err
