@@ -5,10 +5,10 @@ from typing import Literal
 import numpy as np
 
 from stabaudit.comparison.records import Comparison, Curve
-from stabaudit.metrics.scores import Measure, measure
+from stabaudit.metrics.scores import measure
 from stabaudit.reports.figures.axes import counting_axis, unit_axis
 from stabaudit.reports.figures.elements import INK, Array, Band, Figure, Key, Line, Mark, Panel
-from stabaudit.reports.figures.panels import Arrangement, arranged, find
+from stabaudit.reports.figures.panels import Arrangement, arranged, floor_name, floor_of
 from stabaudit.reports.wording import number
 
 SpreadBand = Literal["interval", "sd"]
@@ -50,14 +50,9 @@ def curves_figure(comparison: Comparison, metric: str, band: SpreadBand = "inter
             *arrangement.legend(),
             Key("out-of-sample", INK),
             Key("in-sample", INK, "dashed"),
-            Key(_floor(one)[0], INK, "dotted"),
+            Key(floor_name(metric), INK, "dotted"),
         ),
     )
-
-
-def _floor(one: Measure) -> tuple[str, str]:
-    """The floor that says most of a score: what it is called, and its field in a record."""
-    return ("rotation floor", "rotation_floor") if "rotation" in one.floors else ("chance", "independence_floor")
 
 
 def _panel(  # noqa: PLR0917 -- what and how
@@ -77,15 +72,13 @@ def _panel(  # noqa: PLR0917 -- what and how
         if len(low):
             marks.append(Band(at + 1, low[at].clip(0, 1), high[at].clip(0, 1), series))
         marks.append(Line(at + 1, values[at], series))
-        score = find(comparison.scores, (curve.run_a, curve.run_b), metric)
-        called, field = _floor(measure(metric))
-        floor = None if score is None else getattr(score, field)
+        floor = floor_of(comparison.scores, (curve.run_a, curve.run_b), metric)
         if floor is not None:
             marks.append(Line(np.array([1, max(length, 1.5)]), np.array([floor, floor]), series, "dotted", 1.2))
         label = name if arrangement is None else arrangement.labels[curve.run_a]
         best = number(float(values[0]), 2)
         said = f"{label}: from {best} for the best to {number(float(values[-1]), 2)} over all {len(values)}"
-        words.append(said + (f", {called} {number(floor, 2)}" if floor is not None else ""))
+        words.append(said + (f", {floor_name(metric)} {number(floor, 2)}" if floor is not None else ""))
     return Panel(
         name, "; ".join(words) + ".", counting_axis(measure(metric).parts or "parts", length), unit_axis("mean |r|"), marks
     )

@@ -10,7 +10,7 @@ from stabaudit.errors import counted
 from stabaudit.metrics.scores import MEANS, headlines, measure
 from stabaudit.reports.figures.axes import fitted_axis, unit_axis
 from stabaudit.reports.figures.elements import INK, Array, Figure, Key, Line, Mark, Panel, Points
-from stabaudit.reports.figures.panels import arranged, find
+from stabaudit.reports.figures.panels import arranged, floor_name, floor_of
 from stabaudit.reports.wording import number
 
 _FEWEST = 4  # points of a rank correlation
@@ -26,7 +26,8 @@ def objective_figure(comparison: Comparison, origins: Sequence[Origin]) -> Figur
     panels, shown = [], set()
     for title, runs in arrangement.groups.items():
         marks: list[Mark] = []
-        words, chances = [], []
+        words = []
+        floors: list[tuple[float, int]] = []
         for run in runs:
             found = _per_restart(comparison, run.name)
             if found is None:
@@ -35,16 +36,15 @@ def objective_figure(comparison: Comparison, origins: Sequence[Origin]) -> Figur
             both = np.array([(objective[name], value) for name, value in values.items() if name in objective])
             if len(both):
                 shown.add(metric)
-                score = find(comparison.scores, (run.name, run.name), metric)
-                if score is not None and score.independence_floor is not None:
-                    chances.append(score.independence_floor)
+                floor = floor_of(comparison.scores, (run.name, run.name), metric)
+                if floor is not None:
+                    floors.append((floor, arrangement.series_of(run.name)))
                 marks.append(Points(both[:, 0], both[:, 1], arrangement.series_of(run.name), 3.5))
-                words.append(_words(arrangement.labels[run.name], both))
+                words.append(_words(arrangement.labels[run.name], both, f"{floor_name(metric)} {number(floor, 2)}"))
         if marks:
             objectives = np.concatenate([mark.x for mark in marks if isinstance(mark, Points)])
             x = fitted_axis("objective, nats per sample", objectives)
-            marks += [Line(np.array([x.low, x.high]), np.full(2, chance), INK, "dotted", 1.2) for chance in chances]
-            words += [f"chance {', '.join(dict.fromkeys(number(chance, 2) for chance in chances))}"] if chances else []
+            marks += [Line(np.array([x.low, x.high]), np.full(2, floor), series, "dotted", 1.2) for floor, series in floors]
             panels.append(Panel(title, "; ".join(words) + ".", x, unit_axis("MCC"), marks))
     if not panels:
         return None
@@ -54,7 +54,10 @@ def objective_figure(comparison: Comparison, origins: Sequence[Origin]) -> Figur
         caption=f"A point for each restart: its objective on the evaluation rows (higher is better) and, upwards, the "
         f"{' or the '.join(_said(metric) for metric in sorted(shown))}. Objectives of different families are not comparable.",
         panels=tuple(panels),
-        legend=(*(Key(key.label, key.series, "point") for key in arrangement.legend()), Key("chance", INK, "dotted")),
+        legend=(
+            *(Key(key.label, key.series, "point") for key in arrangement.legend()),
+            *(Key(name, INK, "dotted") for name in dict.fromkeys(floor_name(metric) for metric in sorted(shown))),
+        ),
     )
 
 
@@ -75,11 +78,11 @@ def _per_restart(comparison: Comparison, run: str) -> tuple[str, dict[str, float
     return None
 
 
-def _words(label: str, both: Array) -> str:
+def _words(label: str, both: Array, floor: str) -> str:
     low, high = both.min(axis=0).tolist(), both.max(axis=0).tolist()
     said = (
         f"{label}: {counted(len(both), 'restart')}, objective {number(low[0], 1)} to {number(high[0], 1)}, "
-        f"MCC {number(low[1], 2)} to {number(high[1], 2)}"
+        f"MCC {number(low[1], 2)} to {number(high[1], 2)}, {floor}"
     )
     if len(both) >= _FEWEST and (both.min(axis=0) < both.max(axis=0)).all():
         ranks = both.argsort(axis=0).argsort(axis=0) - (len(both) - 1) / 2

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from stabaudit.comparison.records import RunSummary, Score
+from stabaudit.metrics.scores import measure
 from stabaudit.reports.figures import colors
 from stabaudit.reports.figures.elements import Key
 from stabaudit.store.run.external_labels import UNNAMED
@@ -59,3 +60,16 @@ def find(scores: tuple[Score, ...], runs: tuple[str, str], metric: str, k: int |
     """The out-of-sample score of a run with itself, or of two."""
     wanted = (*runs, metric, k, "out")
     return next((score for score in scores if (score.run_a, score.run_b, score.metric, score.k, score.sample) == wanted), None)
+
+
+def floor_name(metric: str) -> str:
+    """What the floor is called that says most of a score: that of a rotation where it has one."""
+    return "rotation floor" if "rotation" in measure(metric).floors else "chance"
+
+
+def floor_of(scores: tuple[Score, ...], runs: tuple[str, str], metric: str) -> float | None:
+    """That floor, of the out-of-sample score of a run with itself or of two; None where it is not known."""
+    score = find(scores, runs, metric)
+    if score is None:
+        return None
+    return score.rotation_floor if "rotation" in measure(metric).floors else score.independence_floor

@@ -247,11 +247,11 @@ def test_cells_are_printed_once_where_the_table_is_symmetric():
 def test_objective_is_held_against_the_sources_where_there_are_some(make_run):
     known = scored(make_run("known", restarts=3, losses=[3.0, 2.0, 1.0], sources=True))
     (only,) = objective_figure(known, read_origins(known.runs)).panels
-    points, chance = only.marks
-    (floor,) = {s.independence_floor for s in known.scores if (s.metric, s.sample) == ("source_strong_mcc", "out")}
-    assert chance.y.tolist() == [floor, floor]
-    assert chance.x.tolist() == [only.x.low, only.x.high]
-    assert f"chance {floor:.2f}" in only.description
+    points, line = only.marks
+    (floor,) = {s.rotation_floor for s in known.scores if (s.metric, s.sample) == ("source_strong_mcc", "out")}
+    assert line.y.tolist() == [floor, floor]
+    assert line.x.tolist() == [only.x.low, only.x.high]
+    assert f", rotation floor {floor:.2f}" in only.description
     table = next(t for t in known.pairs if t.metric == "source_strong_mcc")
     np.testing.assert_array_equal(points.x, [-3.0, -2.0, -1.0])
     np.testing.assert_array_equal(points.y, table.values[:, 0])
