@@ -282,3 +282,58 @@ def test_strong_mcc_of_fifty_dimensions_is_that_of_those_which_carry_nothing():
     assert f"rank correlation with the strong MCC is {correlations[0]:.2f}, of the others {correlations[1]:.2f}" in text
     assert f"from {common.min():.2f} to {common.max():.2f}" in text
     assert f"among our pairs ({strong.min():.2f} to {strong.max():.2f})" in text
+
+
+SIZES = (100, 200, 500, 1000, 2000)
+
+
+def synthetic(family, rows):
+    """A line of the README's table of synthetic sources, from the files."""
+    folder, run = folders()[f"willetts-synthetic/{family}"], f"family={family},samples={rows}"
+    scores = {row["metric"]: row for row in kept(folder, "scores") if (row["run_a"], row["sample"], row["k"]) == (run, "out", "")}
+    cells = [f"`{family}`", f"{rows:,}"]
+    for metric in ("strong_mcc", "source_strong_mcc"):
+        cells += [interval_of(scores[metric]), f"{float(scores[metric]['rotation_floor']):.2f}"]
+    verdicts = [row["verdict"] for row in kept(folder, "anatomy") if row["run"] == run]
+    return "| " + " | ".join([*cells, str(verdicts.count("axis"))]) + " |"
+
+
+@pytest.mark.parametrize("family", ["ivae", "vade", "gmm-flow"])
+def test_the_readme_says_what_synthetic_sources_give(family):
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert [line for rows in SIZES if (line := synthetic(family, rows)) not in lines] == []
+    assert {row["state"] for row in kept(folders()[f"willetts-synthetic/{family}"], "restarts")} == {"done"}
+    assert len(kept(folders()[f"willetts-synthetic/{family}"], "restarts")) == 10 * len(SIZES)
+
+
+def of_source(folder, run, metric="source_strong_mcc"):
+    """Mean and interval with the true sources, by means over held-out rows."""
+    (row,) = [
+        row
+        for row in kept(folders()[folder], "scores")
+        if (row["run_a"], row["metric"], row["sample"], row["k"]) == (run, metric, "out", "")
+    ]
+    return row
+
+
+def losses(folder, run):
+    """Smallest and largest evaluation loss of a run's restarts."""
+    found = [float(row["evaluation_loss"]) for row in kept(folders()[folder], "restarts") if row["run"] == run]
+    return min(found), max(found)
+
+
+def test_the_readme_says_where_training_goes_that_starts_at_the_truth():
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    truth, usual = "ivae-sources/from-the-truth", "ivae-sources"
+    start = of_source(truth, "posterior=gaussian,steps=1")
+    assert f"{float(start['mean']):.2f} after one step" in text
+    ends = {}
+    for kind in ("full", "gaussian"):
+        ours, random = f"posterior={kind},epochs=120", f"family=ivae,posterior={kind},sources=5,epochs=120"
+        row = of_source(truth, ours)
+        assert f"{interval_of(row)} with a {'full' if kind == 'full' else 'diagonal'} posterior" in text
+        ends[kind] = losses(truth, ours), losses(usual, random)
+        for low, high in ends[kind]:
+            assert f"{low:.2f} to {high:.2f}" in text
+    assert ends["full"][0][1] < ends["full"][1][0]  # all of them lower than any from random weights
+    assert ends["gaussian"][0][1] > ends["gaussian"][1][0]

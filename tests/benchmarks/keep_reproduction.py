@@ -43,6 +43,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--data", required=True, help="the dataset in words")
     parser.add_argument("--only", help="of the audit, where not all of it was run")
+    parser.add_argument("--deviation", action="append", default=[], help="from the paper, that no plan says; repeat it")
     options = parser.parse_args()
     document = json.loads(options.document.read_text(encoding="utf-8"))
     manifests = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(options.audit.glob("*/run.json"))]
@@ -69,7 +70,7 @@ def main() -> None:
         "environment": {key: manifests[0]["environment"][key] for key in ENVIRONMENT},
         "seconds_of_training": round(sum(seconds for _, seconds in together)),
         "data": options.data,
-        "deviations": [row["deviation"] for row in document["deviations"]],
+        "deviations": [row["deviation"] for row in document.get("deviations", [])] + options.deviation,
     }
     (options.out / "about.json").write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
