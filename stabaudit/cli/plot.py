@@ -1,7 +1,7 @@
 """`stabaudit plot WHAT RUN…`: one figure of runs, as a file."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
@@ -34,6 +34,14 @@ What = Literal[
     "prior-condition",
 ]
 
+_DRAWN = {  # the figures that an option says something of
+    "--metric": ("curves", "heatmap", "box"),
+    "--band": ("curves",),
+    "--align": ("latents", "consensus"),
+    "--dims": ("latents", "consensus"),
+    "--allow-unequal": get_args(OfComparison),
+}
+
 
 def _figure_file(path: Path) -> Path:
     return require_kind(path, "--output")
@@ -59,8 +67,9 @@ def plot(
         typer.Option(metavar="NAME", help="Score of curves, heatmap and box; see 'stabaudit list scores'."),
     ] = None,
     band: Annotated[
-        Literal["interval", "sd"], typer.Option(help="Band of curves: 95% interval of the mean, or one deviation over pairs.")
-    ] = "interval",
+        Literal["interval", "sd"] | None,
+        typer.Option(help="Band of curves: interval (95%, of the mean; as it is without this), or sd, one deviation over pairs."),
+    ] = None,
     align: Annotated[
         Literal["none", "permutation", "orthogonal", "affine"] | None,
         typer.Option(
@@ -95,8 +104,9 @@ def plot(
     """Draw one figure of runs into a file."""
     from stabaudit.comparison.reading.selectors import read_groups
     from stabaudit.comparison.settings import Settings
-    from stabaudit.metrics.alignment import Draws
+    from stabaudit.metrics.floors import Draws
 
+    require_used(what, {"--metric": metric, "--band": band, "--align": align, "--dims": dims, "--allow-unequal": allow_unequal})
     draws = Draws(floor_draws, seed)
     if what == "latents":
         from stabaudit.comparison.views.aligned_latents import read_planes
@@ -132,7 +142,7 @@ def plot(
         comparison = compare(read_groups(selectors, memory, naming), settings)
         for warning in comparison.warnings:
             message(warning)
-        figure = _of_comparison(what, comparison, named, band)
+        figure = _of_comparison(what, comparison, named, band or "interval")
     write_figure(figure, output, width)
 
 
@@ -224,6 +234,17 @@ def _fit(selectors: list[str], settings: "Settings") -> "Figure":
         what = f"{FEWEST} runs or more that differ in one number, such as latent_dim, and whose fit is recorded"
         raise UsageError(f"plot fit: nothing to show; it needs {what}")
     return figure
+
+
+def require_used(what: str, options: dict[str, Any]) -> None:
+    """Refuse an option that was given and that a figure has no use for.
+
+    Raises:
+        UsageError: naming the option and the figures it is for.
+    """
+    for option, value in options.items():
+        if value and what not in _DRAWN[option]:
+            raise UsageError(f"plot {what}: {option} says nothing of it; it is for {', '.join(_DRAWN[option])}")
 
 
 def require_drawable(what: str, metric: str) -> None:

@@ -6,7 +6,6 @@ partner. Scales are ratios of standard deviations and not slopes of a regression
 *affine*: least squares, one regression for each target dimension.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -15,9 +14,12 @@ from numpy.typing import NDArray
 
 from stabaudit.errors import BadData, UsageError, counted
 from stabaudit.metrics.affine import affine_map
-from stabaudit.metrics.floors import permuted_within_halves
+from stabaudit.metrics.floors import Draws
 from stabaudit.metrics.halves import Halves
+from stabaudit.metrics.mcc_strong import SCORE as STRONG
 from stabaudit.metrics.mcc_strong import matched
+from stabaudit.metrics.pair_scores import ScoreName
+from stabaudit.metrics.score_pairs import score_pairs
 
 Array = NDArray[Any]
 By = Literal["permutation", "orthogonal", "affine"]
@@ -50,37 +52,19 @@ class AlignedTo:
 
 
 @dataclass(frozen=True)
-class Draws:
-    """Of what an alignment reaches by chance.
-
-    Args:
-        number: at least 1.
-        seed: from which, with the place of the restart in its run, they are drawn.
-    """
-
-    number: int = 20
-    seed: int = 0
-
-    def orders(self, fit: Array, place: int) -> list[Array]:
-        """Row numbers in random orders that keep every row in its half, for the restart at a place."""
-        rng = np.random.default_rng([self.seed, place])
-        return [permuted_within_halves(fit, rng=rng) for _ in range(self.number)]
-
-
-DRAWS = Draws()
-
-
-@dataclass(frozen=True)
 class AlignmentFloor:
-    """What an alignment to rows in another order reaches, mean over draws.
+    """What an alignment reaches by chance, means over draws.
 
     Args:
-        agreement: by dimension of the target, in [−1, 1], shape (d_t,).
-        r2: in (−∞, 1].
+        agreement: by dimension of the target where rows are in another order, in [−1, 1], shape (d_t,).
+        r2: likewise, in (−∞, 1].
+        rotation: |agreement| of a permutation, mean over dimensions, where the two are the same up to an affine map only (the
+            rotation floor of strong MCC), in [0, 1]; None of the other ways, which turn latents themselves.
     """
 
     agreement: Array
     r2: float
+    rotation: float | None
 
 
 def align(z: Array, target: Array, fit: Array, by: By = "permutation") -> AlignedTo:
@@ -115,18 +99,22 @@ def align(z: Array, target: Array, fit: Array, by: By = "permutation") -> Aligne
     return AlignedTo(matrix, offset, _correlations(moved, target[~fit]), _explained(moved, target[~fit]), source)
 
 
-def alignment_floor(z: Array, target: Array, fit: Array, by: By, orders: Sequence[Array]) -> AlignmentFloor:
-    """The independence floor of an alignment, which is found anew for rows of z in each of some orders.
+def alignment_floor(z: Array, target: Array, fit: Array, by: By, draws: Draws) -> AlignmentFloor:
+    """The floors of an alignment, which is found anew in every draw.
 
     Args:
         z: latents, shape (n, d).
         target: what they are taken to, shape (n, d_t).
         fit: True for the rows that the map is estimated on, shape (n,).
         by: the kind of map.
-        orders: see `Draws.orders`.
+        draws: how many, and their seed.
     """
-    found = [align(z[order], target, fit, by) for order in orders]
-    return AlignmentFloor(np.mean([one.agreement for one in found], axis=0), float(np.mean([one.r2 for one in found])))
+    found = [align(z[order], target, fit, by) for order in draws.orders(fit)]
+    rotation = None
+    if by == "permutation":
+        scored = score_pairs([z, target], fit, scores=[STRONG.name], floor_draws=0, rotations=draws.number, rng=draws.rng())
+        rotation = float(scored.pairs[0].rotation[ScoreName(STRONG.name, None, "out")].mean())
+    return AlignmentFloor(np.mean([one.agreement for one in found], axis=0), float(np.mean([one.r2 for one in found])), rotation)
 
 
 def _permutation(z: Array, target: Array, fit: Array) -> tuple[Array, Array, Array | None]:

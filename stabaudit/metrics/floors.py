@@ -23,6 +23,7 @@ dimensions are matched as in the score itself. Dead dimensions stay dead, for th
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -50,6 +51,35 @@ def permuted_within_halves(fit: Array, *, rng: np.random.Generator) -> Array:
     for half in (fit, ~fit):
         order[half] = rng.permutation(order[half])
     return order
+
+
+@dataclass(frozen=True)
+class Draws:
+    """How floors are drawn.
+
+    Args:
+        number: at least 1.
+        seed: one number, or several such as a seed and the place of a restart in its run.
+    """
+
+    number: int = 20
+    seed: int | tuple[int, ...] = 0
+
+    def at(self, place: int) -> "Draws":
+        """Those of the restart at a place, which differ from place to place."""
+        return Draws(self.number, (*([self.seed] if isinstance(self.seed, int) else self.seed), place))
+
+    def rng(self) -> np.random.Generator:
+        """What they are drawn with."""
+        return np.random.default_rng(self.seed)
+
+    def orders(self, fit: Array) -> list[Array]:
+        """Row numbers in random orders that keep every row in its half."""
+        rng = self.rng()
+        return [permuted_within_halves(fit, rng=rng) for _ in range(self.number)]
+
+
+DRAWS = Draws()
 
 
 class StandardisedRows:

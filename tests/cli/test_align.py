@@ -1,6 +1,7 @@
 """`stabaudit align`: files that are written, what is said, and that aligned latents can be imported again."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,30 @@ def test_copies_are_written_with_each_dimension_in_its_place(make_run, align):
         np.testing.assert_allclose(z.to_numpy() @ one["matrix"] + one["offset"], expected[dimensions], atol=1e-5)
         assert np.array(one["matrix"])[one["matching"], range(D)] == pytest.approx(one["scale"])
     assert "stabaudit import aligned/latents --out NEW_RUN" in err
+
+
+def test_agreement_stands_beside_chance_and_what_a_rotation_gives(make_run, align):
+    """A turned copy lies where the rotation floor is, a permuted one far above; both far above chance."""
+    turned = base() @ np.linalg.qr(np.random.default_rng(4).normal(size=(D, D)))[0]
+    run = make_run("run", d=D, ids=np.arange(N), latents=[base(), base()[:, ::-1], turned])
+    out, _ = align(str(run), "--out", "aligned", "--to", "0")
+    assert re.search(r"restart +aligned to +agreement +chance +rotation +least +R² +chance", out)
+    out, _ = align(str(run), "--out", "again", "--to", "0", "--format", "json")
+    of = {(one["restart"], one["dimension"]): one for one in json.loads(out)["alignment"]}
+    assert all(of["run#0", k][floor] is None for k in range(D) for floor in ("agreement_floor", "r2_floor", "rotation_floor"))
+    for k in range(D):
+        copy, rotated = of["run#1", k], of["run#2", k]
+        assert copy["agreement"] - copy["rotation_floor"] > 0.1
+        assert abs(copy["agreement_floor"]) < 0.15
+        assert rotated["rotation_floor"] - rotated["agreement_floor"] > 0.5
+        assert copy["rotation_floor"] != rotated["rotation_floor"]  # drawn for each restart by itself
+    assert np.mean([of["run#2", k]["agreement"] for k in range(D)]) == pytest.approx(of["run#2", 0]["rotation_floor"], abs=0.15)
+    written = {one["restart"]: one["floors"] for one in json.loads(Path("again/alignment.json").read_text())["restarts"]}
+    assert written["run#0"] is None
+    assert written["run#2"]["rotation"] == of["run#2", 0]["rotation_floor"]
+    assert written["run#2"]["agreement"] == [of["run#2", k]["agreement_floor"] for k in range(D)]
+    out, _ = align(str(run), "--out", "turned", "--to", "0", "--by", "affine")
+    assert "rotation" not in out
 
 
 def test_aligned_latents_compared_again_agree_dimension_by_dimension_in_place(make_run, align):

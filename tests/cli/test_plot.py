@@ -72,6 +72,21 @@ def test_png_and_pdf(run, folder, tmp_path, name, start):
         (["latents", "--output", "f.svg", "--dims", "0,9"], "has dimensions 0 to 3"),
         (["consensus", "--output", "f.svg", "--dims", "0,9"], "has dimensions 0 to 3"),
         (["consensus", "--output", "f.svg", "--align", "none"], "--align permutation, orthogonal or affine"),
+        (
+            ["elbo", "--output", "f.svg", "--metric", "weak_mcc"],
+            "plot elbo: --metric says nothing of it; it is for curves, heatmap, box",
+        ),
+        (["match", "--output", "f.svg", "--metric", "weak_mcc"], "plot match: --metric says nothing of it"),
+        (["heatmap", "--output", "f.svg", "--band", "sd"], "plot heatmap: --band says nothing of it; it is for curves"),
+        (
+            ["sources", "--output", "f.svg", "--align", "affine"],
+            "plot sources: --align says nothing of it; it is for latents, consensus",
+        ),
+        (["strip", "--output", "f.svg", "--dims", "0,1"], "plot strip: --dims says nothing of it"),
+        (
+            ["latents", "--output", "f.svg", "--allow-unequal"],
+            "plot latents: --allow-unequal says nothing of it; it is for curves,",
+        ),
         (["fit", "--output", "f.svg"], "it needs 3 runs or more that differ in one number, such as latent_dim"),
     ],
 )
@@ -96,6 +111,23 @@ def test_a_figure_of_nothing_is_refused(run, make_run, tmp_path):
     assert code == 2
     assert "no true sources" in err
     assert not (tmp_path / "f.svg").exists()
+
+
+@pytest.mark.parametrize("what", ["latents", "sources"])
+def test_number_and_seed_of_draws_decide_the_chance_that_is_shown(run, make_run, tmp_path, what):
+    latents = list(np.random.default_rng(0).normal(size=(3, 40, 4)))
+    small = make_run("small", latents=latents, ids=np.arange(40), sources=np.random.default_rng(1).normal(size=(40, 4)))
+
+    def chance(*options):
+        path = tmp_path / "f.svg"
+        assert run("plot", what, small, "-o", path, *options)[0] == 0
+        return re.findall(r"(?:chance|rotation) -?[\d.]+", path.read_text(encoding="utf-8"))
+
+    given = chance("--floor-draws", "1", "--seed", "1")
+    assert given
+    assert chance("--floor-draws", "1", "--seed", "1") == given
+    assert chance("--floor-draws", "1", "--seed", "2") != given
+    assert chance("--floor-draws", "3", "--seed", "1") != given
 
 
 def test_fit_against_stability_of_runs_of_three_sizes(run, make_run, tmp_path):

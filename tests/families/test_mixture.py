@@ -11,7 +11,7 @@ from stabaudit.errors import UsageError
 from stabaudit.families.base import gaussian_kl, gaussian_log_density
 from stabaudit.families.gmvae import GMVAE
 from stabaudit.families.mfcvae import MFCVAE
-from stabaudit.families.mixture import GaussianMixture
+from stabaudit.families.mixture import GaussianMixture, start_mixtures
 from stabaudit.families.rademacher_vae import RademacherVAE
 from stabaudit.families.vade import VaDE
 from stabaudit.families.vae import VAE
@@ -61,6 +61,20 @@ def test_a_fitted_start_makes_the_aggregate_posterior_likelier_and_depends_on_th
     posterior = plain.encode(rows.x, rows.u)
     z = posterior.mean + (posterior.log_var / 2).exp() * small.noise().normal(posterior.mean.shape)
     assert fitted.mixture(z).mean() > plain.mixture(z).mean()
+
+
+def test_a_mixture_is_fitted_to_what_is_encoded_as_in_evaluation():
+    """Dropout would make of 300 equal rows 300 different ones."""
+    network, posterior, _ = nn.Dropout(0.5), *clustered()
+    mixture, seen = GaussianMixture(3, 2), []
+
+    def encode(rows):
+        seen.append(network(torch.ones(len(rows))))
+        return [Posterior(posterior.mean[rows], posterior.log_var[rows])]
+
+    start_mixtures(network, [mixture], "kmeans", 600, encode)
+    assert torch.equal(seen[0], torch.ones(600))
+    assert network.training
 
 
 def test_more_components_than_rows_are_refused(small):

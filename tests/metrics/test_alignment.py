@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 from scipy.linalg import orthogonal_procrustes
+from scipy.stats import ortho_group
 from sklearn.linear_model import LinearRegression
 
 from stabaudit.errors import BadData, UsageError
 from stabaudit.metrics import strong_mcc
-from stabaudit.metrics.alignment import WAYS, Draws, align, alignment_floor
+from stabaudit.metrics.alignment import WAYS, align, alignment_floor
+from stabaudit.metrics.floors import Draws
 
 N, D = 300, 4
 FIT = np.arange(N) % 2 == 0
@@ -94,22 +96,48 @@ def test_by_chance_least_squares_loses_what_its_coefficients_cost():
     """Of independent normal columns: E R² = 1 − (1 + 1/n)(n − 2)/(n − d − 2) for n rows of *fit*, one target at a time."""
     rng, rows, d = np.random.default_rng(0), 400, 5
     z, target, fit = rng.normal(size=(rows, d)), rng.normal(size=(rows, 3)), np.arange(rows) < 100
-    floor = alignment_floor(z, target, fit, "affine", Draws(400).orders(fit, 0))
+    floor = alignment_floor(z, target, fit, "affine", Draws(400))
     expected = 1 - (1 + 1 / 100) * 98 / (100 - d - 2)
     assert floor.r2 == pytest.approx(expected, abs=0.02)
     assert np.abs(floor.agreement).max() < 0.03
-    (order,) = Draws(1, 7).orders(fit, 2)
-    assert sorted(order[fit]) == list(range(100))  # rows stay in their half
-    assert (order != Draws(1, 7).orders(fit, 3)[0]).any()
+    assert floor.rotation is None
+
+
+def test_draws_keep_rows_in_their_half_and_differ_by_seed_and_place():
+    fit = np.arange(400) < 100
+    (order,) = Draws(1, 7).orders(fit)
+    assert sorted(order[fit]) == list(range(100))
+    assert sorted(order) == list(range(400))
+    (again,), (of_seed,), (of_place,) = (Draws(1, 7).orders(fit), Draws(1, 8).orders(fit), Draws(1, 7).at(2).orders(fit))
+    assert (again == order).all()
+    assert (of_seed != order).any()
+    assert (of_place != order).any()
+    assert (Draws(1, 7).at(1).orders(fit)[0] != of_place).any()
+    assert (Draws(1, 8).at(2).orders(fit)[0] != of_place).any()
 
 
 @pytest.mark.parametrize("by", WAYS)
 def test_what_is_unrelated_lies_where_chance_does_and_a_copy_far_above(target, by):
     fit = np.arange(len(target)) % 2 == 0
     other = np.random.default_rng(5).normal(size=target.shape)
-    orders = Draws(100).orders(fit, 0)
-    floor, found = alignment_floor(other, target, fit, by, orders), align(other, target, fit, by)
+    draws = Draws(100)
+    floor, found = alignment_floor(other, target, fit, by, draws), align(other, target, fit, by)
     brute = [align(np.random.default_rng(k).normal(size=target.shape), target, fit, by).r2 for k in range(100)]
     assert abs(floor.r2 - np.mean(brute)) < 4 * np.std(brute) / 10 * np.sqrt(2) + 0.01
     assert abs(found.r2 - floor.r2) < 5 * np.std(brute) + 0.01
-    assert align(target, target, fit, by).r2 - alignment_floor(target, target, fit, by, orders).r2 > 0.9
+    assert align(target, target, fit, by).r2 - alignment_floor(target, target, fit, by, draws).r2 > 0.9
+
+
+def test_a_turned_copy_agrees_as_much_as_the_rotation_floor_says(target):
+    """Either one made white and turned by random orthogonal matrices: what an affine map between them leaves open."""
+    fit = np.arange(len(target)) % 2 == 0
+    z = target @ np.random.default_rng(1).normal(size=(target.shape[1],) * 2)
+    floor = alignment_floor(z, target, fit, "permutation", Draws(300)).rotation
+    rng, brute = np.random.default_rng(2), []
+    white = [x @ np.linalg.inv(np.linalg.cholesky(np.cov(x[fit].T))).T for x in (z, target)]
+    for k in range(300):
+        turn = ortho_group.rvs(target.shape[1], random_state=rng)
+        first, second = (white[0] @ turn, target) if k % 2 else (z, white[1] @ turn)
+        brute.append(np.abs(align(first, second, fit).agreement).mean())
+    assert abs(floor - np.mean(brute)) < 5 * np.std(brute) * np.sqrt(2 / 300)
+    assert floor > alignment_floor(z, target, fit, "permutation", Draws(20)).agreement.mean() + 0.1

@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,7 @@ def _restart(one: AlignedRestart) -> dict[str, Any]:
         "reference": one.reference,
         "r2": found.r2,
         "agreement": found.agreement.tolist(),
+        "floors": None if one.floor is None else asdict(one.floor) | {"agreement": one.floor.agreement.tolist()},
         "matching": None if found.source is None else found.source.tolist(),
         "scale": None if found.source is None else found.matrix[found.source, np.arange(len(found.source))].tolist(),
         "matrix": found.matrix.tolist(),

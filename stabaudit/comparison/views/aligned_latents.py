@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from stabaudit.comparison.reading.join_rows import rows_of
 from stabaudit.errors import UsageError, strictly
-from stabaudit.metrics.alignment import DRAWS, By, Draws, alignment_floor
+from stabaudit.metrics.alignment import By, alignment_floor
 from stabaudit.metrics.alignment import align as align_to
+from stabaudit.metrics.floors import DRAWS, Draws
 from stabaudit.metrics.split import split_halves
 from stabaudit.store.imports.foreign_files import AS_IS, Naming
 from stabaudit.store.imports.import_run import holds_a_table
@@ -130,6 +131,6 @@ def _planes(
             planes.append(Plane(called, z[np.ix_(seen, dimensions)], None, None))
             continue
         own = align_to(z, target, fit, align)
-        floor = alignment_floor(z, target, fit, align, draws.orders(fit, place)).r2
+        floor = alignment_floor(z, target, fit, align, draws.at(place)).r2
         planes.append(Plane(called, own(z)[np.ix_(seen, dimensions)], own.r2, floor))
     return Planes(name, align, target_name, dimensions, tuple(planes), None if label is None else label[seen])

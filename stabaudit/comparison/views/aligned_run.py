@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from stabaudit.comparison.reading.join_rows import Group
 from stabaudit.comparison.records import Solution
 from stabaudit.errors import UsageError
-from stabaudit.metrics.alignment import DRAWS, AlignedTo, AlignmentFloor, By, align, alignment_floor
+from stabaudit.metrics.alignment import AlignedTo, AlignmentFloor, By, align, alignment_floor
 from stabaudit.metrics.anatomy import anatomy
+from stabaudit.metrics.floors import DRAWS
 from stabaudit.metrics.halves import Halves
 from stabaudit.metrics.split import split_halves
 
@@ -163,7 +164,7 @@ def align_run(group: Group, solutions: Sequence[Solution], *, to: str, by: By, l
         found, floor = align(z, target, fit, by), None
         if reference != label_of_restart:
             affine.append(found.r2 if by == "affine" else align(z, target, fit, "affine").r2)
-            floor = alignment_floor(z, target, fit, by, DRAWS.orders(fit, position))
+            floor = alignment_floor(z, target, fit, by, DRAWS.at(position))
         restarts.append(AlignedRestart(label_of_restart, own, reference, found, found(z.astype(np.float64)), floor))
     consensus = [
         _consensus(number, np.stack([one.latents for one in restarts if one.group == number]))

@@ -10,14 +10,16 @@ from numpy.typing import NDArray
 from stabaudit.comparison.reading.join_rows import Group
 from stabaudit.errors import UsageError
 from stabaudit.metrics.affine import affine_map
-from stabaudit.metrics.alignment import DRAWS, Draws
-from stabaudit.metrics.halves import Halves
-from stabaudit.metrics.mcc_strong import matched
+from stabaudit.metrics.floors import DRAWS, Draws
+from stabaudit.metrics.mcc_strong import SCORE as STRONG
+from stabaudit.metrics.pair_scores import ScoreName
+from stabaudit.metrics.score_pairs import score_sources
 from stabaudit.metrics.split import split_halves
 
 Array = NDArray[Any]
 
 SHOWN_ROWS = 120  # in one stretch
+_OUT = ScoreName(STRONG.name, None, "out")
 
 
 @dataclass(frozen=True)
@@ -28,14 +30,16 @@ class Recovered:
         restart: "ivae#0".
         dimension: which of its dimensions was matched with the source.
         correlation: |correlation| on *score*.
-        floor: what that would be by chance, rows in another order and matched anew, mean over draws and dimensions.
+        independence_floor, rotation_floor: what it would be in the mean of all sources, were the two unrelated, and were they the
+            same up to an affine map only.
         values: the dimension scaled and shifted onto the source by what *fit* says, shape (rows,).
     """
 
     restart: str
     dimension: int
     correlation: float
-    floor: float
+    independence_floor: float
+    rotation_floor: float
     values: Array
 
 
@@ -74,15 +78,18 @@ def signals(groups: Sequence[Group], draws: Draws = DRAWS) -> tuple[Signal, ...]
         if not np.array_equal(own, truth):
             name, other = group.summary.name, first.summary.name
             raise UsageError(f"{name} and {other} have different true sources; show runs on the same data")
-        halves = Halves.of_rows([z, truth], fit)
-        parts = matched(*halves.pair(0, 1))
-        orders = draws.orders(fit, place)
-        chance = [matched(*Halves.of_rows([z[order], truth], fit).pair(0, 1)).outside.mean() for order in orders]
+        rng, names = draws.at(place).rng(), group.labels[:1]
+        scored = score_sources(
+            [z], truth, fit, scores=[STRONG.name], floor_draws=draws.number, rng=rng, allow_unequal=True, names=names
+        )
+        (pair,) = scored.pairs
+        parts = pair.parts[STRONG.name]
+        independence, rotation = (float(drawn[_OUT].mean()) for drawn in (pair.independence, pair.rotation))
         pairs = [] if parts.matching is None else parts.matching.tolist()
         for (k, source), outside in zip(pairs, parts.outside.tolist(), strict=True):
             matrix, offset = affine_map(z[:, [k]], truth[:, [source]], fit)
             values = (z[stretch][:, [k]] @ matrix + offset)[:, 0]
-            found[source].append(Recovered(group.labels[0], k, outside, float(np.mean(chance)), values))
+            found[source].append(Recovered(group.labels[0], k, outside, independence, rotation, values))
     return tuple(Signal(source, truth[stretch, source], tuple(some)) for source, some in enumerate(found))
 
 

@@ -7,8 +7,8 @@ from stabaudit.comparison.views.pair_values import Match, MatchedDimension
 from stabaudit.metrics.mcc_strong import SCORE as STRONG
 from stabaudit.reports.figures.axes import fitted_axis
 from stabaudit.reports.figures.elements import FAINT, Array, Axis, Figure, Key, Line, Mark, Panel, Points
-from stabaudit.reports.figures.panels import find
-from stabaudit.reports.wording import NONE, number
+from stabaudit.reports.figures.panels import floor_name, floor_of
+from stabaudit.reports.wording import number
 
 _NAMES = {1: ("only",), 2: ("best", "worst"), 3: ("best", "middle", "worst")}
 _REACH = 3.5  # standard deviations shown; what lies beyond is drawn at the edge
@@ -38,11 +38,10 @@ def _panel(match: Match, comparison: Comparison) -> Panel:
         marks.append(Points(rows[:, 0], rows[:, 1], series, 2.2))
         words.insert(0, f"z{dimension.a} with z{dimension.b}: |r| {number(dimension.outside, 2)}")
     a, b = (name.rpartition("#")[2] for name in (match.restart_a, match.restart_b))
-    floors = find(comparison.scores, (match.run, match.run), STRONG.name)
-    chance = NONE if floors is None else number(floors.independence_floor, 2)
+    floor = f"{floor_name(STRONG.name)} {number(floor_of(comparison.scores, (match.run, match.run), STRONG.name), 2)}"
     return Panel(
         title=f"{match.run}, restarts {a} and {b}",
-        description=f"Strong MCC of the pair {number(match.score, 2)}, chance {chance}; from best to worst, {', '.join(words)}.",
+        description=f"Strong MCC of the pair {number(match.score, 2)}, {floor}; from best to worst, {', '.join(words)}.",
         x=_axis(f"restart {a}"),
         y=_axis(f"restart {b}"),
         marks=marks,

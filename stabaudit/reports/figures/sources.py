@@ -18,7 +18,7 @@ def sources_figure(signals: Sequence[Signal]) -> Figure:
         title="Recovered sources beside the true ones",
         caption="The first evaluation rows in the order of their ids, which is time where sources are series. Recovered "
         "dimensions are scaled and shifted onto the source they were matched with; |r| is "
-        "out-of-sample; chance is what it would be of rows in another order.",
+        "out-of-sample; rotation: what it would be in the mean of all sources, were latents the sources up to a rotation only.",
         panels=tuple(_panel(signal, restarts) for signal in signals),
         legend=(Key("true source", INK, "dotted"), *(Key(restart, series) for series, restart in enumerate(restarts))),
     )
@@ -30,13 +30,14 @@ def _panel(signal: Signal, restarts: list[str]) -> Panel:
     marks.append(Line(rows, signal.values, INK, "dotted", 1.4))
     every = np.concatenate([signal.values, *(one.values for one in signal.recovered)])
     found = "; ".join(
-        f"{one.restart} z{one.dimension}: |r| {number(one.correlation, 2)}, chance {number(one.floor, 2)}"
+        f"{one.restart} z{one.dimension}: |r| {number(one.correlation, 2)}, chance {number(one.independence_floor, 2)}, "
+        f"rotation floor {number(one.rotation_floor, 2)}"
         for one in signal.recovered
     )
     short = ", ".join(number(one.correlation, 2) for one in signal.recovered)
-    chance = ", ".join(dict.fromkeys(number(one.floor, 2) for one in signal.recovered))
+    floors = ", ".join(number(one.rotation_floor, 2) for one in signal.recovered)
     return Panel(
-        title=f"source {signal.source}" + (f": |r| {short}, chance {chance}" if short else ": matched with no dimension"),
+        title=f"source {signal.source}" + (f": |r| {short}; rotation {floors}" if short else ": matched with no dimension"),
         description=f"Source {signal.source} over {len(rows)} rows; {found or 'not matched'}.",
         x=fitted_axis("row", rows),
         y=fitted_axis("", every),

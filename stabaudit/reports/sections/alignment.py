@@ -12,7 +12,7 @@ from stabaudit.reports.wording import NONE, number
 MOST_MOVED = 10
 LITTLE, WORSE = 0.25, 0.1  # R² below which restarts share little; less than that of an affine map by which a map aligns in part
 VISIBLE = 0.005  # smaller displacements round to 0.00
-LEGEND = f"{explained(['agreement', 'chance', 'least', 'R²'])}. What does not vary agrees with nothing."
+LEGEND = f"{explained(['agreement', 'least', 'R²'])}. What does not vary agrees with nothing."
 MOVED = (
     "displacement: how far restarts put a sample from the consensus, in standard deviations of a dimension over samples. "
     "Of a dimension that is no axis it says how far the space turns there ('stabaudit dimensions')."
@@ -33,6 +33,8 @@ class AlignedDimension:
         agreement: correlation with the reference on *score*.
         r2: of the reference from the aligned latents on *score*, over all dimensions.
         agreement_floor, r2_floor: what both would be by chance, rows in another order; None of the reference itself.
+        rotation_floor: of permutations, what |agreement| would be in the mean of all dimensions, were the two the same up to an
+            affine map only.
     """
 
     run: str
@@ -46,6 +48,7 @@ class AlignedDimension:
     r2: float
     agreement_floor: float | None
     r2_floor: float | None
+    rotation_floor: float | None
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ class MovedSample:
 
 def alignment_report(aligned: AlignedRun) -> Report:
     """How the restarts of a run were aligned, and what differs most between them."""
-    moved = most_moved(aligned)
+    moved, turns = most_moved(aligned), aligned.by == "permutation"
     rows = [
         [
             one.restart,
@@ -77,6 +80,7 @@ def alignment_report(aligned: AlignedRun) -> Report:
             one.reference,
             number(float(one.by.agreement.mean())),
             NONE if one.floor is None else number(float(one.floor.agreement.mean()), 2),
+            *([NONE if one.floor is None else number(one.floor.rotation, 2)] if turns else []),
             number(float(one.by.agreement.min())),
             number(one.by.r2),
             NONE if one.floor is None else number(one.floor.r2, 2),
@@ -84,9 +88,10 @@ def alignment_report(aligned: AlignedRun) -> Report:
         for one in aligned.restarts
     ]
     several = len(aligned.groups) > 1
-    header = ["restart", *(["group"] if several else []), "aligned to", "agreement", "chance", "least", "R²", "chance"]
+    scores_header = ["agreement", "chance", *(["rotation"] if turns else []), "least", "R²", "chance"]
+    header = ["restart", *(["group"] if several else []), "aligned to", *scores_header]
     words = [*alignment_words(aligned), LEGEND]
-    sections = [Section(f"{aligned.run} aligned by {aligned.by}", header, rows, words, left=len(header) - 5)]
+    sections = [Section(f"{aligned.run} aligned by {aligned.by}", header, rows, words, left=len(header) - len(scores_header))]
     if any(one.displacement >= VISIBLE for one in moved):
         sections.append(_moved(moved, several=several))
     agreements, stable = cluster_records(aligned)
@@ -156,6 +161,7 @@ def dimension_records(aligned: AlignedRun) -> list[AlignedDimension]:
             r2=one.by.r2,
             agreement_floor=None if one.floor is None else float(one.floor.agreement[k]),
             r2_floor=None if one.floor is None else one.floor.r2,
+            rotation_floor=None if one.floor is None else one.floor.rotation,
         )
         for one in aligned.restarts
         for k, agreement in enumerate(one.by.agreement)

@@ -9,7 +9,8 @@ from stabaudit.comparison.reading.selectors import read_groups
 from stabaudit.comparison.views.aligned_latents import read_planes
 from stabaudit.comparison.views.recovered_sources import SHOWN_ROWS, signals
 from stabaudit.errors import BadRun, UsageError
-from stabaudit.metrics.alignment import Draws
+from stabaudit.metrics.alignment import align
+from stabaudit.metrics.floors import Draws
 from stabaudit.metrics.split import split_halves
 
 ROWS = 600
@@ -108,7 +109,31 @@ def test_chance_of_a_recovered_source_is_the_mean_correlation_of_what_is_unrelat
     expected = np.sqrt(2 / (np.pi * (~split_halves(np.arange(ROWS))).sum()))
     for signal in found:
         (one,) = signal.recovered
-        assert one.floor == pytest.approx(expected, rel=0.08)  # 800 correlations: a relative error of 0.76/√800
+        assert one.independence_floor == pytest.approx(expected, rel=0.08)  # 800 correlations: a relative error of 0.76/√800
+
+
+def test_the_rotation_floor_of_two_recovered_sources_is_that_of_a_turn_at_random(make_run, base):
+    """The better of two matchings of a turned square: E max(|cos θ|, |sin θ|) = 2√2/π of θ uniform; drawn anew for every run."""
+    folders = [str(make_run(name, latents=[base], d=2, sources=base)) for name in ("a", "b")]
+    first, second = ([signal.recovered[k] for signal in signals(read_groups(folders), Draws(400, 3))] for k in (0, 1))
+    for one, other in zip(first, second, strict=True):
+        for found in (one, other):
+            assert found.rotation_floor == pytest.approx(2 * np.sqrt(2) / np.pi, abs=0.02)  # five standard errors
+        assert one.rotation_floor != other.rotation_floor
+        assert one.independence_floor != other.independence_floor
+
+
+@pytest.mark.parametrize("by", ["permutation", "orthogonal", "affine"])
+def test_chance_is_of_the_way_that_latents_are_aligned(make_run, base, by):
+    """Of two unrelated columns each way has a chance of its own, and no two restarts have the same draws."""
+    rng = np.random.default_rng(5)
+    other = rng.normal(size=base.shape)
+    folder = str(make_run("a", latents=[base, other, other], d=2))
+    _, second, third = read_planes(folder, by, draws=Draws(50, 1)).planes
+    fit = split_halves(np.arange(ROWS))
+    brute = [align(rng.normal(size=base.shape), base, fit, by).r2 for _ in range(50)]
+    assert abs(second.floor - np.mean(brute)) < 4 * np.std(brute) * np.sqrt(2 / 50)
+    assert second.floor != third.floor
 
 
 def test_signals_need_true_sources_that_agree(make_run, base):

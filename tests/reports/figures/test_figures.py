@@ -30,7 +30,7 @@ from stabaudit.reports.figures.layout import figure_svg
 from stabaudit.reports.figures.matched_dimensions import match_figure
 from stabaudit.reports.figures.matplotlib_file import figure_bytes
 from stabaudit.reports.figures.objective import objective_figure
-from stabaudit.reports.figures.panels import arranged
+from stabaudit.reports.figures.panels import arranged, floor_name, floor_of
 from stabaudit.reports.figures.prior_condition import prior_condition_figure
 from stabaudit.reports.figures.sources import sources_figure
 
@@ -262,16 +262,39 @@ def test_objective_is_held_against_the_sources_where_there_are_some(make_run):
     assert objective_figure(replace(unknown, runs=()), ()) is None
 
 
+def test_every_family_has_its_floor_in_its_own_colour(figures):
+    (panel,) = figures["elbo"].panels
+    points = {mark.series for mark in panel.marks if isinstance(mark, Points)}
+    lines = [mark for mark in panel.marks if isinstance(mark, Line)]
+    assert len(lines) == len(points) == 2
+    assert {line.series for line in lines} == points
+
+
+def test_the_floor_beside_a_score_is_of_rotations_only_where_it_sees_axes(make_run):
+    known = scored(make_run("known", restarts=3, sources=True))
+    for metric, name, attribute in (
+        ("strong_mcc", "rotation floor", "rotation_floor"),
+        ("weak_mcc", "chance", "independence_floor"),
+    ):
+        (expected,) = {
+            getattr(s, attribute) for s in known.scores if (s.run_b, s.metric, s.sample, s.k) == ("known", metric, "out", None)
+        }
+        assert floor_name(metric) == name
+        assert floor_of(known.scores, ("known", "known"), metric) == expected
+    assert floor_of(known.scores, ("known", "absent"), "strong_mcc") is None
+
+
 def test_a_matched_pair_and_recovered_sources_are_described_with_their_chance(make_run):
     folder = make_run("known", restarts=3, sources=True)
     known = scored(folder)
-    (floor,) = {s.independence_floor for s in known.scores if (s.metric, s.sample, s.k) == ("strong_mcc", "out", None)}
+    (floor,) = {s.rotation_floor for s in known.scores if (s.metric, s.sample, s.k) == ("strong_mcc", "out", None)}
     (match,) = match_figure(known).panels
-    assert f"Strong MCC of the pair {known.matches[0].score:.2f}, chance {floor:.2f};" in match.description
+    assert f"Strong MCC of the pair {known.matches[0].score:.2f}, rotation floor {floor:.2f};" in match.description
     (signal, *_), (panel, *_) = (found := signals(read_groups([str(folder)]))), sources_figure(found).panels
     (one,) = signal.recovered
-    assert panel.title == f"source 0: |r| {one.correlation:.2f}, chance {one.floor:.2f}"
-    assert f"|r| {one.correlation:.2f}, chance {one.floor:.2f}" in panel.description
+    assert panel.title == f"source 0: |r| {one.correlation:.2f}; rotation {one.rotation_floor:.2f}"
+    both = f"chance {one.independence_floor:.2f}, rotation floor {one.rotation_floor:.2f}"
+    assert f"|r| {one.correlation:.2f}, {both}" in panel.description
 
 
 def test_a_family_has_one_colour_in_all_figures(figures):
