@@ -102,7 +102,7 @@ def _reproduced() -> "Section":
             row.score,
             "–" if row.reference is None else f"{row.reference:.4g}",
             f"{row.mean:.3f}" + ("" if row.ci_low is None else f" [{row.ci_low:.3f}, {row.ci_high:.3f}]"),
-            "–" if row.rotation_floor is None else f"{row.rotation_floor:.2f}",
+            *("–" if floor is None else f"{floor:.2f}" for floor in (row.independence_floor, row.rotation_floor)),
             "–" if row.axes is None else f"{row.axes} of {row.latent_dim}",
             str(row.restarts),
         ]
@@ -123,7 +123,7 @@ def _always() -> tuple[str, ...]:
     return (f"{headlines()[0].name}.out",)
 
 
-_REPRODUCED_HEADS = ["experiment", "run", "score", "paper", "here [95% over restarts]", "rotation", "axes", "restarts"]
+_REPRODUCED_HEADS = ["experiment", "run", "score", "paper", "here [95% over restarts]", "chance", "rotation", "axes", "restarts"]
 
 
 def _computed(one: "Measure") -> str:
