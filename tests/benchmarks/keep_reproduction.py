@@ -10,6 +10,8 @@ import json
 import re
 from pathlib import Path
 
+import stabaudit
+
 KEPT = ("scores", "collapse", "anatomy", "references", "sources_of_variance")
 ENVIRONMENT = ("stabaudit", "python", "torch", "numpy", "processor", "cores", "threads_per_worker", "products")
 
@@ -30,6 +32,13 @@ def _trained(manifest: dict) -> list[dict]:
     return [one for one in manifest["restarts"] if one["state"] != "pending"]
 
 
+def _of_sources(run: Path) -> dict[str, float]:
+    """The headline with the true sources of each restart, by its name; empty where a run has none."""
+    found = stabaudit.compare(run, floor_draws=1, rotations=1)
+    tables = [table for table in found.pairs if (table.metric, table.k) == ("source_strong_mcc", None)]
+    return {name: float(row[0]) for table in tables for name, row in zip(table.restarts_a, table.values, strict=True)}
+
+
 def _command(ran: str, only: str | None) -> str:
     """The command that gave a run, without where it read and wrote; `only` is added where the run's own command names more."""
     kept = re.sub(r" --(quiet|workers \d+|data-dir \S+)(?= |$)", "", ran.partition(" --out ")[0])
@@ -46,8 +55,10 @@ def main() -> None:
     parser.add_argument("--deviation", action="append", default=[], help="from the paper, that no plan says; repeat it")
     options = parser.parse_args()
     document = json.loads(options.document.read_text(encoding="utf-8"))
-    manifests = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(options.audit.glob("*/run.json"))]
-    manifests = [one for one in manifests if one["name"] in {run["name"] for run in document["runs"]}]
+    wanted = {run["name"] for run in document["runs"]}
+    folders = [path.parent for path in sorted(options.audit.glob("*/run.json")) if path.parent.name in wanted]
+    manifests = [json.loads((folder / "run.json").read_text(encoding="utf-8")) for folder in folders]
+    found = {restart: value for folder in folders for restart, value in _of_sources(folder).items()}
     options.out.mkdir(parents=True)
     for name in KEPT:
         rows = document.get(name, [])  # only audits that vary one source at a time have the last
@@ -57,6 +68,7 @@ def main() -> None:
     restarts = [
         {key: one[key] for key in ("index", "seed", "state", "steps", "seconds")}
         | {key: one["scores"].get(key) for key in ("evaluation_loss", "log_likelihood", "rows_first_log_likelihood")}
+        | ({"source_strong_mcc": found[f"{manifest['name']}#{one['index']}"]} if found else {})
         for manifest in manifests
         for one in _trained(manifest)
     ]
