@@ -134,4 +134,12 @@ def test_what_is_kept_of_an_audit_is_read_back_as_it_was(tmp_path, monkeypatch, 
             if (row["run_a"], row["metric"], row["sample"], row["k"]) == (run, "source_strong_mcc", "out", "")
         ]
         assert np.mean([float(row["source_strong_mcc"]) for row in restarts if row["run"] == run]) == pytest.approx(mean)
+        (within,) = [
+            float(row["mean"])
+            for row in scores
+            if (row["run_a"], row["metric"], row["sample"], row["k"]) == (run, "strong_mcc", "out", "")
+        ]
+        (pair,) = [row for row in reproductions.table(out, "pairs") if row["run"] == run]
+        assert (pair["restart_a"], pair["restart_b"]) == ("0", "1")
+        assert float(pair["strong_mcc"]) == pytest.approx(within)
     capsys.readouterr()

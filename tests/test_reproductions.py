@@ -258,6 +258,36 @@ def test_the_readme_says_what_the_published_settings_give():
     assert [one for run in runs if (one := as_published(run)) not in lines()] == []
 
 
+NOISES = {  # by run: learning rate, pixels drawn anew in training and while encoding, dropout while encoding
+    "lr=0.001": ("1e-3", "no", "no", "no"),
+    "lr=0.0005": ("5e-4", "no", "no", "no"),
+    "lr=0.0005,binarise=True,encode_binarised=False": ("5e-4", "yes", "no", "no"),
+    "lr=0.0005,binarise=True,encode_binarised=True": ("5e-4", "yes", "yes", "no"),
+    "lr=0.0005,binarise=True,encode_binarised=False,encode_dropout=True": ("5e-4", "yes", "no", "yes"),
+    "lr=0.0005,binarise=True,encode_binarised=True,encode_dropout=True": ("5e-4", "yes", "yes", "yes"),
+}
+GREY, *_, BOTH = list(NOISES)[2:]
+
+
+def noisy(run):
+    """A line of the README's table of noise in training and while encoding, from the files."""
+    strong = score("willetts-noise", "strong_mcc", run=run)
+    return line(*NOISES[run], interval_of(strong), floor(strong), axes("willetts-noise", run))
+
+
+def test_the_readme_says_what_noise_while_encoding_costs():
+    """Encoding changes nothing of training, so runs that differ in it alone are of the same networks, pair by pair."""
+    assert {row["run_a"] for row in table("willetts-noise", "scores")} == set(NOISES)
+    assert [one for run in NOISES if (one := noisy(run)) not in lines()] == []
+    pairs = {run: np.array([float(row["strong_mcc"]) for row in table("willetts-noise", "pairs", run)]) for run in NOISES}
+    for run, values in pairs.items():
+        assert values.mean() == pytest.approx(float(score("willetts-noise", "strong_mcc", run=run)["mean"]), abs=1e-4)
+    change = pairs[BOTH] - pairs[GREY]
+    assert f"lowers strong MCC by {-change.mean():.2f}, between {-change.max():.2f} and {-change.min():.2f} in a pair" in text()
+    every = [score("willetts-noise", "strong_mcc", run=run) for run in NOISES]
+    assert not any(parted(one, other) for one in every for other in every)
+
+
 NETWORKS = {
     "centred=False": "none: the paper's networks",
     "centred=True": "one half taken from every pixel",

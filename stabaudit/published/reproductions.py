@@ -2,7 +2,7 @@
 
 Every folder of `fixtures/reproductions/` that holds `about.json` is one experiment: the command, the machine, the time and the
 deviations from the paper. Beside it lie `references.csv` (a value of the paper and ours), `scores.csv`, `collapse.csv` and
-`anatomy.csv` as `stabaudit compare` writes them, and `restarts.csv`.
+`anatomy.csv` as `stabaudit compare` writes them, and `restarts.csv`; of some `pairs.csv`, the strong MCC of every pair.
 """
 
 import csv

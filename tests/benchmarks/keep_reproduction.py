@@ -8,6 +8,7 @@ import argparse
 import csv
 import json
 import re
+from itertools import combinations
 from pathlib import Path
 
 import stabaudit
@@ -32,11 +33,16 @@ def _trained(manifest: dict) -> list[dict]:
     return [one for one in manifest["restarts"] if one["state"] != "pending"]
 
 
-def _of_sources(run: Path) -> dict[str, float]:
-    """The headline with the true sources of each restart, by its name; empty where a run has none."""
+def _of_pairs(run: Path) -> tuple[list[dict], dict[str, float]]:
+    """Strong MCC, out-of-sample: a record for each pair, and by restart that with the true sources where a run has some."""
     found = stabaudit.compare(run, floor_draws=1, rotations=1)
-    tables = [table for table in found.pairs if (table.metric, table.k) == ("source_strong_mcc", None)]
-    return {name: float(row[0]) for table in tables for name, row in zip(table.restarts_a, table.values, strict=True)}
+    tables = {table.metric: table for table in found.pairs if table.k is None}
+    within, sources = tables["strong_mcc"], tables.get("source_strong_mcc")
+    pairs = [
+        {"run": run.name, "restart_a": a, "restart_b": b, "strong_mcc": float(within.values[a, b])}
+        for a, b in combinations(range(len(within.restarts_a)), 2)
+    ]
+    return pairs, {} if sources is None else dict(zip(sources.restarts_a, sources.values[:, 0].tolist(), strict=True))
 
 
 def _command(ran: str, only: str | None) -> str:
@@ -58,13 +64,15 @@ def main() -> None:
     wanted = {run["name"] for run in document["runs"]}
     folders = [path.parent for path in sorted(options.audit.glob("*/run.json")) if path.parent.name in wanted]
     manifests = [json.loads((folder / "run.json").read_text(encoding="utf-8")) for folder in folders]
-    found = {restart: value for folder in folders for restart, value in _of_sources(folder).items()}
+    of_pairs = [_of_pairs(folder) for folder in folders]
+    found = {restart: value for _, of_sources in of_pairs for restart, value in of_sources.items()}
     options.out.mkdir(parents=True)
     for name in KEPT:
         rows = document.get(name, [])  # only audits that vary one source at a time have the last
         if name == "scores":  # pairs of runs tell nothing of how stable one is
             rows = [row for row in rows if row["relation"] == "within"]
         write(options.out / f"{name}.csv", rows)
+    write(options.out / "pairs.csv", [row for pairs, _ in of_pairs for row in pairs])
     restarts = [
         {key: one[key] for key in ("index", "seed", "state", "steps", "seconds")}
         | {key: one["scores"].get(key) for key in ("evaluation_loss", "log_likelihood", "rows_first_log_likelihood")}
