@@ -289,6 +289,36 @@ def test_the_readme_says_what_noise_while_encoding_costs():
     assert not any(parted(one, other) for one in every for other in every)
 
 
+STARTS = {"xavier": "Xavier", "gmm": "mixtures fitted before training"}
+
+
+def faceted(start, progressive):
+    """A line of the README's table of MFCVAE as its code trains it, from the files."""
+    name, run = "mfcvae-repository", f"start={start},progressive={progressive}"
+    strong = score(name, "strong_mcc", run=run)
+    of = {row["score"]: row for row in table(name, "collapse", run)}
+    fit = "{:.1f} [{:.1f}, {:.1f}]".format(*numbers(of["log_likelihood"], "mean", "ci_low", "ci_high"))
+    facets = "one after another" if progressive else "together"
+    return line(STARTS[start], facets, interval_of(strong), floor(strong), fit, interval_of(of["cluster_nmi"]), axes(name, run))
+
+
+def test_the_readme_says_what_the_training_of_mfcvae_gives():
+    assert [one for start in STARTS for one in (faceted(start, False), faceted(start, True)) if one not in lines()] == []
+    name, runs = "mfcvae-repository", [f"start={start},progressive={one}" for start in STARTS for one in (False, True)]
+    assert {row["run_a"] for row in table(name, "scores")} == set(runs)
+    every = [score(name, "strong_mcc", run=run) for run in runs]
+    assert not any(parted(one, other) for one in every for other in every)
+    assert all(float(row["ci_low"]) < float(row["rotation_floor"]) for row in every)
+    of = {run: {row["score"]: row for row in table(name, "collapse", run)} for run in runs}
+    assert numbers(of[runs[3]]["cluster_nmi"], "mean", "ci_low", "ci_high") == [0, 0, 0]  # one cluster, in every restart
+    assert parted(of[runs[3]]["cluster_nmi"], of[runs[1]]["cluster_nmi"])
+    together, after = ([float(of[run]["log_likelihood"]["mean"]) for run in pair] for pair in (runs[::2], runs[1::2]))
+    gains = [b - a for a, b in zip(together, after, strict=True)]
+    assert f"{min(gains):.1f} and {max(gains):.1f} nats" in text()
+    for a, b in (runs[:2], runs[2:]):
+        assert not parted(of[a]["log_likelihood"], of[b]["log_likelihood"])
+
+
 NETWORKS = {
     "centred=False": "none: the paper's networks",
     "centred=True": "one half taken from every pixel",
